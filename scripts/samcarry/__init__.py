@@ -1,0 +1,3 @@
+"""samcarry: a few labelled radiographs in, a good segmentation model out."""
+
+__version__ = "0.1.0"

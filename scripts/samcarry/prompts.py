@@ -1,0 +1,81 @@
+"""Boxes and points that ask SAM for each class of a cleaned mask (paper §2.1).
+
+Coordinates are continuous: pixel (row 0, column 0) covers [0, 1) × [0, 1), points are (x, y). The box of
+a single pixel at the origin is thus (0, 0, 1, 1) and its centre (0.5, 0.5).
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What SAM is asked for one class of one case, in pixels of the prepared image."""
+
+    box: Box  # x0, y0, x1, y1 with x0 < x1 and y0 < y1
+    positive: Point  # centre of mass
+    negative: tuple[Point, ...]  # the positive points of all other present classes
+
+
+def extract_prompts(masks: NDArray[np.bool_]) -> list[Prompt | None]:
+    """Prompts of each class from cleaned masks (class, height, width); None = class absent.
+
+    The positive point is the centre of mass of the part of the class that no other class covers, of
+    the whole class if nothing is left. A single present class has no negative points.
+    """
+    covered = masks.sum(axis=0)
+    positive = {
+        index: _centre_of_mass(mask & (covered == 1)) or _centre_of_mass(mask)
+        for index, mask in enumerate(masks)
+        if mask.any()
+    }
+    return [
+        Prompt(
+            box=bounding_box(mask),
+            positive=positive[index],
+            negative=tuple(point for other, point in positive.items() if other != index),
+        )
+        if index in positive
+        else None
+        for index, mask in enumerate(masks)
+    ]
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> Box:
+    """Edges (x0, y0, x1, y1) of the pixels of a mask (height, width) that is not empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def _centre_of_mass(mask: NDArray[np.bool_]) -> Point | None:
+    rows, columns = np.nonzero(mask)
+    if len(rows) == 0:
+        return None
+    return float(columns.mean() + 0.5), float(rows.mean() + 0.5)
+
+
+def prompts_to_json(prompts: list[Prompt | None], classes: list[str]) -> dict[str, object]:
+    """One case's prompts by class name; an absent class is there, as null."""
+    return {
+        name: None if prompt is None else asdict(prompt)
+        for name, prompt in zip(classes, prompts, strict=True)
+    }
+
+
+def prompts_from_json(entry: dict, classes: list[str]) -> list[Prompt | None]:
+    """The inverse of `prompts_to_json`; KeyError if a class is missing."""
+    return [
+        None
+        if entry[name] is None
+        else Prompt(
+            box=tuple(entry[name]["box"]),
+            positive=tuple(entry[name]["positive"]),
+            negative=tuple(tuple(point) for point in entry[name]["negative"]),
+        )
+        for name in classes
+    ]

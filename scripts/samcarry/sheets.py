@@ -1,0 +1,55 @@
+"""CSV sheets that people write: read as text, whatever a spreadsheet program made of them."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from samcarry.errors import InputError
+
+
+def read_sheet(path: str | Path, required: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Rows of a CSV file as {column: text}, blanks around names and texts removed.
+
+    Comma and semicolon are told apart by the header; a byte order mark is ignored, and so are
+    empty lines.
+
+    Raises:
+        InputError: if the file cannot be read, lacks a `required` column, names a column twice, or
+            has a row with more fields than the header.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file; check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: cannot be read as UTF-8 ({error}); save it as CSV UTF-8"
+        ) from None
+    header = text.partition("\n")[0]
+    separator = ";" if header.count(";") > header.count(",") else ","
+    try:
+        stream = io.StringIO(text, newline="")
+        records = list(csv.reader(stream, delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise InputError(f"{path}: is not CSV ({error}); save it as CSV UTF-8") from None
+    columns = [name.strip() for name in records[0]] if records else []
+    for name in required:
+        if name not in columns:
+            found = ", ".join(columns) or "none"
+            raise InputError(f"{path}: has no column {name!r} (columns: {found}); add or rename it")
+    for name in columns:
+        if columns.count(name) > 1:
+            raise InputError(f"{path}: has two columns {name!r}; remove one")
+    rows = []
+    for number, record in enumerate(records[1:], start=2):
+        if len(record) > len(columns):
+            raise InputError(
+                f"{path}: row {number} has {len(record)} fields, the header "
+                f"{len(columns)}; put quotes around a text that holds a {separator!r}"
+            )
+        if any(field.strip() for field in record):
+            texts = [field.strip() for field in record] + [""] * (len(columns) - len(record))
+            rows.append(dict(zip(columns, texts, strict=True)))
+    return rows
