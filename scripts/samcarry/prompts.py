@@ -4,7 +4,9 @@ Coordinates are continuous: pixel (row 0, column 0) covers [0, 1) × [0, 1), poi
 a single pixel at the origin is thus (0, 0, 1, 1) and its centre (0.5, 0.5).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +61,7 @@ def _centre_of_mass(mask: NDArray[np.bool_]) -> Point | None:
     return float(columns.mean() + 0.5), float(rows.mean() + 0.5)
 
 
-def prompts_to_json(prompts: list[Prompt | None], classes: list[str]) -> dict[str, object]:
+def prompts_to_json(prompts: Sequence[Prompt | None], classes: Sequence[str]) -> dict[str, object]:
     """One case's prompts by class name; an absent class is there, as null."""
     return {
         name: None if prompt is None else asdict(prompt)
@@ -67,7 +69,7 @@ def prompts_to_json(prompts: list[Prompt | None], classes: list[str]) -> dict[st
     }
 
 
-def prompts_from_json(entry: dict, classes: list[str]) -> list[Prompt | None]:
+def prompts_from_json(entry: Mapping[str, Any], classes: Sequence[str]) -> list[Prompt | None]:
     """The inverse of `prompts_to_json`; KeyError if a class is missing."""
     return [
         None

@@ -4,10 +4,14 @@ The tiny SAM of this repository and the official ViT-B/L/H take the same road. E
 stateless: `embed` an image, `decode` prompts on an embedding, `refine` in one or two passes.
 """
 
+import csv
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -139,6 +143,32 @@ def embed(sam: Sam, image: NDArray[np.uint8]) -> Tensor:
     return sam.image_encoder(to_sam_input(sam, image))[0].half().cpu()
 
 
+def write_embeddings(
+    path: str | Path, cases: Sequence[str], embeddings: Sequence[Tensor], made_by: Mapping[str, Any]
+) -> None:
+    """Write one shard's embeddings (float16, one tensor a case) as safetensors, atomically."""
+    tensors = dict(zip(cases, (e.contiguous() for e in embeddings), strict=True))
+    with atomic(path) as private:
+        save_file(tensors, private, {"samcarry": json.dumps(made_by, sort_keys=True)})
+
+
+@contextmanager
+def open_embeddings(path: str | Path) -> Iterator[Callable[[str], Tensor]]:
+    """Yield a function that reads one case's embedding, so that memory holds one at a time.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as stream:
+            yield stream.get_tensor
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{path}: these embeddings are damaged ({error}). Delete the file and run the same "
+            f"command again: it is made anew."
+        ) from error
+
+
 # ---- prompts to masks -----------------------------------------------------------------------
 
 
@@ -151,7 +181,7 @@ def prompt_parts(kind: str) -> frozenset[str]:
 def decode(
     sam: Sam,
     embedding: Tensor,
-    prompts: list[Prompt],
+    prompts: Sequence[Prompt],
     kind: str,
     size: tuple[int, int],
     logits: Tensor | None = None,
@@ -206,7 +236,7 @@ def decode(
 def refine(
     sam: Sam,
     embedding: Tensor,
-    prompts: list[Prompt | None],
+    prompts: Sequence[Prompt | None],
     size: tuple[int, int],
     first: str = "box",
     second: str | None = "pos+neg",
@@ -237,13 +267,18 @@ def refine(
     return Refined(masks, quality)
 
 
+def write_quality(path: str | Path, refined: Mapping[str, Refined], classes: Sequence[str]) -> None:
+    """Write SAM's IoU estimates as CSV, atomically: case, class, iou; present classes only."""
+    with atomic(path) as private, private.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["case", "class", "iou"])
+        for case, answer in refined.items():
+            for name, iou in zip(classes, answer.quality.tolist(), strict=True):
+                if not math.isnan(iou):
+                    writer.writerow([case, name, f"{iou:.4f}"])
+
+
 def full_size(sam: Sam, logits: Tensor, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Masks (K, height, width) of low-resolution logits (K, h, w)."""
     enlarged = sam.postprocess_masks(logits[:, None], input_size(sam, *size), size)[:, 0]
     return (enlarged > sam.mask_threshold).cpu().numpy()
-
-
-def metadata(file: str | Path) -> dict[str, str]:
-    """The settings that a safetensors file carries."""
-    with safe_open(file, framework="pt") as stream:
-        return json.loads(json.dumps(stream.metadata() or {}))

@@ -89,7 +89,8 @@ def test_a_palette_goes_by_its_colours_and_not_by_its_indices(tmp_path):
     image = Image.fromarray(np.array([[0, 1, 2]], np.uint8))
     image.putpalette([200, 200, 200, 0, 0, 0, 50, 50, 50])
     image.save(path)
-    assert Image.open(path).mode == "P"
+    with Image.open(path) as stored:
+        assert stored.mode == "P"
     assert read_grey(path).tolist() == [[200, 0, 50]]
 
 
@@ -100,7 +101,8 @@ def test_a_tiff_in_which_white_is_zero_is_inverted_whatever_its_depth(tmp_path, 
     # Pillow inverts 8 bits when it writes, and deeper ones neither when it writes nor reads.
     stored = GREY if dtype == np.uint8 else 255 - GREY
     Image.fromarray(stored.astype(dtype) * depth).save(path, tiffinfo={262: 0})
-    assert Image.open(path).tag_v2[262] == 0
+    with Image.open(path) as stored:
+        assert stored.tag_v2[262] == 0
     assert read_grey(path).tolist() == GREY.tolist()
 
 

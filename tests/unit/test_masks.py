@@ -24,7 +24,8 @@ def test_any_value_but_0_is_the_class(tmp_path, value, dtype):
 def test_1_bit(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(MASK).save(path)
-    assert Image.open(path).mode == "1"
+    with Image.open(path) as stored:
+        assert stored.mode == "1"
     assert read_mask(path).tolist() == MASK.tolist()
 
 
@@ -41,7 +42,8 @@ def test_a_palette_goes_by_its_colours(tmp_path):
     image = Image.fromarray(np.array([[0, 1, 2]], np.uint8))
     image.putpalette([255, 0, 0, 0, 0, 0, 0, 0, 0])
     image.save(path)
-    assert Image.open(path).mode == "P"
+    with Image.open(path) as stored:
+        assert stored.mode == "P"
     assert read_mask(path).tolist() == [[True, False, False]]
 
 
@@ -109,7 +111,7 @@ def test_a_mask_keeps_itself_at_its_own_size_and_when_enlarged(mask):
 def test_written_masks_are_0_and_255_and_read_back(tmp_path):
     path = tmp_path / "new" / "Os capitatum.png"
     write_mask(path, MASK)
-    image = Image.open(path)
-    assert image.mode == "L"
-    assert np.unique(np.asarray(image)).tolist() == [0, 255]
+    with Image.open(path) as stored:
+        assert stored.mode == "L"
+        assert np.unique(np.asarray(stored)).tolist() == [0, 255]
     assert read_mask(path).tolist() == MASK.tolist()

@@ -1,0 +1,13 @@
+"""Clean the probability maps of one shard: one component a class, then morphology."""
+
+import numpy as np
+from job import job
+from samcarry.cleaning import CleaningSettings, clean
+from samcarry.stacks import Stack, read_stack, write_stack
+
+with job(snakemake) as this:
+    settings = CleaningSettings(**snakemake.params.cleaning)
+    probabilities = read_stack(snakemake.input.probabilities)
+    masks = np.stack([clean(case, settings) for case in probabilities.values]).astype(np.uint8)
+    stack = Stack(masks, "mask", probabilities.cases, probabilities.classes, this.made_by)
+    write_stack(snakemake.output.masks, stack)

@@ -1,0 +1,36 @@
+"""Draw some cases from best to worst: image, reference, P, prompts, R and the final predictions."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from job import job
+from samcarry.figures import CaseView, draw_cases, spread_over_ranks
+from samcarry.prompts import prompts_from_json
+from samcarry.shards import read_shards
+from samcarry.summary import case_dice
+
+STAGES = ("unet", "cleaned", "unet_sam", "ours_p", "ours_r")
+
+with job(snakemake):
+    given, params = snakemake.input, snakemake.params
+    rows = pd.read_csv(given.dice)
+    ranking = case_dice(rows)["ours_r"].dropna().sort_values(ascending=False)
+    chosen = spread_over_ranks(list(ranking.index), params.shown)
+    images = read_shards(given.images, chosen)
+    masks = {"reference": read_shards(given.masks, chosen)}
+    masks |= {stage: read_shards(given[stage], chosen) for stage in STAGES}
+    prompts: dict = {}
+    for path in given.prompts:
+        prompts |= json.loads(Path(path).read_text(encoding="utf-8"))
+    classes = list(params.classes)
+    views = [
+        CaseView(
+            case,
+            images[case],
+            {stage: of_case[case] for stage, of_case in masks.items()},
+            prompts_from_json(prompts[case], classes),
+        )
+        for case in chosen
+    ]
+    draw_cases(snakemake.output.picture, views, classes, seed=params.seed)

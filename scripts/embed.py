@@ -1,0 +1,13 @@
+"""Embed the images of one shard with SAM's image encoder."""
+
+from job import job
+from samcarry.progress import progress
+from samcarry.sam import embed, load_sam, write_embeddings
+from samcarry.stacks import read_stack
+
+with job(snakemake) as this:
+    entry = snakemake.params.sam
+    sam = load_sam(entry["model"], snakemake.input.checkpoint, entry["sha256"], this.device)
+    images = read_stack(snakemake.input.images)
+    embeddings = [embed(sam, image) for image in progress(images.values, "embedded")]
+    write_embeddings(snakemake.output.embeddings, images.cases, embeddings, this.made_by)

@@ -1,0 +1,21 @@
+"""Dice of one method and seed for every test case and class."""
+
+from job import job
+from samcarry.metrics import dice_rows, write_dice
+from samcarry.shards import pairs_of
+
+with job(snakemake):
+    wildcards = snakemake.wildcards
+    rows = []
+    for reference, predicted in pairs_of(snakemake.input.masks, snakemake.input.predictions):
+        rows += dice_rows(
+            reference.masks,
+            predicted.masks,
+            reference.cases,
+            reference.classes,
+            dataset=wildcards.dataset,
+            n=int(wildcards.get("n", 0)),
+            seed=int(wildcards.seed),
+            method=snakemake.params.method,
+        )
+    write_dice(snakemake.output.dice, rows)

@@ -1,0 +1,104 @@
+"""What every script of a rule does around its one call: log, threads, versions, clear errors."""
+
+import contextlib
+import hashlib
+import logging
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from samcarry.errors import InputError
+from samcarry.files import sha256, usable_cpus
+
+PACKAGES = ("numpy", "scipy", "nibabel", "torch", "segment-anything", "samcarry")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a script may ask about the job that runs it."""
+
+    log: logging.Logger
+    threads: int
+    device: str  # 'cuda' where there is a GPU, else 'cpu'
+    made_by: dict[str, Any]  # what made the result: rule, wildcards, settings, inputs, versions
+
+
+@contextlib.contextmanager
+def job(snakemake: Any) -> Iterator[Job]:
+    """Log to the rule's log file and to the terminal; turn an InputError into its own lines.
+
+    Any other exception is a bug: its traceback goes to the log and to the terminal.
+    """
+    log = _logger(snakemake)
+    threads = min(snakemake.threads, usable_cpus())
+    device = _set_up_torch(threads) if "torch" in sys.modules else "cpu"
+    try:
+        yield Job(log, threads, device, _made_by(snakemake))
+    except InputError as error:
+        for line in str(error).splitlines():
+            log.error("%s", line)
+        _leave(1)
+    except Exception:
+        log.error("%s", traceback.format_exc())
+        _leave(1)
+    log.info("done")
+
+
+def fingerprint(*parts: object) -> str:
+    """A digest of settings (by repr) and of files (by content)."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update((sha256(part) if isinstance(part, Path) else repr(part)).encode())
+    return digest.hexdigest()
+
+
+def _leave(code: int) -> None:
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # sys.exit would make Snakemake's preamble print a traceback of its own
+
+
+def _logger(snakemake: Any) -> logging.Logger:
+    wildcards = " ".join(f"{key}={value}" for key, value in snakemake.wildcards.items())
+    name = f"{snakemake.rule} {wildcards}".strip()
+    form = logging.Formatter(f"%(asctime)s [{name}] %(message)s", "%H:%M:%S")
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    path = Path(snakemake.log[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for handler in (logging.FileHandler(path, "w", "utf-8"), logging.StreamHandler()):
+        handler.setFormatter(form)
+        root.addHandler(handler)
+    logging.captureWarnings(True)
+    return logging.getLogger("samcarry")
+
+
+def _set_up_torch(threads: int) -> str:
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = False
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _made_by(snakemake: Any) -> dict[str, Any]:
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(Exception):
+            versions[package] = version(package)
+    from samcarry import __version__
+
+    versions["samcarry"] = __version__
+    return {
+        "rule": snakemake.rule,
+        "wildcards": dict(snakemake.wildcards.items()),
+        "params": {key: value for key, value in snakemake.params.items() if key != "made_by"},
+        "versions": versions,
+    }

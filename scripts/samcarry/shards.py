@@ -1,0 +1,80 @@
+"""Several shards together: images with their masks, a training set, single cases."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samcarry.errors import InputError
+from samcarry.stacks import Stack, read_stack
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Images uint8 (N, height, width) and masks bool (N, class, height, width), maybe on disk."""
+
+    images: NDArray[np.uint8]
+    masks: NDArray[np.bool_]
+
+
+def pairs_of(first: Iterable[str], second: Iterable[str]) -> Iterator[tuple[Stack, Stack]]:
+    """Read the stacks of two lists of files, shard by shard, one pair at a time."""
+    for one, other in zip(first, second, strict=True):
+        yield read_stack(one), read_stack(other)
+
+
+def gather(
+    pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: Path
+) -> TrainingData:
+    """Copy images and masks of `cases` into two memory-mapped arrays below `scratch`.
+
+    They stay on disk, so that memory does not grow with the number of images.
+
+    Args:
+        pairs: images and masks (or probabilities) of each shard; a case may have an image only.
+        cases: the cases wanted, in the order wanted.
+        scratch: an empty folder that the caller removes.
+
+    Raises:
+        InputError: `cases` is empty, or one of them is in no shard.
+    """
+    if not cases:
+        raise InputError("there is no case to train on: check the data set's splits and labels")
+    rank = {case: place for place, case in enumerate(cases)}
+    images = masks = None
+    missing = set(cases)
+    for image_stack, mask_stack in pairs:
+        if images is None or masks is None:
+            shape = (len(cases), *mask_stack.values.shape[1:])
+            images = np.lib.format.open_memmap(
+                scratch / "images.npy", "w+", np.uint8, (shape[0], *shape[2:])
+            )
+            masks = np.lib.format.open_memmap(scratch / "masks.npy", "w+", np.bool_, shape)
+        image_of = dict(zip(image_stack.cases, image_stack.values, strict=True))
+        for case, foreground in zip(mask_stack.cases, mask_stack.masks, strict=True):
+            if case in missing:
+                images[rank[case]] = image_of[case]
+                masks[rank[case]] = foreground
+                missing.remove(case)
+    if missing or images is None or masks is None:
+        raise InputError(
+            f"case {sorted(missing)[0]} is in none of the prepared shards: delete the folder "
+            f"'prepared' of this data set and run the same command again"
+        )
+    return TrainingData(images, masks)
+
+
+def read_shards(paths: Iterable[str], cases: Sequence[str]) -> dict[str, NDArray]:
+    """Values of single cases: images (height, width), or masks bool (class, height, width)."""
+    wanted, found = set(cases), {}
+    for path in paths:
+        stack = read_stack(path)
+        values = stack.values if stack.kind == "image" else stack.masks
+        found |= {
+            case: value
+            for case, value in zip(stack.cases, values, strict=True)
+            if case in wanted
+        }  # fmt: skip
+    return found

@@ -1,0 +1,85 @@
+"""Shards on disk: NIfTI stacks (x, y, case[, class]) that carry the names of cases and classes.
+
+In memory the order is (case, class, height, width) or, for images, (case, height, width). Stacks hold
+8-bit values; probabilities are stored times 255, with the factor in the header, so that any NIfTI reader
+shows 0..1.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from samcarry.errors import InputError
+from samcarry.files import atomic
+
+THRESHOLD = 127
+"""A probability of 0.5 in 8 bits: what lies above it counts as foreground."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One shard.
+
+    `values` is uint8: images (case, height, width); masks 0/1 or probabilities 0..255
+    (case, class, height, width), as `kind` says.
+    """
+
+    values: NDArray[np.uint8]
+    kind: str  # "image", "mask" or "probability"
+    cases: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    made_by: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def masks(self) -> NDArray[np.bool_]:
+        """Foreground of masks or probabilities, bool (case, class, height, width)."""
+        return self.values > (THRESHOLD if self.kind == "probability" else 0)
+
+
+def write_stack(path: str | Path, stack: Stack) -> None:
+    """Write a stack as .nii.gz, atomically; the same stack gives the same bytes."""
+    axes = (2, 1, 0) if stack.kind == "image" else (3, 2, 0, 1)
+    # Rows run downwards and columns to the right: NIfTI's axes point the other way.
+    image = nib.Nifti1Image(stack.values.transpose(axes), np.diag([-1.0, -1.0, 1.0, 1.0]))
+    image.header.set_slope_inter(1 / 255 if stack.kind == "probability" else 1, 0)
+    names = {
+        "kind": stack.kind,
+        "cases": stack.cases,
+        "classes": stack.classes,
+        "made_by": stack.made_by,
+    }
+    text = json.dumps(names, ensure_ascii=False)
+    image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", text.encode()))
+    nib.openers.Opener.default_compresslevel = 1  # masks shrink thirtyfold at any level
+    with atomic(path) as private:
+        nib.save(image, private)
+
+
+def read_stack(path: str | Path) -> Stack:
+    """Read a stack that `write_stack` wrote.
+
+    Raises:
+        InputError: the file is missing, damaged or no stack of ours.
+    """
+    try:
+        image = nib.load(path)
+        names = json.loads(image.header.extensions[0].get_content())
+        values = image.dataobj.get_unscaled()
+        axes = (2, 1, 0) if names["kind"] == "image" else (2, 3, 1, 0)
+        return Stack(
+            np.ascontiguousarray(values.transpose(axes)),
+            names["kind"],
+            tuple(names["cases"]),
+            tuple(names["classes"]),
+            names["made_by"],
+        )
+    except (OSError, EOFError, ValueError, KeyError, IndexError, nib.filebasedimages.ImageFileError) as error:
+        raise InputError(
+            f"{path}: this shard is damaged or not from samcarry ({error}). "
+            f"Delete it and run the same command again: it is made anew."
+        ) from error

@@ -1,0 +1,92 @@
+"""The U-Net f of the paper: f_θ, f_φ and full supervision all have this one shape (§3.1)."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from samcarry.errors import InputError
+from samcarry.files import atomic
+
+
+def _two_convolutions(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1),
+        nn.InstanceNorm2d(outputs, affine=True),
+        nn.LeakyReLU(inplace=True),
+        nn.Conv2d(outputs, outputs, 3, padding=1),
+        nn.InstanceNorm2d(outputs, affine=True),
+        nn.LeakyReLU(inplace=True),
+    )
+
+
+class UNet(nn.Module):
+    """U-Net with one logit a class, so that classes may overlap.
+
+    `width` channels at full resolution double with each of `depth` levels; 64 and 4 are the paper's 31
+    million parameters.
+    """
+
+    def __init__(self, classes: int, width: int = 64, depth: int = 4) -> None:
+        super().__init__()
+        self.width, self.depth = width, depth
+        channels = [width * 2**level for level in range(depth + 1)]
+        self.encoder = nn.ModuleList(
+            _two_convolutions(inputs, outputs)
+            for inputs, outputs in zip([1, *channels], channels, strict=False)
+        )
+        self.upsampling = nn.ModuleList(
+            nn.ConvTranspose2d(below, here, 2, stride=2)
+            for here, below in zip(channels, channels[1:], strict=False)
+        )
+        self.decoder = nn.ModuleList(_two_convolutions(2 * here, here) for here in channels[:-1])
+        self.head = nn.Conv2d(width, classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalised images (B, 1, H, W), H and W multiples of 2**depth -> logits (B, C, H, W)."""
+        skips = []
+        for level, convolutions in enumerate(self.encoder):
+            x = convolutions(x if level == 0 else F.max_pool2d(x, 2))
+            skips.append(x)
+        for level in reversed(range(self.depth)):
+            x = torch.cat([skips[level], self.upsampling[level](x)], dim=1)
+            x = self.decoder[level](x)
+        return self.head(x)
+
+
+def save_unet(path: str | Path, network: UNet, about: Mapping[str, Any]) -> None:
+    """Write weights as safetensors, atomically, with `about` (JSON) in the metadata.
+
+    `about` is what a user needs beside the weights: classes, size, mean, std, and what made it.
+    """
+    shape = {"width": network.width, "depth": network.depth}
+    metadata = {"samcarry": json.dumps({**about, **shape}, sort_keys=True, ensure_ascii=False)}
+    state = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with atomic(path) as private:
+        save_file(state, private, metadata)
+
+
+def load_unet(path: str | Path, device: str = "cpu") -> tuple[UNet, dict[str, Any]]:
+    """The network, in evaluation mode, and its `about`.
+
+    Raises:
+        InputError: the file is missing, damaged or no U-Net of samcarry.
+    """
+    try:
+        with safe_open(path, framework="pt") as stream:
+            about = json.loads(stream.metadata()["samcarry"])
+            state = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+        network = UNet(len(about["classes"]), about["width"], about["depth"])
+        network.load_state_dict(state)
+    except (OSError, SafetensorError, KeyError, TypeError, RuntimeError) as error:
+        raise InputError(
+            f"{path}: this is no U-Net of samcarry, or it is damaged ({error}). "
+            f"Delete it and run the same command again: it is trained anew."
+        ) from error
+    return network.to(device).eval(), about

@@ -1,0 +1,161 @@
+# From a user's folder, an export or the phantom to shards of prepared images and masks.
+
+
+rule draw_phantoms:
+    output:
+        cases="results/{dataset}/phantom/cases.csv",
+    log:
+        "results/{dataset}/logs/draw_phantoms.log",
+    benchmark:
+        "results/{dataset}/benchmarks/draw_phantoms.tsv"
+    conda:
+        "../../envs/array.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        phantom=config["source"]["phantom"],
+        code=code_of("draw_phantoms"),
+    script:
+        "../../scripts/draw_phantoms.py"
+
+
+rule import_cvat:
+    output:
+        cases="results/{dataset}/imported/cases.csv",
+    log:
+        "results/{dataset}/logs/import_cvat.log",
+    benchmark:
+        "results/{dataset}/benchmarks/import_cvat.tsv"
+    conda:
+        "../../envs/array.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        cvat=config["source"].get("cvat"),
+        classes=config["classes"],
+        code=code_of("import_cvat"),
+    script:
+        "../../scripts/import_cvat.py"
+
+
+checkpoint list_cases:
+    # Reads and checks every image and label before any training. A case keeps its shard for good.
+    input:
+        made_cases,
+    output:
+        manifest=update("results/{dataset}/manifest.csv"),
+        classes="results/{dataset}/classes.txt",
+    log:
+        "results/{dataset}/logs/list_cases.log",
+    benchmark:
+        "results/{dataset}/benchmarks/list_cases.tsv"
+    conda:
+        "../../envs/array.yaml"
+    threads: 4
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        folder=data_folder,
+        listing=listing,
+        splits=config["splits"],
+        classes=config["classes"],
+        window=config["images"]["window"],
+        shard_size=config["shard_size"],
+        largest_n=max([config["n"], *config["ablation"]["n"]]),
+        code=code_of("list_cases"),
+    script:
+        "../../scripts/list_cases.py"
+
+
+rule prepare_images:
+    input:
+        images=image_files,
+    output:
+        images="results/{dataset}/prepared/{shard}/images.nii.gz",
+    log:
+        "results/{dataset}/logs/prepare_images/{shard}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/prepare_images/{shard}.tsv"
+    conda:
+        "../../envs/array.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        images=config["images"],
+        cases=lambda wildcards: [row.case for row in rows_of_shard(wildcards)],
+        code=code_of("prepare_images"),
+    script:
+        "../../scripts/prepare_images.py"
+
+
+rule prepare_masks:
+    # Masks of unlabelled cases are made only where full supervision asks for them.
+    input:
+        labels=label_files,
+    output:
+        masks="results/{dataset}/prepared/{shard}/masks.nii.gz",
+    log:
+        "results/{dataset}/logs/prepare_masks/{shard}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/prepare_masks/{shard}.tsv"
+    conda:
+        "../../envs/array.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        size=[config["images"]["height"], config["images"]["width"]],
+        cases=lambda wildcards: [row.case for row in rows_of_shard(wildcards) if row.labels],
+        classes=classes,
+        code=code_of("prepare_masks"),
+    script:
+        "../../scripts/prepare_masks.py"
+
+
+rule compute_statistics:
+    # Mean, deviation and class weights of X^n, from its cases only.
+    input:
+        images=lambda wildcards: prepared("images", subset_shards(wildcards)),
+        masks=lambda wildcards: prepared("masks", subset_shards(wildcards)),
+    output:
+        statistics="results/{dataset}/n{n}/statistics.json",
+    log:
+        "results/{dataset}/logs/n{n}/compute_statistics.log",
+    benchmark:
+        "results/{dataset}/benchmarks/n{n}/compute_statistics.tsv"
+    conda:
+        "../../envs/array.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        cases=subset,
+        max_positive_weight=config["training"]["max_positive_weight"],
+        code=code_of("compute_statistics"),
+    script:
+        "../../scripts/compute_statistics.py"
+
+
+use rule compute_statistics as compute_full_statistics with:
+    input:
+        images=lambda wildcards: prepared("images", shards_of("train", "unlabelled", labelled=True)),
+        masks=lambda wildcards: prepared("masks", shards_of("train", "unlabelled", labelled=True)),
+    output:
+        statistics="results/{dataset}/full/statistics.json",
+    log:
+        "results/{dataset}/logs/full/compute_statistics.log",
+    benchmark:
+        "results/{dataset}/benchmarks/full/compute_statistics.tsv"
+    params:
+        cases=full_cases,
+        max_positive_weight=config["training"]["max_positive_weight"],
+        code=code_of("compute_statistics"),
