@@ -12,13 +12,12 @@ import time
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader
-
 from samcarry.files import atomic, sha256, usable_cpus
 from samcarry.sam import save_tiny_sam
 from samcarry.sam_scores import score_on_scenes
 from samcarry.sam_training import Recipe, SceneBatches, batch_loss, learning_rate, update_ema
 from samcarry.tiny_sam import build_tiny_sam
+from torch.utils.data import DataLoader
 
 log = logging.getLogger("train_tiny_sam")
 

@@ -83,16 +83,16 @@ def _pebble(u: float, v: float, half_length: float, half_width: float, degrees: 
 
 
 _SKELETON = {
-    "stem": replace(_between((0.3, 3.2), (-0.12, 0.26), 0.135), flare=0.2, cortex=0.03),
-    "strut": replace(_between((-1.03, 3.2), (0.19, 0.16), 0.1), flare=0.14, cortex=0.026),
-    "cap": replace(_pebble(-0.13, 0.19, 0.15, 0.048, 83), bend=0.035),
-    "sickle": replace(_pebble(0.345, 0.06, 0.19, 0.062, 8), bend=-0.09),
-    "pebble_a": _pebble(-0.225, 0.015, 0.125, 0.105, 25),
-    "pebble_b": _pebble(-0.01, -0.04, 0.12, 0.105, -60),
-    "pebble_c": _pebble(0.195, 0.0, 0.13, 0.1, -15),
-    "ray_left": replace(_between((-0.25, -0.06), (-0.5, -0.64), 0.082), bend=-0.02),
-    "ray_middle": _between((-0.03, -0.12), (-0.04, -0.78), 0.085),
-    "ray_right": replace(_between((0.21, -0.08), (0.44, -0.65), 0.08), bend=0.02),
+    "stem": replace(_between((0.3, 3.2), (-0.12, 0.28), 0.15), flare=0.2, cortex=0.03),
+    "strut": replace(_between((-1.03, 3.2), (0.19, 0.18), 0.12), flare=0.14, cortex=0.026),
+    "cap": replace(_pebble(-0.13, 0.2, 0.17, 0.06, 83), bend=0.035),
+    "sickle": replace(_pebble(0.37, 0.06, 0.2, 0.072, 8), bend=-0.09),
+    "pebble_a": _pebble(-0.24, 0.015, 0.14, 0.12, 25),
+    "pebble_b": _pebble(-0.01, -0.045, 0.135, 0.12, -60),
+    "pebble_c": _pebble(0.21, 0.0, 0.145, 0.115, -15),
+    "ray_left": replace(_between((-0.26, -0.08), (-0.52, -0.66), 0.1), bend=-0.02),
+    "ray_middle": _between((-0.03, -0.14), (-0.04, -0.8), 0.105),
+    "ray_right": replace(_between((0.22, -0.1), (0.46, -0.67), 0.098), bend=0.02),
 }
 _ABSENCE = {"cap": 0.4, "sickle": 0.35, "pebble_c": 0.3, "ray_left": 0.3, "ray_right": 0.35}
 CLASSES = tuple(_SKELETON)
@@ -266,7 +266,7 @@ def _pose(
     """Where each pixel lies in the patient, (2: u and v, height, width); what collimators spare."""
     turn, shear = chance.uniform(-0.35, 0.35), chance.normal(0, 0.05)
     rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    to_image = chance.uniform(0.82, 1.2) * rotation @ np.array([[1, shear], [0, 1]])
+    to_image = chance.uniform(0.9, 1.2) * rotation @ np.array([[1, shear], [0, 1]])
 
     # Both ends of every short bone and the heads of the long ones have to stay in the image.
     tips = [bone.at(bone.half_length) for bone in bones.values()]

@@ -50,9 +50,7 @@ class Refined:
 # ---- checkpoints ----------------------------------------------------------------------------
 
 
-def load_sam(
-    model: str, file: str | Path, digest: str | None = None, device: str = "cpu"
-) -> Sam:
+def load_sam(model: str, file: str | Path, digest: str | None = None, device: str = "cpu") -> Sam:
     """Load a checkpoint (.safetensors, or an official .pth) of the named model.
 
     Raises:
@@ -87,7 +85,14 @@ def _read_state(file: Path) -> Mapping[str, Tensor]:
             with safe_open(file, framework="pt") as stream:
                 return {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
         state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, _UnpicklingError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        _UnpicklingError,
+    ) as error:
         raise InputError(
             f"{file}: this is no SAM checkpoint ({type(error).__name__}). A failed download often "
             f"leaves a web page under this name: fetch the file again."

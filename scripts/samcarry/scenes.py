@@ -177,9 +177,7 @@ def few(rng: Rng, height: int, width: int) -> list[Shape]:
         else:
             length = radius * rng.uniform(1.5, 4)
             half = _capsule_widths(rng, radius * rng.uniform(0.25, 0.6), length, rng.uniform(0, 1))
-            contour = _spindle(
-                centre, rng.uniform(0, 2 * np.pi), length, half, rng.normal(0, 0.6)
-            )
+            contour = _spindle(centre, rng.uniform(0, 2 * np.pi), length, half, rng.normal(0, 0.6))
         shapes.append(look(contour))
     return shapes
 
@@ -322,7 +320,11 @@ def _render(
         low = np.floor(shape.contour.min(0)).astype(int) - 1
         high = np.ceil(shape.contour.max(0)).astype(int) + 2
         size = high - low
-        if size.max() > 3 * max(height, width) or (high <= 0).any() or (low >= (width, height)).any():
+        if (
+            size.max() > 3 * max(height, width)
+            or (high <= 0).any()
+            or (low >= (width, height)).any()
+        ):
             continue
         patch = Image.new("L", (int(size[0]), int(size[1])))
         ImageDraw.Draw(patch).polygon([(x, y) for x, y in shape.contour - low], fill=1)

@@ -78,7 +78,14 @@ def read_stack(path: str | Path) -> Stack:
             tuple(names["classes"]),
             names["made_by"],
         )
-    except (OSError, EOFError, ValueError, KeyError, IndexError, nib.filebasedimages.ImageFileError) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        IndexError,
+        nib.filebasedimages.ImageFileError,
+    ) as error:
         raise InputError(
             f"{path}: this shard is damaged or not from samcarry ({error}). "
             f"Delete it and run the same command again: it is made anew."
