@@ -22,14 +22,19 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
+    default_target: True
     input:
         expand(
             "results/{dataset}/n{n}/{product}",
             dataset=config["dataset"],
             n=config["n"],
-            product=["dice.csv", "summary.md", "figures/cases.png", "figures/training.png"],
+            product=[
+                "dice.csv",
+                "summary.md",
+                "figures/cases.png",
+                "figures/training.png",
+            ],
         ),
-    default_target: True
 
 
 rule ablation:

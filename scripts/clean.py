@@ -1,6 +1,7 @@
 """Clean the probability maps of one shard: one component a class, then morphology."""
 
 import numpy as np
+
 from job import job
 from samcarry.cleaning import CleaningSettings, clean
 from samcarry.stacks import Stack, read_stack, write_stack

@@ -1,6 +1,7 @@
 """Put the Dice of all methods and seeds of one subset X^n into one table."""
 
 import pandas as pd
+
 from job import job
 from samcarry.files import atomic
 

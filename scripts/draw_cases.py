@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+
 from job import job
 from samcarry.figures import CaseView, draw_cases, spread_over_ranks
 from samcarry.prompts import prompts_from_json

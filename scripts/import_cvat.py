@@ -9,9 +9,7 @@ with job(snakemake) as this:
     cvat = snakemake.params.cvat
     summary = import_cvat(
         images=Path(cvat["images"]),
-        annotations={
-            split: [Path(f) for f in files] for split, files in cvat["annotations"].items()
-        },
+        annotations={split: [Path(f) for f in files] for split, files in cvat["annotations"].items()},
         table=Path(cvat["table"]),
         order=Path(cvat["order"]) if cvat["order"] else None,
         unlabelled=Path(cvat["unlabelled"]) if cvat["unlabelled"] else None,

@@ -1,6 +1,7 @@
 """Read the images of one shard and resize them to network size."""
 
 import numpy as np
+
 from job import job
 from samcarry.images import read_grey, resize_grey
 from samcarry.stacks import Stack, write_stack

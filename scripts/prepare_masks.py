@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+
 from job import job
 from samcarry.masks import read_mask, resize_mask
 from samcarry.stacks import Stack, write_stack

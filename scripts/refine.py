@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+
 from job import job
 from samcarry.progress import progress
 from samcarry.prompts import prompts_from_json

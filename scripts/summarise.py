@@ -1,6 +1,7 @@
 """Mean ± standard deviation of each method, and paired differences with their intervals."""
 
 import pandas as pd
+
 from job import job
 from samcarry.files import atomic, write_text
 from samcarry.summary import compare, summarise, to_markdown

@@ -16,9 +16,7 @@ with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources
     statistics = SubsetStatistics(**json.loads(Path(given.statistics).read_text()))
     settings = TrainingSettings.from_config(params.training)
     data = gather(pairs_of(given.images, given.masks), params.cases, Path(scratch))
-    this.log.info(
-        "training on %d cases with %d threads on %s", len(data.images), this.threads, this.device
-    )
+    this.log.info("training on %d cases with %d threads on %s", len(data.images), this.threads, this.device)
     model = Path(snakemake.output.model)
     checkpoint = model.with_name("checkpoint.pt")
     seed = int(snakemake.wildcards.seed)

@@ -12,12 +12,13 @@ import time
 from pathlib import Path
 
 import torch
+from torch.utils.data import DataLoader
+
 from samcarry.files import atomic, sha256, usable_cpus
 from samcarry.sam import save_tiny_sam
 from samcarry.sam_scores import score_on_scenes
 from samcarry.sam_training import Recipe, SceneBatches, batch_loss, learning_rate, update_ema
 from samcarry.tiny_sam import build_tiny_sam
-from torch.utils.data import DataLoader
 
 log = logging.getLogger("train_tiny_sam")
 
@@ -50,9 +51,7 @@ def main() -> None:
         first, best = state["step"], state["best"]
         log.info("resumed at step %d", first)
 
-    batches = DataLoader(
-        SceneBatches(recipe, first), batch_size=None, num_workers=2, prefetch_factor=4
-    )
+    batches = DataLoader(SceneBatches(recipe, first), batch_size=None, num_workers=2, prefetch_factor=4)
     began, running = time.monotonic(), 0.0
     for step, batch in enumerate(batches, start=first):
         for group in optimiser.param_groups:

@@ -200,14 +200,10 @@ def _judge_splits(folder: Path, cases: Iterable[Case]) -> list[str]:
     return faults
 
 
-def _without_unlabelled_of_test_patients(
-    folder: Path, cases: list[Case], warnings: list[str]
-) -> list[Case]:
+def _without_unlabelled_of_test_patients(folder: Path, cases: list[Case], warnings: list[str]) -> list[Case]:
     """Leave out the unlabelled images of val and test patients, with a warning."""
     held_out = {case.patient for case in cases if case.split in ("val", "test")}
-    dropped = {
-        case.case: None for case in cases if case.split == "unlabelled" and case.patient in held_out
-    }
+    dropped = {case.case: None for case in cases if case.split == "unlabelled" and case.patient in held_out}
     if dropped:
         warnings.append(
             f"{folder}: left out {len(dropped)} unlabelled images of val or test patients "

@@ -62,9 +62,7 @@ def structuring_element(element: str, radius: int) -> NDArray[np.bool_]:
     return shapes[element](radius).astype(bool)
 
 
-def reshape(
-    mask: NDArray[np.bool_], operation: str, element: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def reshape(mask: NDArray[np.bool_], operation: str, element: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Dilate or erode a mask (height, width); nothing lies beyond the image's border.
 
     An erosion that would delete the whole mask leaves it as it is: a small structure is still there.

@@ -51,9 +51,7 @@ def check_cases(
     """
     for name in classes or ():
         if list(classes or ()).count(name) > 1 or not is_class_name(name):
-            raise InputError(
-                f"classes: {name!r} is given twice or holds / \\ ; , or outer blanks; mend it"
-            )
+            raise InputError(f"classes: {name!r} is given twice or holds / \\ ; , or outer blanks; mend it")
 
     def check(case: Case) -> tuple[set[str], list[str]]:
         return _check_case(case, classes, window)

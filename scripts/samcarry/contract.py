@@ -47,9 +47,7 @@ def find_images(folder: Path, faults: list[str], warnings: list[str]) -> dict[st
         if file.suffix.lower() not in IMAGE_SUFFIXES or file.is_dir():
             others.append(file.name)
         elif name != name.strip() or not name.isprintable():
-            faults.append(
-                f"{file}: has blanks around its name or a character that does not print; rename it"
-            )
+            faults.append(f"{file}: has blanks around its name or a character that does not print; rename it")
         elif name in images:
             faults.append(
                 f"{file}: is a second image of case {name!r}, beside {images[name].name}; "
@@ -59,8 +57,7 @@ def find_images(folder: Path, faults: list[str], warnings: list[str]) -> dict[st
             images[name] = file
     if others:
         warnings.append(
-            f"{folder}: passed over what is no image ({', '.join(IMAGE_SUFFIXES)}): "
-            f"{shortlist(others)}"
+            f"{folder}: passed over what is no image ({', '.join(IMAGE_SUFFIXES)}): {shortlist(others)}"
         )
     if not images:
         raise InputError(f"{folder}: holds no image ({', '.join(IMAGE_SUFFIXES)}); put some there")
@@ -74,8 +71,7 @@ def find_labels(folder: Path, images: Mapping[str, Path], faults: list[str]) -> 
         name = normalize("NFC", entry.name)
         if not entry.is_dir():
             faults.append(
-                f"{entry}: is a file where each case has a folder; move it to "
-                f"{folder}/<case>/<class>.png"
+                f"{entry}: is a file where each case has a folder; move it to {folder}/<case>/<class>.png"
             )
         elif name not in images:
             faults.append(
@@ -99,9 +95,7 @@ def read_rows(
         for meant in difflib.get_close_matches(column.lower(), _COLUMNS, 1, 0.8):
             # Passed over in silence, `patient_id` would let a patient into two splits.
             if meant not in columns:
-                faults.append(
-                    f"{path}: column {column!r} looks like {meant!r}; rename or remove it"
-                )
+                faults.append(f"{path}: column {column!r} looks like {meant!r}; rename or remove it")
     rows: dict[str, dict[str, str]] = {}
     for row in sheet:
         name = row["case"] = normalize("NFC", row["case"])
@@ -116,8 +110,7 @@ def read_rows(
             )
         if row.get("split", "") not in ("", *SPLITS):
             faults.append(
-                f"{path}: split {row['split']!r} of case {name!r} is unknown; "
-                f"write {', '.join(SPLITS)}"
+                f"{path}: split {row['split']!r} of case {name!r} is unknown; write {', '.join(SPLITS)}"
             )
         if row.get("order") and not re.fullmatch(r"-?\d+(\.0*)?", row["order"]):
             faults.append(

@@ -41,9 +41,7 @@ def spread_over_ranks(ranking: Sequence[str], count: int) -> list[str]:
     return [ranking[place] for place in places]
 
 
-def draw_cases(
-    path: str | Path, views: Sequence[CaseView], classes: Sequence[str], seed: int
-) -> None:
+def draw_cases(path: str | Path, views: Sequence[CaseView], classes: Sequence[str], seed: int) -> None:
     """One row a case, one column a stage, contours of all classes over the image, Dice above."""
     height, width = views[0].image.shape if views else (1, 1)
     columns = len(STAGES) + 1

@@ -127,14 +127,10 @@ def _full_range(values: NDArray[Any], path: str | Path) -> NDArray[np.uint8]:
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def _stretch(
-    values: NDArray[Any], window: tuple[float, float], path: str | Path
-) -> NDArray[np.uint8]:
+def _stretch(values: NDArray[Any], window: tuple[float, float], path: str | Path) -> NDArray[np.uint8]:
     """Grey values between two percentiles -> 0..255, clipped."""
     if not 0 <= window[0] < window[1] <= 100:
-        raise InputError(
-            f"window {window}: not two rising percentiles; write for instance 0.5, 99.5"
-        )
+        raise InputError(f"window {window}: not two rising percentiles; write for instance 0.5, 99.5")
     if not np.isfinite(values).all():
         raise InputError(f"{path}: holds NaN or infinite grey values; save it with 8 or 16 bits")
     low, high = np.percentile(values, window)

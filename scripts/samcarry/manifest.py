@@ -68,9 +68,7 @@ def order_training_cases(
     return first + sorted(rest, key=lambda name: fraction_of(f"order:{seed}:{name}"))
 
 
-def assign_shards(
-    cases: Iterable[Case], previous: Mapping[str, str], shard_size: int
-) -> dict[str, str]:
+def assign_shards(cases: Iterable[Case], previous: Mapping[str, str], shard_size: int) -> dict[str, str]:
     """Give every case a shard of its split: {case: 'unlabelled-0003'}.
 
     A case keeps the shard that it has in `previous` as long as its split is the same. New ones, in
@@ -83,9 +81,7 @@ def assign_shards(
         shard_size: how many cases a shard holds at most, 1 or more.
     """
     if shard_size < 1:
-        raise InputError(
-            f"shard_size {shard_size}: a shard holds at least one case; write 1 or more"
-        )
+        raise InputError(f"shard_size {shard_size}: a shard holds at least one case; write 1 or more")
     shards: dict[str, str] = {}
     fresh: dict[str, list[str]] = defaultdict(list)
     filled: dict[tuple[str, int], int] = defaultdict(int)

@@ -108,9 +108,7 @@ class _Patient:
     flesh: float
 
 
-def draw_phantoms(
-    *, counts: dict[str, int], seed: int, height: int, width: int
-) -> Iterator[Phantom]:
+def draw_phantoms(*, counts: dict[str, int], seed: int, height: int, width: int) -> Iterator[Phantom]:
     """Draw phantom cases split by split, patient by patient, each the same whatever the counts.
 
     The first training case shows every class. About a third of the patients have two or three

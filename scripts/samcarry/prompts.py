@@ -32,9 +32,7 @@ def extract_prompts(masks: NDArray[np.bool_]) -> list[Prompt | None]:
     """
     covered = masks.sum(axis=0)
     positive = {
-        index: _centre_of_mass(mask & (covered == 1)) or _centre_of_mass(mask)
-        for index, mask in enumerate(masks)
-        if mask.any()
+        index: _positive_point(mask, mask & (covered == 1)) for index, mask in enumerate(masks) if mask.any()
     }
     return [
         Prompt(
@@ -54,10 +52,8 @@ def bounding_box(mask: NDArray[np.bool_]) -> Box:
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
-def _centre_of_mass(mask: NDArray[np.bool_]) -> Point | None:
-    rows, columns = np.nonzero(mask)
-    if len(rows) == 0:
-        return None
+def _positive_point(mask: NDArray[np.bool_], uncovered: NDArray[np.bool_]) -> Point:
+    rows, columns = np.nonzero(uncovered if uncovered.any() else mask)
     return float(columns.mean() + 0.5), float(rows.mean() + 0.5)
 
 

@@ -178,8 +178,8 @@ def open_embeddings(path: str | Path) -> Iterator[Callable[[str], Tensor]]:
 
 
 def prompt_parts(kind: str) -> frozenset[str]:
-    """Split a prompt kind such as 'box' or 'pos+neg'; '' (the mask alone) has no parts."""
-    return frozenset(kind.split("+")) - {""}
+    """The parts of a prompt kind such as 'pos+neg'; 'mask' stands for the dense prompt alone."""
+    return frozenset(kind.split("+"))
 
 
 @torch.inference_mode()
@@ -198,7 +198,7 @@ def decode(
         sam: the model.
         embedding: of the image, (C, rows, columns).
         prompts: K prompts; those of one image have the same number of points each.
-        kind: which parts of the prompts are given: 'box', 'pos', 'pos+neg', 'box+pos+neg' or ''.
+        kind: which parts of the prompts are given: 'box', 'pos', 'pos+neg', 'box+pos+neg' or 'mask'.
         size: (height, width) of the prepared image, in whose pixels the prompts are.
         logits: dense prompts from the pass before, (K, h, w), or None.
         chunk: prompts per call of the decoder.
@@ -255,7 +255,7 @@ def refine(
         prompts: one entry a class, None = absent.
         size: (height, width) of the prepared image and of the masks that are returned.
         first: prompt kind of the first pass.
-        second: prompt kind that goes with the first pass's logits; '' = the logits alone,
+        second: prompt kind that goes with the first pass's logits; 'mask' = these alone,
             None = no second pass.
         chunk: prompts per call of the decoder.
     """

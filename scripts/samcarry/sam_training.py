@@ -88,9 +88,7 @@ def normalise(image: NDArray[np.uint8], side: int) -> Tensor:
     return F.pad(grey, (0, side - width, 0, side - height)).expand(1, 3, side, side)
 
 
-def jittered_boxes(
-    masks: NDArray[np.bool_], rng: np.random.Generator, sigma: float
-) -> NDArray[np.float32]:
+def jittered_boxes(masks: NDArray[np.bool_], rng: np.random.Generator, sigma: float) -> NDArray[np.float32]:
     """Tight boxes of masks (K, h, w), each side moved by N(0, sigma·extent); (K, 4) x0 y0 x1 y1."""
     boxes = np.empty((len(masks), 4), np.float32)
     for k, mask in enumerate(masks):

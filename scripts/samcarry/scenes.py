@@ -93,9 +93,7 @@ def _polygon(rng: Rng, centre: Points, radius: float) -> Points:
     return centre + _turn(rounded, rng.uniform(0, np.pi))
 
 
-def _spindle(
-    start: Points, angle: float, length: float, half_widths: Points, bend: float = 0.0
-) -> Points:
+def _spindle(start: Points, angle: float, length: float, half_widths: Points, bend: float = 0.0) -> Points:
     """A shape around an axis from `start` along `angle`; `half_widths` are read along the axis."""
     t = np.linspace(0, 1, len(half_widths))
     turn = bend * (t - 0.5)
@@ -226,7 +224,7 @@ def cluster(rng: Rng, height: int, width: int) -> list[Shape]:
             draw = _polygon if rng.random() < 0.5 else _blob
             if rng.random() > 0.1:
                 shapes.append(look(draw(rng, centre, size)))
-    for side, count in ((-1, rng.integers(0, 6)), (1, rng.integers(0, 3))):
+    for side, count in ((-1, int(rng.integers(0, 6))), (1, int(rng.integers(0, 3)))):
         span = columns * spacing * rng.uniform(0.9, 1.3)
         for k in range(count):
             across = (k + 0.5) / count - 0.5
@@ -274,9 +272,7 @@ def bands(rng: Rng, height: int, width: int) -> list[Shape]:
         half_width = rng.uniform(4, 16)
         half = _capsule_widths(rng, half_width, length, rng.uniform(0, 0.5))
         angle = direction + rng.normal(0, spread)
-        start = _centre(rng, height, width) - 0.5 * length * np.array(
-            [np.cos(angle), np.sin(angle)]
-        )
+        start = _centre(rng, height, width) - 0.5 * length * np.array([np.cos(angle), np.sin(angle)])
         shapes.append(look(_spindle(start, angle, length, half, rng.normal(0, 0.8))))
     return shapes
 
@@ -320,11 +316,7 @@ def _render(
         low = np.floor(shape.contour.min(0)).astype(int) - 1
         high = np.ceil(shape.contour.max(0)).astype(int) + 2
         size = high - low
-        if (
-            size.max() > 3 * max(height, width)
-            or (high <= 0).any()
-            or (low >= (width, height)).any()
-        ):
+        if size.max() > 3 * max(height, width) or (high <= 0).any() or (low >= (width, height)).any():
             continue
         patch = Image.new("L", (int(size[0]), int(size[1])))
         ImageDraw.Draw(patch).polygon([(x, y) for x, y in shape.contour - low], fill=1)
@@ -335,7 +327,9 @@ def _render(
         if not inside.any():
             continue
         thickness = _profile(mask, shape)
-        texture = 1 + texture_strength * _smooth_noise(rng, *mask.shape, cells=max(mask.shape) // 6)
+        texture = 1 + texture_strength * _smooth_noise(
+            rng, mask.shape[0], mask.shape[1], max(mask.shape) // 6
+        )
         view = np.s_[low[1] + top : low[1] + bottom, low[0] + left : low[0] + right]
         density[view] += (shape.density * thickness * texture)[top:bottom, left:right]
         if shape.target and inside.sum() >= 30 and inside.sum() > 0.3 * mask.sum():

@@ -25,9 +25,7 @@ def pairs_of(first: Iterable[str], second: Iterable[str]) -> Iterator[tuple[Stac
         yield read_stack(one), read_stack(other)
 
 
-def gather(
-    pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: Path
-) -> TrainingData:
+def gather(pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: Path) -> TrainingData:
     """Copy images and masks of `cases` into two memory-mapped arrays below `scratch`.
 
     They stay on disk, so that memory does not grow with the number of images.
@@ -48,9 +46,7 @@ def gather(
     for image_stack, mask_stack in pairs:
         if images is None or masks is None:
             shape = (len(cases), *mask_stack.values.shape[1:])
-            images = np.lib.format.open_memmap(
-                scratch / "images.npy", "w+", np.uint8, (shape[0], *shape[2:])
-            )
+            images = np.lib.format.open_memmap(scratch / "images.npy", "w+", np.uint8, (shape[0], *shape[2:]))
             masks = np.lib.format.open_memmap(scratch / "masks.npy", "w+", np.bool_, shape)
         image_of = dict(zip(image_stack.cases, image_stack.values, strict=True))
         for case, foreground in zip(mask_stack.cases, mask_stack.masks, strict=True):
@@ -68,7 +64,8 @@ def gather(
 
 def read_shards(paths: Iterable[str], cases: Sequence[str]) -> dict[str, NDArray]:
     """Values of single cases: images (height, width), or masks bool (class, height, width)."""
-    wanted, found = set(cases), {}
+    wanted = set(cases)
+    found: dict[str, NDArray] = {}
     for path in paths:
         stack = read_stack(path)
         values = stack.values if stack.kind == "image" else stack.masks

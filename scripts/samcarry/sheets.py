@@ -24,9 +24,7 @@ def read_sheet(path: str | Path, required: Sequence[str] = ()) -> list[dict[str,
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path}: cannot be read as UTF-8 ({error}); save it as CSV UTF-8"
-        ) from None
+        raise InputError(f"{path}: cannot be read as UTF-8 ({error}); save it as CSV UTF-8") from None
     header = text.partition("\n")[0]
     separator = ";" if header.count(";") > header.count(",") else ","
     try:

@@ -67,7 +67,7 @@ def read_stack(path: str | Path) -> Stack:
         InputError: the file is missing, damaged or no stack of ours.
     """
     try:
-        image = nib.load(path)
+        image: Any = nib.load(path)
         names = json.loads(image.header.extensions[0].get_content())
         values = image.dataobj.get_unscaled()
         axes = (2, 1, 0) if names["kind"] == "image" else (2, 3, 1, 0)

@@ -113,10 +113,10 @@ def to_markdown(
     ]
     if split != "test":
         lines[2] = f"This data set has no test case: methods are judged on {split}. {lines[2]}"
-    for row in summary.itertuples():
+    for row in summary.to_dict("records"):
         lines.append(
-            f"| {row.method} | {row.mean:.1f} ± {row.std:.1f} | {_number(row.seed_std)} | "
-            f"{_number(row.false_positives)} % | {row.seeds} | {row.cases} |"
+            f"| {row['method']} | {row['mean']:.1f} ± {row['std']:.1f} | {_number(row['seed_std'])} | "
+            f"{_number(row['false_positives'])} % | {row['seeds']} | {row['cases']} |"
         )
     lines += [f"| {method} | n/a: {why} | | | | |" for method, why in missing.items()]
     if len(differences):
@@ -128,11 +128,11 @@ def to_markdown(
             "| method | against | difference | 95 % interval | p | better in |",
             "|---|---|---|---|---|---|",
         ]
-    for row in differences.itertuples():
+    for row in differences.to_dict("records"):
         lines.append(
-            f"| {row.method} | {row.against} | {row.difference:+.1f} | "
-            f"{_number(row.low, '+.1f')} to {_number(row.high, '+.1f')} | {row.p:.2g} | "
-            f"{100 * row.better:.0f} % of cases |"
+            f"| {row['method']} | {row['against']} | {row['difference']:+.1f} | "
+            f"{_number(row['low'], '+.1f')} to {_number(row['high'], '+.1f')} | {row['p']:.2g} | "
+            f"{100 * row['better']:.0f} % of cases |"
         )
     return "\n".join(lines) + "\n"
 

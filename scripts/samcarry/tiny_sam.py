@@ -86,14 +86,10 @@ def build_tiny_sam() -> Sam:
         input_image_size=(IMAGE_SIZE, IMAGE_SIZE),
         mask_in_chans=8,
     )
-    prompt_encoder.pe_layer.positional_encoding_gaussian_matrix.copy_(
-        axis_frequencies(EMBED_DIM // 2)
-    )
+    prompt_encoder.pe_layer.positional_encoding_gaussian_matrix.copy_(axis_frequencies(EMBED_DIM // 2))
     mask_decoder = MaskDecoder(
         num_multimask_outputs=0,
-        transformer=TwoWayTransformer(
-            depth=2, embedding_dim=EMBED_DIM, mlp_dim=4 * EMBED_DIM, num_heads=4
-        ),
+        transformer=TwoWayTransformer(depth=2, embedding_dim=EMBED_DIM, mlp_dim=4 * EMBED_DIM, num_heads=4),
         transformer_dim=EMBED_DIM,
         iou_head_depth=2,
         iou_head_hidden_dim=EMBED_DIM,

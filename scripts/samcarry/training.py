@@ -133,9 +133,7 @@ def cosine(settings: TrainingSettings, epoch: int) -> float:
     return settings.final_learning_rate + span * (1 + float(np.cos(np.pi * progress))) / 2
 
 
-def augment(
-    images: Tensor, masks: Tensor, sigma: float, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def augment(images: Tensor, masks: Tensor, sigma: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Apply one random affine map a sample: identity + N(0, sigma) for each of its six numbers.
 
     Bilinear for images (B, 1, H, W), nearest for masks (B, C, H, W), zeros from outside.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,7 @@ class UNet(nn.Module):
             for inputs, outputs in zip([1, *channels], channels, strict=False)
         )
         self.upsampling = nn.ModuleList(
-            nn.ConvTranspose2d(below, here, 2, stride=2)
-            for here, below in zip(channels, channels[1:], strict=False)
+            nn.ConvTranspose2d(below, here, 2, stride=2) for here, below in pairwise(channels)
         )
         self.decoder = nn.ModuleList(_two_convolutions(2 * here, here) for here in channels[:-1])
         self.head = nn.Conv2d(width, classes, 1)

@@ -185,15 +185,12 @@ def _take_unlabelled(
     taken = [
         stem
         for stem in dict.fromkeys(stems)
-        if not source.why_skipped(stem)
-        and _take_image(stem, source, destination, faults) is not None
+        if not source.why_skipped(stem) and _take_image(stem, source, destination, faults) is not None
     ]
     return taken, _summary("unlabelled", stems, taken, source)
 
 
-def _take_image(
-    stem: str, source: _Source, destination: Path, faults: list[str]
-) -> NDArray[np.uint8] | None:
+def _take_image(stem: str, source: _Source, destination: Path, faults: list[str]) -> NDArray[np.uint8] | None:
     """Write an image as 8-bit grey PNG, mirrored if need be; return it as it was."""
     try:
         image = read_grey(source.files[stem], source.window)
@@ -213,9 +210,7 @@ def _summary(split: str, stems: Sequence[str], taken: Sequence[str], source: _So
             reasons[reason].append(stem)
     # What is missing is named, for labels are dear; of the unlabelled a few names are enough.
     most = 5 if split == "unlabelled" else len(stems)
-    skipped = [
-        f"{len(names)} {reason} ({shortlist(names, most)})" for reason, names in reasons.items()
-    ]
+    skipped = [f"{len(names)} {reason} ({shortlist(names, most)})" for reason, names in reasons.items()]
     mirrored = sum(source.is_mirrored(stem) for stem in taken)
     line = f"{split}: took {len(taken)} of {len(stems)} images, {mirrored} of them mirrored"
     return "; skipped ".join([line, ", ".join(skipped)]) if skipped else line
@@ -246,9 +241,7 @@ def _read_table(path: Path) -> dict[str, _Record]:
             faults.append(f"{path}: projection {row['projection']!r} of {stem!r}; write 1, 2 or 3")
         if stem in records:
             faults.append(f"{path}: has two rows for {stem!r}; remove one")
-        records[stem] = _Record(
-            row["patient_id"], row["laterality"] == "R", row["projection"] == _FRONTAL
-        )
+        records[stem] = _Record(row["patient_id"], row["laterality"] == "R", row["projection"] == _FRONTAL)
     raise_faults(faults)
     return records
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from samcarry.cases import Case, find_cases, label_files
 from samcarry.errors import InputError
 from samcarry.images import write_grey

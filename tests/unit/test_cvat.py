@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
 from samcarry.cvat import AnnotatedImage, decode_runs, read_cvat
 from samcarry.errors import InputError
 

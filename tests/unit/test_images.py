@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from samcarry import images
 from samcarry.errors import InputError
 from samcarry.images import image_size, read_grey, resize_grey, write_grey

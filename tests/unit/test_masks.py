@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
+
 from samcarry.errors import InputError
 from samcarry.masks import read_mask, resize_mask, write_mask
 

@@ -6,9 +6,10 @@ from itertools import islice
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
+
 from samcarry.errors import InputError
 from samcarry.phantom import CLASSES, Phantom, draw_phantoms, write_dataset
-from scipy import ndimage
 
 COUNTS = {"train": 15, "val": 10, "test": 15, "unlabelled": 20}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from samcarry.cases import find_cases
 from samcarry.errors import InputError
 from samcarry.images import read_grey

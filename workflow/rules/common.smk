@@ -20,11 +20,12 @@ from samcarry.manifest import read_manifest
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-
 def check_config():
     """Validate the config, fill in defaults, and stop with one line where it is wrong."""
     try:
-        validate(config, str(Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"))
+        validate(
+            config, str(Path(workflow.basedir) / "workflow/schemas/config.schema.yaml")
+        )
     except WorkflowError as error:
         raise WorkflowError(config_fault(error)) from None
     step = 2 ** config["training"]["depth"]
@@ -98,7 +99,9 @@ def code_of(script):
         path = waiting.pop()
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("samcarry."):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+                "samcarry."
+            ):
                 library = SCRIPTS / (node.module.replace(".", "/") + ".py")
                 if library not in seen:
                     seen[library] = ""
@@ -138,7 +141,11 @@ def data_folder(wildcards):
 
 def made_cases(wildcards):
     """cases.csv where a rule makes the data set; nothing where the user brings it."""
-    return [] if config["source"]["format"] == "folder" else f"{data_folder(wildcards)}/cases.csv"
+    return (
+        []
+        if config["source"]["format"] == "folder"
+        else f"{data_folder(wildcards)}/cases.csv"
+    )
 
 
 def listing(wildcards):
@@ -156,7 +163,9 @@ def listing(wildcards):
                 waiting.append(entry.path)
             else:
                 about = entry.stat()
-                digest.update(f"{entry.path} {about.st_size} {about.st_mtime_ns}\n".encode())
+                digest.update(
+                    f"{entry.path} {about.st_size} {about.st_mtime_ns}\n".encode()
+                )
     return digest.hexdigest()[:16]
 
 
@@ -183,7 +192,11 @@ def rows_of_shard(wildcards):
 def shards_of(*splits, labelled=False):
     """Names of the shards of some splits; with `labelled` only those with a labelled case."""
     return sorted(
-        {row.shard for row in manifest() if row.split in splits and (row.labels or not labelled)}
+        {
+            row.shard
+            for row in manifest()
+            if row.split in splits and (row.labels or not labelled)
+        }
     )
 
 
@@ -197,13 +210,21 @@ def image_files(wildcards):
 
 
 def label_files(wildcards):
-    folders = [f"{data_folder(wildcards)}/{row.labels}" for row in rows_of_shard(wildcards) if row.labels]
-    return [str(file) for folder in folders for file in sorted(Path(folder).glob("*.png"))]
+    folders = [
+        f"{data_folder(wildcards)}/{row.labels}"
+        for row in rows_of_shard(wildcards)
+        if row.labels
+    ]
+    return [
+        str(file) for folder in folders for file in sorted(Path(folder).glob("*.png"))
+    ]
 
 
 def subset(wildcards):
     """The cases of X^n, in their order."""
-    training = sorted((row.order, row.case) for row in manifest() if row.split == "train")
+    training = sorted(
+        (row.order, row.case) for row in manifest() if row.split == "train"
+    )
     n = int(wildcards.n)
     if n > len(training):
         raise WorkflowError(
@@ -215,7 +236,11 @@ def subset(wildcards):
 
 def full_cases(wildcards):
     """Every labelled case that is not in val or test: training, and what hides among unlabelled."""
-    return [row.case for row in manifest() if row.labels and row.split in ("train", "unlabelled")]
+    return [
+        row.case
+        for row in manifest()
+        if row.labels and row.split in ("train", "unlabelled")
+    ]
 
 
 def has_hidden_labels():
@@ -236,7 +261,11 @@ def prepared(kind, shards):
 
 def methods_of(wildcards):
     """The configured methods at n: the ablation has its own list."""
-    return config["methods"] if int(wildcards.n) == config["n"] else config["ablation"]["methods"]
+    return (
+        config["methods"]
+        if int(wildcards.n) == config["n"]
+        else config["ablation"]["methods"]
+    )
 
 
 def missing_methods(wildcards):
@@ -249,9 +278,11 @@ def missing_methods(wildcards):
 def dice_files(wildcards):
     missing = missing_methods(wildcards)
     return [
-        f"{RESULTS}/full/seed{seed}/dice.csv"
-        if method == "unet_full"
-        else f"{RESULTS}/n{wildcards.n}/seed{seed}/dice/{method}.csv"
+        (
+            f"{RESULTS}/full/seed{seed}/dice.csv"
+            if method == "unet_full"
+            else f"{RESULTS}/n{wildcards.n}/seed{seed}/dice/{method}.csv"
+        )
         for method in methods_of(wildcards)
         if method not in missing
         for seed in config["seeds"]
@@ -282,7 +313,9 @@ def sam_entry(wildcards):
 
 
 def embeddings_of(wildcards):
-    return f"{RESULTS}/embeddings/{config['sam']['model']}/{wildcards.shard}.safetensors"
+    return (
+        f"{RESULTS}/embeddings/{config['sam']['model']}/{wildcards.shard}.safetensors"
+    )
 
 
 def report_success():

@@ -23,7 +23,9 @@ rule train_f_phi:
         runtime=480,
     params:
         training=config["training"],
-        cases=lambda wildcards: [row.case for row in manifest() if row.split == "unlabelled"],
+        cases=lambda wildcards: [
+            row.case for row in manifest() if row.split == "unlabelled"
+        ],
         code=code_of("train_network"),
     script:
         "../../scripts/train_network.py"
@@ -32,8 +34,12 @@ rule train_f_phi:
 rule train_f_full:
     # Full supervision: the training cases and the labels that hide among the unlabelled ones.
     input:
-        images=lambda wildcards: prepared("images", shards_of("train", "unlabelled", labelled=True)),
-        masks=lambda wildcards: prepared("masks", shards_of("train", "unlabelled", labelled=True)),
+        images=lambda wildcards: prepared(
+            "images", shards_of("train", "unlabelled", labelled=True)
+        ),
+        masks=lambda wildcards: prepared(
+            "masks", shards_of("train", "unlabelled", labelled=True)
+        ),
         statistics="results/{dataset}/full/statistics.json",
     output:
         model="results/{dataset}/full/seed{seed}/model.safetensors",

@@ -113,7 +113,9 @@ rule prepare_masks:
         runtime=60,
     params:
         size=[config["images"]["height"], config["images"]["width"]],
-        cases=lambda wildcards: [row.case for row in rows_of_shard(wildcards) if row.labels],
+        cases=lambda wildcards: [
+            row.case for row in rows_of_shard(wildcards) if row.labels
+        ],
         classes=classes,
         code=code_of("prepare_masks"),
     script:
@@ -147,8 +149,12 @@ rule compute_statistics:
 
 use rule compute_statistics as compute_full_statistics with:
     input:
-        images=lambda wildcards: prepared("images", shards_of("train", "unlabelled", labelled=True)),
-        masks=lambda wildcards: prepared("masks", shards_of("train", "unlabelled", labelled=True)),
+        images=lambda wildcards: prepared(
+            "images", shards_of("train", "unlabelled", labelled=True)
+        ),
+        masks=lambda wildcards: prepared(
+            "masks", shards_of("train", "unlabelled", labelled=True)
+        ),
     output:
         statistics="results/{dataset}/full/statistics.json",
     log:

@@ -4,10 +4,6 @@
 rule draw_cases:
     # Image, reference, P, cleaned masks with prompts, R and the final predictions, side by side.
     input:
-        manifest="results/{dataset}/manifest.csv",
-        dice="results/{dataset}/n{n}/dice.csv",
-        images=lambda wildcards: prepared("images", shards_of(judged())),
-        masks=lambda wildcards: prepared("masks", shards_of(judged())),
         **{
             stage: lambda wildcards, stage=stage, path=path: [
                 f"{RESULTS}/n{wildcards.n}/seed{config['seeds'][0]}/{path.format(shard=shard)}"
@@ -22,6 +18,10 @@ rule draw_cases:
                 "ours_r": "f_phi/probabilities/{shard}.nii.gz",
             }.items()
         },
+        manifest="results/{dataset}/manifest.csv",
+        dice="results/{dataset}/n{n}/dice.csv",
+        images=lambda wildcards: prepared("images", shards_of(judged())),
+        masks=lambda wildcards: prepared("masks", shards_of(judged())),
     output:
         picture="results/{dataset}/n{n}/figures/cases.png",
     log:
