@@ -9,6 +9,7 @@ from job import job
 from samcarry.figures import CaseView, draw_cases, spread_over_ranks
 from samcarry.prompts import prompts_from_json
 from samcarry.shards import read_shards
+from samcarry.stacks import read_stack
 from samcarry.summary import case_dice
 
 STAGES = ("unet", "cleaned", "unet_sam", "ours_p", "ours_r")
@@ -24,7 +25,7 @@ with job(snakemake):
     prompts: dict = {}
     for path in given.prompts:
         prompts |= json.loads(Path(path).read_text(encoding="utf-8"))
-    classes = list(params.classes)
+    classes = read_stack(given.masks[0]).classes
     views = [
         CaseView(
             case,

@@ -171,3 +171,20 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
             )
         )
     return rows
+
+
+def judged_split(rows: Iterable[ManifestRow]) -> str:
+    """The split that methods are judged on: test; val where the data set has no test case."""
+    return "test" if any(row.split == "test" for row in rows) else "val"
+
+
+def has_hidden_labels(rows: Iterable[ManifestRow]) -> bool:
+    """Whether an unlabelled case has labels, which full supervision may read."""
+    return any(row.labels and row.split == "unlabelled" for row in rows)
+
+
+def missing_methods(methods: Sequence[str], rows: Iterable[ManifestRow]) -> dict[str, str]:
+    """Those of `methods` that this data set cannot have, and why."""
+    if "unet_full" in methods and not has_hidden_labels(rows):
+        return {"unet_full": "no unlabelled case has labels"}
+    return {}

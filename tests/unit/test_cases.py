@@ -53,9 +53,7 @@ def test_without_a_sheet_label_folders_decide(tmp_path):
 
 def test_the_sheet_names_patients_splits_and_order(tmp_path):
     add(tmp_path, "a", "b", "c", "d")
-    sheet(
-        tmp_path, "case,patient,split,order,age\na,p,train,2,7\nb,p,train,,\nc,q,val,,\nd,r,test,,"
-    )
+    sheet(tmp_path, "case,patient,split,order,age\na,p,train,2,7\nb,p,train,,\nc,q,val,,\nd,r,test,,")
     cases, warnings = find_cases(tmp_path)
     assert [(c.case, c.patient, c.split, c.order) for c in cases] == [
         ("a", "p", "train", 2),

@@ -91,9 +91,7 @@ def test_what_reaches_outside_is_cut_off(tmp_path, box, drawn):
     mask = read_one(tmp_path, runs(f"0, {box[2] * box[3]}", box)).masks["Ulna"]
     assert drawing(mask)[0] == drawn
     corners = "-9,-9;9,-9;9,1;-9,1"
-    assert (
-        drawing(read_one(tmp_path, polygon(corners)).masks["Ulna"]) == ["######"] + ["......"] * 4
-    )
+    assert drawing(read_one(tmp_path, polygon(corners)).masks["Ulna"]) == ["######"] + ["......"] * 4
 
 
 def test_shapes_of_one_class_are_united_and_classes_may_overlap(tmp_path):
@@ -221,9 +219,7 @@ def test_malformed_xml(tmp_path, text):
 
 def test_entity_bombs_are_refused(tmp_path):
     path = tmp_path / "a.xml"
-    path.write_text(
-        '<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;">]><annotations>&c;</annotations>'
-    )
+    path.write_text('<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;">]><annotations>&c;</annotations>')
     (line,) = refused(path)
     assert "entities" in line
 

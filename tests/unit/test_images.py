@@ -109,9 +109,7 @@ def test_a_tiff_in_which_white_is_zero_is_inverted_whatever_its_depth(tmp_path, 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_applied_and_the_header_tells_the_same_size(
-    tmp_path, suffix, orientation
-):
+def test_exif_orientation_is_applied_and_the_header_tells_the_same_size(tmp_path, suffix, orientation):
     path = tmp_path / f"a{suffix}"
     stored = np.zeros((16, 32), np.uint8)
     stored[:8, :8] = 255  # upper left as stored

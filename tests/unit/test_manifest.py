@@ -85,9 +85,7 @@ def test_a_shard_holds_at_least_one_case():
         assign_shards([], {}, shard_size=0)
 
 
-SPLIT_OF = st.dictionaries(
-    st.text("abc", min_size=1, max_size=4), st.sampled_from(SPLITS), max_size=30
-)
+SPLIT_OF = st.dictionaries(st.text("abc", min_size=1, max_size=4), st.sampled_from(SPLITS), max_size=30)
 
 
 @given(first=SPLIT_OF, later=SPLIT_OF, size=st.integers(1, 5))

@@ -14,10 +14,26 @@ SCRIPTS = Path(workflow.basedir) / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from samcarry.errors import InputError
-from samcarry.manifest import read_manifest
+from samcarry.manifest import (
+    has_hidden_labels,
+    judged_split,
+    missing_methods,
+    read_manifest,
+)
 
 # Idle OpenMP threads that spin cost a factor of ten where several processes share few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+# ---- the config --------------------------------------------------------------------------------
+
+
+def uses_sam():
+    methods = {
+        *config["methods"],
+        *(config["ablation"]["methods"] if config["ablation"]["n"] else ()),
+    }
+    return bool(methods & {"unet_sam", "ours_r"})
 
 
 def check_config():
@@ -39,6 +55,12 @@ def check_config():
         raise WorkflowError(
             f"config: sam.model is '{config['sam']['model']}', but sam.models has only "
             f"{', '.join(config['sam']['models'])}"
+        )
+    checkpoint_file = config["sam"]["models"][config["sam"]["model"]]["file"]
+    if uses_sam() and not Path(checkpoint_file).is_file():
+        raise WorkflowError(
+            f"config: sam.models.{config['sam']['model']}.file is '{checkpoint_file}', but there is no "
+            f"such file: put the checkpoint there, or choose another sam.model"
         )
     if config["source"]["format"] != "phantom" and not config["source"].get(
         config["source"]["format"]
@@ -148,6 +170,15 @@ def made_cases(wildcards):
     )
 
 
+def sam_check(wildcards):
+    """The verdict on the SAM checkpoint, which has to be there before any training starts."""
+    return (
+        f"{RESULTS}/embeddings/{config['sam']['model']}/checkpoint.json"
+        if uses_sam()
+        else []
+    )
+
+
 def listing(wildcards):
     """A digest of names, sizes and times of the user's files, so that a change is noticed."""
     if config["source"]["format"] != "folder":
@@ -201,8 +232,7 @@ def shards_of(*splits, labelled=False):
 
 
 def judged():
-    """The split that methods are judged on: test; val where the data set has no test case."""
-    return "test" if any(row.split == "test" for row in manifest()) else "val"
+    return judged_split(manifest())
 
 
 def image_files(wildcards):
@@ -243,10 +273,6 @@ def full_cases(wildcards):
     ]
 
 
-def has_hidden_labels():
-    return any(row.labels and row.split == "unlabelled" for row in manifest())
-
-
 def subset_shards(wildcards):
     wanted = set(subset(wildcards))
     return sorted({row.shard for row in manifest() if row.case in wanted})
@@ -268,15 +294,8 @@ def methods_of(wildcards):
     )
 
 
-def missing_methods(wildcards):
-    """Configured methods that this data set cannot have, and why."""
-    if "unet_full" in methods_of(wildcards) and not has_hidden_labels():
-        return {"unet_full": "no unlabelled case has labels"}
-    return {}
-
-
 def dice_files(wildcards):
-    missing = missing_methods(wildcards)
+    missing = missing_methods(methods_of(wildcards), manifest())
     return [
         (
             f"{RESULTS}/full/seed{seed}/dice.csv"

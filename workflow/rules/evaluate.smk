@@ -83,8 +83,6 @@ rule summarise:
         runtime=30,
     params:
         methods=methods_of,
-        split=lambda wildcards: judged(),
-        missing=missing_methods,
         pairs=PAIRS,
         code=code_of("summarise"),
     script:

@@ -42,10 +42,34 @@ rule import_cvat:
         "../../scripts/import_cvat.py"
 
 
+rule check_sam:
+    # A wrong checkpoint has to be told before hours of training, not after.
+    input:
+        checkpoint=lambda wildcards: sam_entry(wildcards)["file"],
+    output:
+        verdict="results/{dataset}/embeddings/{sam}/checkpoint.json",
+    log:
+        "results/{dataset}/logs/check_sam/{sam}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/check_sam/{sam}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=16000 if BIG_SAM else 4000,
+        runtime=30,
+    params:
+        sam=sam_entry,
+        code=code_of("check_sam"),
+    script:
+        "../../scripts/check_sam.py"
+
+
 checkpoint list_cases:
     # Reads and checks every image and label before any training. A case keeps its shard for good.
     input:
-        made_cases,
+        cases=made_cases,
+        sam=ancient(sam_check),
     output:
         manifest=update("results/{dataset}/manifest.csv"),
         classes="results/{dataset}/classes.txt",

@@ -35,7 +35,6 @@ rule draw_cases:
         mem_mb=4000,
         runtime=30,
     params:
-        classes=classes,
         seed=config["seeds"][0],
         shown=6,
         code=code_of("draw_cases"),
@@ -53,7 +52,7 @@ rule draw_training:
         + [
             f"{RESULTS}/full/seed{seed}/training.csv"
             for seed in config["seeds"]
-            if "unet_full" in methods_of(wildcards) and has_hidden_labels()
+            if "unet_full" in methods_of(wildcards) and has_hidden_labels(manifest())
         ],
     output:
         picture="results/{dataset}/n{n}/figures/training.png",

@@ -1,0 +1,66 @@
+"""How good a SAM is, against the bare box: Dice from jittered boxes and points.
+
+    python benchmarks/score_sam.py
+    python benchmarks/score_sam.py --data results/demo/phantom 96 96 test --data ../teeth 224 384 val
+
+Each data set is a folder in the plain contract (images/, labels/, cases.csv), the size at which its
+images are prepared, and the split that is scored. The last column is the error (1 - Dice) from a box
+relative to the error of the box itself taken as the mask: below 1 the model is worth its time.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+from samcarry.cases import find_cases, label_files
+from samcarry.files import sha256, usable_cpus
+from samcarry.images import read_grey, resize_grey
+from samcarry.masks import read_mask, resize_mask
+from samcarry.sam import load_sam
+from samcarry.sam_scores import score, score_on_scenes
+from samcarry.scenes import Scene
+
+
+def read_scenes(folder: str, height: int, width: int, split: str, most: int) -> list[Scene]:
+    """The labelled cases of one split, at the size of prepared images."""
+    cases, _ = find_cases(folder)
+    scenes = []
+    for case in [case for case in cases if case.split == split][:most]:
+        image = resize_grey(read_grey(case.image), height, width)
+        masks = [resize_mask(read_mask(file), height, width) for file in label_files(case).values()]
+        present = [mask for mask in masks if mask.any()]
+        if present:
+            scenes.append(Scene(image, np.stack(present)))
+    return scenes
+
+
+def main() -> None:
+    """Score one checkpoint on drawn scenes and on the data sets given."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--model", default="tiny")
+    parser.add_argument("--file", default="resources/tiny_sam.safetensors")
+    parser.add_argument("--sigma", type=float, default=0.05, help="jitter of a side / extent")
+    parser.add_argument("--most", type=int, default=1000, help="cases of a data set")
+    parser.add_argument("--data", nargs=4, action="append", default=[], metavar="FIELD")
+    arguments = parser.parse_args()
+    torch.set_num_threads(usable_cpus())
+    sam = load_sam(arguments.model, arguments.file)
+    print(f"{arguments.file} {sha256(arguments.file)}, boxes moved by {arguments.sigma:.0%}")
+    results = {"drawn scenes (held out)": score_on_scenes(sam)}
+    for folder, height, width, split in arguments.data:
+        scenes = read_scenes(folder, int(height), int(width), split, arguments.most)
+        masks = sum(len(scene.masks) for scene in scenes)
+        name = f"{folder} {split}, {len(scenes)} images, {masks} masks, {height}x{width}"
+        results[name] = score(sam, scenes, arguments.sigma)
+    for name, values in results.items():
+        ratio = (1 - values["box"]) / (1 - values["bare_box"])
+        print(f"{name}: {values}, error against the bare box {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()

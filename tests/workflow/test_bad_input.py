@@ -1,0 +1,105 @@
+"""Bad input stops at the door, before any training, in one line that names the culprit."""
+
+import hashlib
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def lines_with(text, *parts):
+    return [line for line in text.splitlines() if all(part in line for part in parts)]
+
+
+def assert_stops(project, *parts):
+    """The run fails with a line that holds all `parts`, has no traceback and trains nothing."""
+    outcome = project.run()
+    assert outcome.returncode != 0
+    assert lines_with(outcome.stdout, *parts), outcome.stdout
+    assert "Traceback" not in outcome.stdout
+    assert "train_f_theta dataset" not in outcome.stdout
+    made = [p for p in (project.folder / "results").rglob("*") if p.suffix in (".gz", ".safetensors")]
+    assert made == []
+
+
+def test_a_misspelt_key_is_named(project):
+    project.configure(cleaning={"raduis": 3})
+    assert_stops(project, "config: cleaning", "'raduis' was unexpected")
+
+
+def test_an_ill_typed_key_is_named(project):
+    project.configure(training={"iterations": "many"})
+    assert_stops(project, "config: training.iterations", "'many' is not of type 'integer'")
+
+
+def test_a_size_that_the_network_cannot_halve_is_named(project):
+    project.configure(images={"height": 30, "width": 32})
+    assert_stops(project, "images.height is 30", "multiple of 4")
+
+
+def test_fewer_labelled_cases_than_n(project):
+    project.configure(n=4)
+    assert_stops(project, "has 3 labelled cases", "n = 4", "lower n")
+
+
+def tiny_entry(**changes):
+    return {"models": {"tiny": {"model": "tiny", "file": "resources/tiny_sam.safetensors", **changes}}}
+
+
+def test_a_missing_checkpoint(project):
+    project.configure(sam=tiny_entry(file="resources/nowhere.pth"))
+    assert_stops(project, "resources/nowhere.pth", "no such file")
+
+
+def test_a_checkpoint_of_another_hash(project):
+    project.configure(sam=tiny_entry(sha256=hashlib.sha256(b"other").hexdigest()))
+    assert_stops(project, "resources/tiny_sam.safetensors", "SHA-256 is", "the config expects")
+
+
+def test_a_checkpoint_of_another_variant(project):
+    project.configure(sam=tiny_entry(model="vit_b", sha256=None))
+    assert_stops(project, "these are not the weights of 'vit_b'", "They fit 'tiny'")
+
+
+@pytest.fixture
+def own_data(project, finished):
+    """A project with a folder of PNGs, as a user has it."""
+    shutil.copytree(finished.folder / "results/demo/phantom", project.folder / "mine")
+    project.configure(source={"format": "folder", "folder": "mine"})
+    return project
+
+
+def first_image(project):
+    return sorted((project.folder / "mine/images").iterdir())[0]
+
+
+def test_a_truncated_image(own_data):
+    image = first_image(own_data)
+    image.write_bytes(image.read_bytes()[:200])
+    assert_stops(own_data, str(image.relative_to(own_data.folder)))
+
+
+def test_image_and_label_of_different_size(own_data):
+    image = first_image(own_data)
+    Image.fromarray(np.zeros((60, 64), np.uint8)).save(image)
+    assert_stops(own_data, image.stem, "60", "64")
+
+
+def test_all_faults_are_told_at_once(own_data):
+    images = sorted((own_data.folder / "mine/images").iterdir())[:2]
+    for image in images:
+        image.write_bytes(b"")
+    output = own_data.run().stdout
+    assert all(lines_with(output, image.name) for image in images)
+
+
+def test_a_patient_in_two_splits(own_data):
+    sheet = own_data.folder / "mine/cases.csv"
+    lines = sheet.read_text().splitlines()
+    test_row = next(i for i, line in enumerate(lines) if ",test," in line)
+    train_patient = next(line for line in lines if ",train," in line).split(",")[1]
+    fields = lines[test_row].split(",")
+    lines[test_row] = ",".join([fields[0], train_patient, *fields[2:]])
+    sheet.write_text("\n".join(lines))
+    assert_stops(own_data, "cases.csv", f"patient '{train_patient}'", "train", "test")

@@ -1,0 +1,99 @@
+"""The whole main line on tiny phantoms: what comes out, and what a second run does."""
+
+import csv
+import io
+import itertools
+import json
+import re
+
+import nibabel as nib
+import numpy as np
+from PIL import Image
+
+METHODS = ["unet", "unet_sam", "ours_p", "ours_r", "unet_full"]
+
+
+def dice_rows(project, path="results/demo/n3/dice.csv"):
+    return list(csv.DictReader(io.StringIO(project.read(path))))
+
+
+def test_dice_csv_has_the_public_columns(finished):
+    header = finished.read("results/demo/n3/dice.csv").splitlines()[0]
+    assert header == "dataset,n,seed,method,case,class,reference_px,predicted_px,dice"
+
+
+def test_dice_csv_has_one_row_for_each_method_seed_case_and_class(finished):
+    rows = dice_rows(finished)
+    classes = finished.read("results/demo/classes.txt").split()
+    cases = {row["case"] for row in rows}
+    assert len(cases) == 2
+    found = [(row["method"], row["seed"], row["case"], row["class"]) for row in rows]
+    assert sorted(found) == sorted(itertools.product(METHODS, ["0"], cases, classes))
+    assert {row["n"] for row in rows} == {"3"}
+
+
+def test_dice_is_empty_exactly_where_the_reference_is(finished):
+    for row in dice_rows(finished):
+        assert (row["dice"] == "") == (row["reference_px"] == "0")
+
+
+def test_the_summary_names_every_method_and_ends_up_on_the_terminal(finished):
+    page = finished.read("results/demo/n3/summary.md")
+    assert all(f"| {method} |" in page for method in METHODS)
+    assert "95 % interval" in page
+
+
+def test_pictures_are_drawn(finished):
+    for name in ("cases", "training"):
+        picture = Image.open(finished.folder / f"results/demo/n3/figures/{name}.png")
+        assert np.asarray(picture.convert("L")).std() > 10
+
+
+def test_probabilities_read_as_numbers_from_0_to_1_in_any_nifti_reader(finished):
+    shard = "results/demo/n3/seed0/f_theta/probabilities/test-0000.nii.gz"
+    values = nib.load(finished.folder / shard).get_fdata()
+    assert values.shape == (32, 32, 2, 10)
+    assert 0 <= values.min() < values.max() <= 1
+
+
+def test_prompts_name_absent_classes_as_absent(finished):
+    prompts = json.loads(finished.read("results/demo/n3/seed0/prompts/test-0000.json"))
+    classes = finished.read("results/demo/classes.txt").split()
+    assert all(list(entries) == classes for entries in prompts.values())
+
+
+def test_every_result_knows_what_made_it(finished):
+    shard = "results/demo/n3/seed0/refined/test-0000.nii.gz"
+    about = json.loads(nib.load(finished.folder / shard).header.extensions[0].get_content())
+    made_by = about["made_by"]
+    assert made_by["rule"] == "refine"
+    assert made_by["wildcards"]["seed"] == "0"
+    assert made_by["versions"]["torch"]
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert "Nothing to be done" in finished.run().stdout
+
+
+def test_one_subset_plans_nothing_of_another_and_shares_what_does_not_depend_on_n(finished):
+    plan = finished.run("-n", "results/demo/n2/dice.csv").stdout
+    outputs = re.findall(r"^ +output: (.*)$", plan, re.MULTILINE)
+    assert outputs
+    assert all(path.startswith("results/demo/n2/") for line in outputs for path in line.split(", "))
+
+
+def test_training_never_has_test_cases_among_its_inputs(finished):
+    plan = finished.run("-n", "--forceall").stdout
+    blocks = re.findall(r"rule (train_\w+):\n +input: (.*)\n", plan)
+    assert {rule for rule, _ in blocks} == {"train_f_theta", "train_f_phi", "train_f_full"}
+    assert not any("test-" in inputs or "val-" in inputs for _, inputs in blocks)
+
+
+def test_only_full_supervision_reads_the_labels_of_unlabelled_cases(finished):
+    plan = finished.run("-n", "--forceall").stdout
+    readers = {
+        rule
+        for rule, inputs in re.findall(r"(?:rule|checkpoint) (\w+):\n +input: (.*)\n", plan)
+        if re.search(r"unlabelled-\d+/masks", inputs)
+    }
+    assert readers == {"train_f_full", "compute_full_statistics"}

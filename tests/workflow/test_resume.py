@@ -1,0 +1,41 @@
+"""A killed run goes on with the same command and ends in the same numbers."""
+
+import os
+import signal
+import time
+
+import pytest
+
+
+def wait_for(project, text, process, seconds=300):
+    """Wait until the output of a started run holds `text`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if text in project.read("run.log"):
+            return
+        assert process.poll() is None, project.read("run.log")
+        time.sleep(0.05)
+    raise AssertionError(f"no '{text}' in {seconds} s: {project.read('run.log')}")
+
+
+@pytest.mark.parametrize("victims", ["everything", "main process"])
+def test_kill_9_then_unlock_and_the_same_command_give_the_same_dice(project, finished, victims):
+    process = project.start()
+    wait_for(project, "[train_f_phi", process)
+    if victims == "everything":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:  # its workers live on, and must not spoil what the next run writes
+        process.kill()
+    process.wait()
+
+    locked = project.run()
+    assert locked.returncode != 0
+    assert "--unlock" in locked.stdout
+
+    assert project.run("--unlock").returncode == 0
+    resumed = project.run()
+    assert resumed.returncode == 0, resumed.stdout
+    for path in ("results/demo/n3/dice.csv", "results/demo/n3/summary.csv"):
+        assert project.read(path) == finished.read(path)
+    leftovers = [p for p in (project.folder / "results").rglob(".*") if victims == "everything"]
+    assert all(p.is_file() for p in leftovers)  # private names of killed writers, nothing else
