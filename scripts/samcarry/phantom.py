@@ -90,11 +90,11 @@ _SKELETON = {
     "pebble_a": _pebble(-0.24, 0.015, 0.14, 0.12, 25),
     "pebble_b": _pebble(-0.01, -0.045, 0.135, 0.12, -60),
     "pebble_c": _pebble(0.21, 0.0, 0.145, 0.115, -15),
-    "ray_left": replace(_between((-0.26, -0.08), (-0.52, -0.66), 0.1), bend=-0.02),
-    "ray_middle": _between((-0.03, -0.14), (-0.04, -0.8), 0.105),
-    "ray_right": replace(_between((0.22, -0.1), (0.46, -0.67), 0.098), bend=0.02),
+    "ray_left": replace(_between((-0.26, -0.08), (-0.46, -0.52), 0.1), bend=-0.02),
+    "ray_middle": _between((-0.03, -0.14), (-0.04, -0.62), 0.105),
+    "ray_right": replace(_between((0.22, -0.1), (0.41, -0.52), 0.098), bend=0.02),
 }
-_ABSENCE = {"cap": 0.4, "sickle": 0.35, "pebble_c": 0.3, "ray_left": 0.3, "ray_right": 0.35}
+_ABSENCE = {"cap": 0.4, "sickle": 0.35, "pebble_c": 0.3, "ray_right": 0.3}
 CLASSES = tuple(_SKELETON)
 
 
@@ -262,16 +262,16 @@ def _pose(
     bones: dict[str, _Bone], chance: Generator, height: int, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where each pixel lies in the patient, (2: u and v, height, width); what collimators spare."""
-    turn, shear = chance.uniform(-0.35, 0.35), chance.normal(0, 0.05)
+    turn, shear = chance.uniform(-0.2, 0.2), chance.normal(0, 0.04)
     rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    to_image = chance.uniform(0.9, 1.2) * rotation @ np.array([[1, shear], [0, 1]])
+    to_image = chance.uniform(1.15, 1.4) * rotation @ np.array([[1, shear], [0, 1]])
 
     # Both ends of every short bone and the heads of the long ones have to stay in the image.
     tips = [bone.at(bone.half_length) for bone in bones.values()]
     tips += [bone.at(-bone.half_length) for bone in bones.values() if bone.half_length < 1]
     ends = np.array(tips) @ to_image.T
     half = np.array([width, height]) / min(height, width)
-    shift = chance.normal((0, 0.08), 0.1)
+    shift = chance.normal((0, 0.08), 0.06)
     shift = np.maximum(shift, np.minimum(-0.96 * half - ends.min(axis=0), 0))
     shift = np.minimum(shift, np.maximum(0.96 * half - ends.max(axis=0), 0))
 

@@ -102,10 +102,10 @@ def jittered_boxes(masks: NDArray[np.bool_], rng: np.random.Generator, sigma: fl
 
 def _boxes(masks: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float32]:
     """Boxes as a segmentation that is nearly right would give them: off, too large or too small."""
-    boxes = jittered_boxes(masks, rng, float(rng.choice([0.02, 0.05, 0.1])))
+    boxes = jittered_boxes(masks, rng, float(rng.choice([0.02, 0.05, 0.1, 0.15])))
     if rng.random() < 0.4:
         extent = boxes[:, 2:] - boxes[:, :2]
-        grow = extent * rng.uniform(-0.05, 0.15) + rng.uniform(-1, 5)
+        grow = extent * rng.uniform(-0.1, 0.3) + rng.uniform(-1, 5)
         boxes[:, :2] -= grow / 2
         boxes[:, 2:] += grow / 2
     return boxes

@@ -224,6 +224,7 @@ def cluster(rng: Rng, height: int, width: int) -> list[Shape]:
             draw = _polygon if rng.random() < 0.5 else _blob
             if rng.random() > 0.1:
                 shapes.append(look(draw(rng, centre, size)))
+    sleeves = rng.random() < 0.4
     for side, count in ((-1, int(rng.integers(0, 6))), (1, int(rng.integers(0, 3)))):
         span = columns * spacing * rng.uniform(0.9, 1.3)
         for k in range(count):
@@ -233,7 +234,13 @@ def cluster(rng: Rng, height: int, width: int) -> list[Shape]:
             length = rng.uniform(3, 14) * radius
             half_width = span / max(count, 1) * rng.uniform(0.28, 0.55)
             half = _capsule_widths(rng, min(half_width, 1.4 * radius), length, rng.uniform(0.2, 1))
-            shapes.append(look(_spindle(start, angle, length, half, rng.normal(0, 0.15))))
+            bend = rng.normal(0, 0.15)
+            shapes.append(look(_spindle(start, angle, length, half, bend)))
+            if sleeves:  # soft tissue, whose outline is not the bone's
+                wide = np.clip(half * rng.uniform(1.5, 2.4), half_width, None)
+                contour = _spindle(start, angle, 1.1 * length, wide, bend)
+                density = shapes[-1].density * rng.uniform(0.2, 0.7)
+                shapes.append(Shape(contour, density, dome=1.0, target=False))
     turn = rng.normal(0, 0.5)
     return [_rotated(shape, middle, turn) for shape in shapes]
 

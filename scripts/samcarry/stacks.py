@@ -5,7 +5,9 @@ In memory the order is (case, class, height, width) or, for images, (case, heigh
 shows 0..1.
 """
 
+import gzip
 import json
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,20 @@ from samcarry.files import atomic
 
 THRESHOLD = 127
 """A probability of 0.5 in 8 bits: what lies above it counts as foreground."""
+
+
+_DAMAGE = (
+    OSError,
+    EOFError,
+    zlib.error,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    nib.filebasedimages.ImageFileError,
+    nib.spatialimages.HeaderDataError,
+    nib.wrapstruct.WrapStructError,
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +83,8 @@ def read_stack(path: str | Path) -> Stack:
         InputError: the file is missing, damaged or no stack of ours.
     """
     try:
-        image: Any = nib.load(path)
+        # Decompressed as a whole, since only its end tells whether a file is the one that was written.
+        image: Any = nib.Nifti1Image.from_bytes(gzip.decompress(Path(path).read_bytes()))
         names = json.loads(image.header.extensions[0].get_content())
         values = image.dataobj.get_unscaled()
         axes = (2, 1, 0) if names["kind"] == "image" else (2, 3, 1, 0)
@@ -78,14 +95,7 @@ def read_stack(path: str | Path) -> Stack:
             tuple(names["classes"]),
             names["made_by"],
         )
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        IndexError,
-        nib.filebasedimages.ImageFileError,
-    ) as error:
+    except _DAMAGE as error:
         raise InputError(
             f"{path}: this shard is damaged or not from samcarry ({error}). "
             f"Delete it and run the same command again: it is made anew."

@@ -168,7 +168,7 @@ def predict(
 def write_curve(path: str | Path, curve: Sequence[Step]) -> None:
     """Write the training curve as CSV: iteration, learning_rate, loss."""
     with atomic(path) as private, private.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, ["iteration", "learning_rate", "loss"])
+        writer = csv.DictWriter(stream, ["iteration", "learning_rate", "loss"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(step) for step in curve)
 
@@ -219,17 +219,19 @@ def _resume(
     """The iteration to go on with and the curve so far; 0 and [] if there is nothing to resume."""
     if not path.exists():
         return 0, []
+    fresh = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         if state["fingerprint"] != fingerprint:
             log.info("%s is from other data, settings or code: starting anew", path)
             return 0, []
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
         curve = [Step(*values) for values in state["curve"]]
         done = int(state["iteration"])
+        network.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
     except Exception as error:
-        # Whatever is wrong with it, training anew gives the right result.
+        # Whatever is wrong with it, training anew gives the right result, without weights of half a file.
+        network.load_state_dict(fresh)
         log.warning("%s cannot be read (%s): starting anew", path, error)
         return 0, []
     log.info("going on from iteration %d (%s)", done, path)

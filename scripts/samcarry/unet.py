@@ -84,9 +84,10 @@ def load_unet(path: str | Path, device: str = "cpu") -> tuple[UNet, dict[str, An
             state = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
         network = UNet(len(about["classes"]), about["width"], about["depth"])
         network.load_state_dict(state)
-    except (OSError, SafetensorError, KeyError, TypeError, RuntimeError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        what = str(error).splitlines()[0]  # torch lists each weight on a line of its own
         raise InputError(
-            f"{path}: this is no U-Net of samcarry, or it is damaged ({error}). "
+            f"{path}: this is no U-Net of samcarry, or it is damaged ({what}). "
             f"Delete it and run the same command again: it is trained anew."
         ) from error
     return network.to(device).eval(), about

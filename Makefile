@@ -1,0 +1,48 @@
+# The doors of samcarry. `make` lists them. Nothing is installed outside .venv.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint lock clean
+
+BIN := $(CURDIR)/.venv/bin
+INSTALLED := .venv/requirements.lock
+# Snakemake starts the `python` that it finds on the path.
+export PATH := $(BIN):$(PATH)
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(INSTALLED) ## Run the demo: config.yaml, results in results/demo; goes on where it stopped
+	@tools/unlock.sh
+	"$(BIN)/snakemake" --cores 8 --resources gpu=1
+
+test: lint ## Check style and types, then run all tests
+	"$(BIN)/python" -m pytest
+
+lint: $(INSTALLED) ## Check style and types only
+	"$(BIN)/ruff" check
+	"$(BIN)/ruff" format --check
+	"$(BIN)/snakefmt" --check Snakefile workflow
+	"$(BIN)/mypy"
+	"$(BIN)/snakemake" --lint
+
+lock: ## Renew requirements.lock from requirements.in (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: python3.11 -m pip install uv"; exit 1; }
+	uv pip compile requirements.in --python-version 3.11 --universal --generate-hashes \
+		--no-annotate --no-header -o requirements.lock
+
+clean: ## Remove the caches of the tools; .venv and results stay
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find scripts tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# The copy of the lock file comes last: an install that was interrupted does not count as done.
+$(INSTALLED): requirements.lock
+	@if cmp -s requirements.lock $(INSTALLED); then touch $(INSTALLED); exit; fi; \
+	for python in python3.11 python3; do \
+		$$python -c 'import sys, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' \
+			2>/dev/null && break; \
+		python=; \
+	done; \
+	[ -n "$$python" ] || { echo "Python 3.11 with venv is needed (Debian: apt-get install python3.11-venv)"; exit 1; }; \
+	echo "Installing into .venv what requirements.lock names" && \
+	"$$python" -m venv .venv && \
+	"$(BIN)/python" -m pip install --disable-pip-version-check --require-hashes -r requirements.lock && \
+	cp requirements.lock $(INSTALLED)

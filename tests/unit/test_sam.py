@@ -1,0 +1,452 @@
+"""SAM: the right checkpoint or one clear line, and the answers of segment-anything's own predictor."""
+
+import contextlib
+import csv
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from segment_anything import SamPredictor
+
+from samcarry import sam as sam_module
+from samcarry.errors import InputError
+from samcarry.files import sha256
+from samcarry.prompts import Prompt, extract_prompts
+from samcarry.sam import (
+    BUILDERS,
+    Refined,
+    decode,
+    embed,
+    full_size,
+    input_size,
+    load_sam,
+    open_embeddings,
+    prompt_parts,
+    refine,
+    save_tiny_sam,
+    write_embeddings,
+    write_quality,
+)
+from samcarry.tiny_sam import build_tiny_sam
+
+SIZE = (96, 56)  # the wrist's proportions: 384×224, at a quarter
+OFFICIAL = ("vit_b", "vit_l", "vit_h")
+
+
+@pytest.fixture(scope="module")
+def sam():
+    """A tiny SAM with random weights whose answers differ from prompt to prompt."""
+    torch.manual_seed(0)
+    return build_tiny_sam().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def image():
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    noise = np.random.default_rng(0).integers(0, 60, SIZE)
+    return (60 + 60 * np.sin(x / 7) * np.cos(y / 11) + noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def embedding(sam, image):
+    return embed(sam, image)
+
+
+@pytest.fixture(scope="module")
+def predictor(sam, image, embedding):
+    """Segment-anything's own predictor on the same embedding."""
+    predictor = SamPredictor(sam)
+    predictor.set_image(np.repeat(image[..., None], 3, axis=2))
+    predictor.features = embedding.float()[None]
+    return predictor
+
+
+def masks():
+    """Five classes: apart, overlapping, absent, at the border, one pixel."""
+    drawn = np.zeros((5, *SIZE), dtype=bool)
+    drawn[0, 10:40, 8:20] = True
+    drawn[1, 30:70, 15:45] = True
+    drawn[3, 80:, 40:] = True
+    drawn[4, 50, 5] = True
+    return drawn
+
+
+PROMPTS = extract_prompts(masks())
+PRESENT = [prompt for prompt in PROMPTS if prompt is not None]
+
+
+def ask(predictor, prompt, kind, mask_input=None):
+    """Mask, estimated IoU and low-resolution logits of one prompt by segment-anything's predictor."""
+    parts = kind.split("+")
+    points = labels = box = None
+    if "box" in parts:
+        box = np.array(prompt.box)
+    if "pos" in parts:
+        negative = prompt.negative if "neg" in parts else ()
+        points = np.array([prompt.positive, *negative])
+        labels = np.array([1] + [0] * len(negative))
+    mask, quality, logits = predictor.predict(
+        points, labels, box, mask_input=mask_input, multimask_output=False
+    )
+    return mask[0], quality[0], logits[0]
+
+
+# ---- the same answers as segment-anything's predictor ---------------------------------------
+
+
+def test_the_embedding_is_the_predictors_in_16_bits(sam, image, embedding):
+    predictor = SamPredictor(sam)
+    predictor.set_image(np.repeat(image[..., None], 3, axis=2))
+    assert embedding.dtype == torch.float16
+    assert torch.equal(embedding, predictor.features[0].half())
+
+
+@pytest.mark.parametrize("kind", ["box", "pos", "pos+neg", "box+pos", "box+pos+neg"])
+def test_all_prompts_at_once_equal_the_predictor_prompt_by_prompt(sam, embedding, predictor, kind):
+    logits, quality = decode(sam, embedding, PRESENT, kind, SIZE)
+    for k, prompt in enumerate(PRESENT):
+        _, expected_quality, expected = ask(predictor, prompt, kind)
+        np.testing.assert_allclose(logits[k], expected, atol=1e-4)
+        assert quality[k] == pytest.approx(expected_quality, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["box", "pos", "pos+neg", "box+pos+neg", "mask"])
+def test_the_second_pass_equals_the_predictor_with_the_first_mask(sam, embedding, predictor, kind):
+    first, _ = decode(sam, embedding, PRESENT, "box", SIZE)
+    logits, quality = decode(sam, embedding, PRESENT, kind, SIZE, first)
+    for k, prompt in enumerate(PRESENT):
+        mask_input = first[k : k + 1].numpy()
+        _, expected_quality, expected = ask(predictor, prompt, kind, mask_input)
+        np.testing.assert_allclose(logits[k], expected, atol=1e-4)
+        assert quality[k] == pytest.approx(expected_quality, abs=1e-5)
+
+
+def test_masks_at_full_size_equal_the_predictors(sam, embedding, predictor):
+    logits, _ = decode(sam, embedding, PRESENT, "box", SIZE)
+    found = full_size(sam, logits, SIZE)
+    expected = np.stack([ask(predictor, prompt, "box")[0] for prompt in PRESENT])
+    assert found.shape == (4, *SIZE)
+    assert 0.01 < expected.mean() < 0.99, "the weights draw nothing that could differ"
+    assert (found != expected).mean() < 1e-3
+
+
+def test_refine_equals_the_predictor_in_two_passes(sam, embedding, predictor):
+    found = refine(sam, embedding, PROMPTS, SIZE, "box", "pos+neg")
+    for index, prompt in enumerate(PROMPTS):
+        if prompt is not None:
+            _, _, first = ask(predictor, prompt, "box")
+            mask, quality, _ = ask(predictor, prompt, "pos+neg", first[None])
+            assert (found.masks[index] != mask).mean() < 1e-3
+            assert found.quality[index] == pytest.approx(quality, abs=1e-4)
+
+
+def test_the_answer_depends_on_the_prompt(sam, embedding):
+    logits, _ = decode(sam, embedding, PRESENT, "box", SIZE)
+    assert (logits[0] - logits[1]).abs().max() > 1e-2
+
+
+def test_the_second_pass_depends_on_the_first_mask(sam, embedding):
+    first, _ = decode(sam, embedding, PRESENT, "box", SIZE)
+    one, _ = decode(sam, embedding, PRESENT, "pos", SIZE, first)
+    other, _ = decode(sam, embedding, PRESENT, "pos", SIZE, -first)
+    assert (one - other).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_the_number_of_prompts_per_call_does_not_matter(sam, embedding, chunk):
+    first, _ = decode(sam, embedding, PRESENT, "box", SIZE)
+    whole, quality = decode(sam, embedding, PRESENT, "pos+neg", SIZE, first)
+    parts, part_quality = decode(sam, embedding, PRESENT, "pos+neg", SIZE, first, chunk=chunk)
+    torch.testing.assert_close(parts, whole, atol=1e-4, rtol=0)
+    torch.testing.assert_close(part_quality, quality, atol=1e-5, rtol=0)
+
+
+def test_points_and_boxes_scale_with_the_image(sam, embedding):
+    double = [
+        Prompt(
+            tuple(2 * side for side in prompt.box),
+            tuple(2 * side for side in prompt.positive),
+            tuple((2 * x, 2 * y) for x, y in prompt.negative),
+        )
+        for prompt in PRESENT
+    ]
+    small, _ = decode(sam, embedding, PRESENT, "box+pos+neg", SIZE)
+    large, _ = decode(sam, embedding, double, "box+pos+neg", (2 * SIZE[0], 2 * SIZE[1]))
+    torch.testing.assert_close(large, small, atol=1e-4, rtol=0)
+
+
+# ---- refine: present, absent, passes --------------------------------------------------------
+
+
+def test_an_absent_class_stays_empty_with_no_quality(sam, embedding):
+    found = refine(sam, embedding, PROMPTS, SIZE)
+    assert not found.masks[2].any()
+    assert np.isnan(found.quality).tolist() == [False, False, True, False, False]
+
+
+def test_an_absent_class_does_not_shift_the_others(sam, embedding):
+    with_gap = refine(sam, embedding, PROMPTS, SIZE)
+    without = refine(sam, embedding, PRESENT, SIZE)
+    assert (with_gap.masks[[0, 1, 3, 4]] == without.masks).all()
+
+
+def test_a_case_in_which_nothing_is_present_stays_empty(sam, embedding):
+    found = refine(sam, embedding, [None, None], SIZE)
+    assert found.masks.shape == (2, *SIZE)
+    assert not found.masks.any()
+    assert np.isnan(found.quality).all()
+
+
+def test_a_single_present_class_without_negatives_is_refined(sam, embedding):
+    (prompt,) = extract_prompts(masks()[:1])
+    assert prompt.negative == ()
+    found = refine(sam, embedding, [prompt, None], SIZE)
+    assert not np.isnan(found.quality[0])
+
+
+def test_no_second_pass_is_the_first_pass(sam, embedding):
+    logits, quality = decode(sam, embedding, PRESENT, "pos", SIZE)
+    found = refine(sam, embedding, PRESENT, SIZE, "pos", None)
+    assert (found.masks == full_size(sam, logits, SIZE)).all()
+    assert (found.quality == quality.numpy()).all()
+
+
+def test_a_second_pass_by_the_mask_alone(sam, embedding):
+    first, _ = decode(sam, embedding, PRESENT, "box", SIZE)
+    sparse, dense = sam.prompt_encoder(None, None, first[:, None])
+    assert sparse.shape[1] == 0
+    logits, _ = sam.mask_decoder(
+        image_embeddings=embedding.float()[None],
+        image_pe=sam.prompt_encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        multimask_output=False,
+    )
+    found = refine(sam, embedding, PRESENT, SIZE, "box", "mask")
+    assert (found.masks == full_size(sam, logits[:, 0], SIZE)).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [("box", {"box"}), ("pos+neg", {"pos", "neg"}), ("box+pos+neg", {"box", "pos", "neg"})],
+)
+def test_a_kind_of_prompt_has_its_parts(kind, parts):
+    assert prompt_parts(kind) == parts
+
+
+def test_the_kind_mask_has_neither_box_nor_points():
+    assert not prompt_parts("mask") & {"box", "pos", "neg"}
+
+
+def test_quality_is_written_for_present_classes_only(tmp_path):
+    answers = {
+        "a": Refined(np.zeros((2, 1, 1), dtype=bool), np.array([0.5, np.nan], np.float32)),
+        "b": Refined(np.zeros((2, 1, 1), dtype=bool), np.array([0.25, 1], np.float32)),
+    }
+    write_quality(tmp_path / "q.csv", answers, ["Radius", "Ulna"])
+    with (tmp_path / "q.csv").open(newline="", encoding="utf-8") as stream:
+        assert list(csv.reader(stream)) == [
+            ["case", "class", "iou"],
+            ["a", "Radius", "0.5000"],
+            ["b", "Radius", "0.2500"],
+            ["b", "Ulna", "1.0000"],
+        ]
+
+
+# ---- images and embeddings ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((384, 224), (384, 224)), ((224, 384), (224, 384)), ((96, 56), (384, 224)), ((100, 100), (384, 384))],
+)
+def test_the_long_side_fills_the_tiny_sams_input(sam, size, expected):
+    assert input_size(sam, *size) == expected
+
+
+@pytest.mark.parametrize(("size", "expected"), [((384, 224), (1024, 597)), ((224, 384), (597, 1024))])
+def test_the_long_side_fills_the_official_input(size, expected):
+    with torch.device("meta"):
+        official = BUILDERS["vit_b"]()
+    assert input_size(official, *size) == expected
+
+
+def test_embeddings_come_back_by_case(tmp_path):
+    tensors = [torch.full((2, 3, 3), value, dtype=torch.float16) for value in (1.0, 2.0)]
+    write_embeddings(tmp_path / "e.safetensors", ["ä", "b"], tensors, {"rule": "embed"})
+    with open_embeddings(tmp_path / "e.safetensors") as embedding_of:
+        assert torch.equal(embedding_of("b"), tensors[1])
+        assert torch.equal(embedding_of("ä"), tensors[0])
+
+
+def test_the_same_embeddings_give_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        write_embeddings(tmp_path / name, ["x"], [torch.ones(2, 3, 3).half()], {"b": 1, "a": 2})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("keep", [None, 0, 4, 100])
+def test_missing_or_truncated_embeddings_are_told_in_one_line(tmp_path, keep):
+    path = tmp_path / "e.safetensors"
+    if keep is not None:
+        write_embeddings(path, ["x"], [torch.ones(2, 30, 30).half()], {})
+        path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(InputError) as caught, open_embeddings(path):
+        pass
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# ---- checkpoints ----------------------------------------------------------------------------
+
+
+def stand_in(model):
+    """A state dict of the true shapes whose every tensor is one stored zero, seen many times."""
+    with torch.device("meta"):
+        shapes = {name: tensor.shape for name, tensor in BUILDERS[model]().state_dict().items()}
+    return {name: torch.zeros(()).expand(shape) for name, shape in shapes.items()}
+
+
+def refused(model, path, digest=None):
+    """The message with which a checkpoint is refused: one line that names the file."""
+    with pytest.raises(InputError) as caught:
+        load_sam(model, path, digest)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_tiny_checkpoint_answers_the_same_after_a_round_trip(tmp_path, sam, image):
+    path = tmp_path / "tiny.safetensors"
+    save_tiny_sam(path, sam, {"steps": "3"})
+    back = load_sam("tiny", path, sha256(path))
+    rounded = {name: tensor.half().float() for name, tensor in sam.state_dict().items()}
+    assert all(torch.equal(back.state_dict()[name], rounded[name]) for name in rounded)
+
+
+def test_a_loaded_sam_is_in_evaluation_mode_and_frozen(tmp_path, sam):
+    save_tiny_sam(tmp_path / "tiny.safetensors", sam, {})
+    back = load_sam("tiny", tmp_path / "tiny.safetensors")
+    assert not back.training
+    assert not any(parameter.requires_grad for parameter in back.parameters())
+
+
+def test_a_tiny_checkpoint_of_half_precision_runs_in_single(tmp_path, sam):
+    save_tiny_sam(tmp_path / "tiny.safetensors", sam, {})
+    back = load_sam("tiny", tmp_path / "tiny.safetensors")
+    assert {parameter.dtype for parameter in back.parameters()} == {torch.float32}
+
+
+def test_an_official_vit_b_loads(tmp_path):
+    state = stand_in("vit_b")
+    name = "mask_decoder.iou_token.weight"
+    state[name] = torch.arange(256.0)[None]
+    torch.save(state, tmp_path / "sam_vit_b.pth")
+    loaded = load_sam("vit_b", tmp_path / "sam_vit_b.pth")
+    assert torch.equal(loaded.state_dict()[name], state[name])
+    assert loaded.image_encoder.img_size == 1024
+
+
+def test_a_missing_checkpoint_is_told(tmp_path):
+    message = refused("vit_h", tmp_path / "none.pth")
+    assert "'vit_h'" in message
+    assert "sam.models" in message
+
+
+def test_a_wrong_hash_is_told_with_both(tmp_path, sam):
+    path = tmp_path / "tiny.safetensors"
+    save_tiny_sam(path, sam, {})
+    message = refused("tiny", path, "0" * 64)
+    assert "0" * 64 in message
+    assert sha256(path) in message
+
+
+def test_the_hash_is_checked_before_the_file_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "sam.pth"
+    path.write_bytes(b"anything")
+    monkeypatch.setattr(sam_module, "_read_state", lambda file: pytest.fail("was read"))
+    refused("vit_b", path, "0" * 64)
+
+
+@pytest.mark.parametrize("name", ["sam_vit_b.pth", "tiny.safetensors"])
+@pytest.mark.parametrize(
+    "content", [b"", b"<!DOCTYPE html><html>Sign in</html>\n" * 50, b"PK\x03\x04" + b"x" * 99]
+)
+def test_a_web_page_or_a_torn_download_under_the_name_of_a_checkpoint_is_told(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    assert "fetch the file again" in refused("vit_b", tmp_path / name)
+
+
+def test_a_truncated_checkpoint_is_told(tmp_path):
+    path = tmp_path / "sam_vit_b.pth"
+    torch.save({"x": torch.ones(1000)}, path)
+    path.write_bytes(path.read_bytes()[:-500])
+    refused("vit_b", path)
+
+
+class Evil:
+    """What leaves a file behind when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_dangerous_pickle_is_refused_and_not_executed(tmp_path, zipped):
+    path = tmp_path / "sam_vit_b.pth"
+    evil = {"image_encoder.pos_embed": Evil(tmp_path / "executed")}
+    torch.save(evil, path, _use_new_zipfile_serialization=zipped)
+    refused("vit_b", path)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_the_dangerous_pickle_of_these_tests_is_dangerous(tmp_path):
+    torch.save(Evil(tmp_path / "executed"), tmp_path / "evil.pth")
+    with contextlib.closing(torch.load(tmp_path / "evil.pth", weights_only=False)):
+        assert (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("wrapped", [{"model": {"x": torch.ones(1)}}, [torch.ones(1)], torch.ones(1)])
+def test_what_is_no_plain_state_dict_is_told(tmp_path, wrapped):
+    torch.save(wrapped, tmp_path / "sam.pth")
+    assert "no plain SAM state dict" in refused("vit_b", tmp_path / "sam.pth")
+
+
+@pytest.mark.parametrize("claimed", OFFICIAL)
+def test_a_tiny_file_under_an_official_name_is_told_with_the_model_that_fits(tmp_path, sam, claimed):
+    path = tmp_path / f"sam_{claimed}.safetensors"
+    save_tiny_sam(path, sam, {})
+    message = refused(claimed, path)
+    assert f"not the weights of '{claimed}'" in message
+    assert "They fit 'tiny'" in message
+
+
+@pytest.mark.parametrize("true", OFFICIAL)
+def test_an_official_file_under_the_name_of_the_tiny_one_is_told_with_the_model_that_fits(tmp_path, true):
+    torch.save(stand_in(true), tmp_path / "tiny.pth")
+    message = refused("tiny", tmp_path / "tiny.pth")
+    assert f"They fit '{true}'" in message
+
+
+@pytest.mark.parametrize(("claimed", "true"), [("vit_h", "vit_b"), ("vit_b", "vit_l"), ("vit_l", "vit_h")])
+def test_official_variants_are_told_apart(tmp_path, claimed, true):
+    torch.save(stand_in(true), tmp_path / "sam.pth")
+    message = refused(claimed, tmp_path / "sam.pth")
+    assert f"not the weights of '{claimed}'" in message
+    assert f"They fit '{true}'" in message
+
+
+def test_weights_of_no_sam_at_all_are_told(tmp_path):
+    save_file({"head.weight": torch.ones(2, 2)}, tmp_path / "unet.safetensors")
+    assert "They fit none of tiny, vit_b, vit_l, vit_h" in refused("tiny", tmp_path / "unet.safetensors")
+
+
+def test_one_missing_tensor_is_noticed(tmp_path, sam):
+    state = {name: tensor.contiguous() for name, tensor in sam.state_dict().items()}
+    state.popitem()
+    save_file(state, tmp_path / "tiny.safetensors")
+    assert "not the weights of 'tiny'" in refused("tiny", tmp_path / "tiny.safetensors")
