@@ -19,6 +19,7 @@ with job(snakemake) as this:
         destination=Path(snakemake.output.cases).parent,
         frontal_only=cvat["frontal_only"],
         mirror_right=cvat["mirror_right"],
+        window=snakemake.params.window,
     )
     for line in summary:
         this.log.info(line)

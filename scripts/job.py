@@ -99,6 +99,7 @@ def _made_by(snakemake: Any) -> dict[str, Any]:
     return {
         "rule": snakemake.rule,
         "wildcards": dict(snakemake.wildcards.items()),
+        "inputs": {str(path): sha256(path) for path in snakemake.input},
         "params": {key: value for key, value in snakemake.params.items() if key != "made_by"},
         "versions": versions,
     }

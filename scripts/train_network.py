@@ -11,10 +11,12 @@ from samcarry.subset import SubsetStatistics
 from samcarry.training import TrainingSettings, train, write_curve
 from samcarry.unet import save_unet
 
+CHECKPOINT_SECONDS = 20.0  # a killed training loses no more than this
+
 with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources.tmpdir) as scratch:
     given, params = snakemake.input, snakemake.params
     statistics = SubsetStatistics(**json.loads(Path(given.statistics).read_text()))
-    settings = TrainingSettings.from_config(params.training)
+    settings = TrainingSettings(**params.training)
     data = gather(pairs_of(given.images, given.masks), params.cases, Path(scratch))
     this.log.info("training on %d cases with %d threads on %s", len(data.images), this.threads, this.device)
     model = Path(snakemake.output.model)
@@ -27,6 +29,7 @@ with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources
         seed=seed,
         device=this.device,
         checkpoint=checkpoint,
+        checkpoint_seconds=CHECKPOINT_SECONDS,
         fingerprint=fingerprint(settings, seed, params.cases, params.code, *map(Path, given)),
     )
     about = {**asdict(statistics), "size": data.images.shape[1:], "made_by": this.made_by}

@@ -22,6 +22,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     private = path.with_name(f".{uuid.uuid4().hex[:12]}.{path.name}")
     try:
         yield private
+        if private.is_file():  # safetensors leaves files that only their owner can read
+            private.chmod(0o666 & ~_umask())
         if private.is_dir() and path.is_dir():
             shutil.rmtree(path)
         private.replace(path)
@@ -30,6 +32,12 @@ def atomic(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(private, ignore_errors=True)
         else:
             private.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -37,7 +37,7 @@ class Recipe:
     windows: int = 8  # per step
     images: int = 3  # per step
     prompts: int = 12  # per window or image, at most
-    second_pass_share: float = 0.5  # of the steps
+    second_pass_share: float = 0.8  # of the steps
     ema: float = 0.998
     seed: int = 0
 

@@ -115,7 +115,7 @@ def to_markdown(
         lines[2] = f"This data set has no test case: methods are judged on {split}. {lines[2]}"
     for row in summary.to_dict("records"):
         lines.append(
-            f"| {row['method']} | {row['mean']:.1f} ± {row['std']:.1f} | {_number(row['seed_std'])} | "
+            f"| {row['method']} | {row['mean']:.1f} ± {_number(row['std'])} | {_number(row['seed_std'])} | "
             f"{_number(row['false_positives'])} % | {row['seeds']} | {row['cases']} |"
         )
     lines += [f"| {method} | n/a: {why} | | | | |" for method, why in missing.items()]
@@ -131,7 +131,7 @@ def to_markdown(
     for row in differences.to_dict("records"):
         lines.append(
             f"| {row['method']} | {row['against']} | {row['difference']:+.1f} | "
-            f"{_number(row['low'], '+.1f')} to {_number(row['high'], '+.1f')} | {row['p']:.2g} | "
+            f"{_number(row['low'], '+.1f')} to {_number(row['high'], '+.1f')} | {_number(row['p'], '.2g')} | "
             f"{100 * row['better']:.0f} % of cases |"
         )
     return "\n".join(lines) + "\n"

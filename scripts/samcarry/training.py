@@ -7,10 +7,9 @@ the training that was never killed, bit for bit on a CPU with the same number of
 import csv
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -40,12 +39,6 @@ class TrainingSettings:
     learning_rate: float
     final_learning_rate: float
     affine_sigma: float
-    checkpoint_seconds: float
-
-    @classmethod
-    def from_config(cls, block: Mapping[str, Any]) -> "TrainingSettings":
-        """The settings of a `training` block, which has keys for other purposes too."""
-        return cls(**{field.name: block[field.name] for field in fields(cls)})
 
 
 @dataclass(frozen=True)
@@ -65,6 +58,7 @@ def train(
     seed: int,
     device: str,
     checkpoint: Path,
+    checkpoint_seconds: float,
     fingerprint: str,
 ) -> tuple[UNet, list[Step]]:
     """Train a U-Net from scratch with weighted BCE, Adam and a cosine over epochs.
@@ -76,6 +70,7 @@ def train(
         seed: of the weights, the batches and the augmentation.
         device: 'cpu' or 'cuda'.
         checkpoint: file to go on from, if its fingerprint is ours, and to save to on the way.
+        checkpoint_seconds: how often it is saved.
         fingerprint: identifies data, settings and code; another one starts anew.
 
     Returns:
@@ -114,7 +109,7 @@ def train(
             )
         curve.append(Step(done, rate, mean_loss))
         now = time.monotonic()
-        if now - last_saved > settings.checkpoint_seconds and done < settings.iterations:
+        if now - last_saved > checkpoint_seconds and done < settings.iterations:
             _save(checkpoint, fingerprint, network, optimiser, done, curve)
             last_saved = now
         if done == settings.iterations or epoch % max(1, _epochs(settings) // 20) == 0:

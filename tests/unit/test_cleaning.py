@@ -200,8 +200,8 @@ def test_erosion_equals_skimages_unless_nothing_is_left(element, radius):
 @pytest.mark.parametrize("element", ELEMENTS)
 @pytest.mark.parametrize("radius", range(1, 9))
 def test_a_dilation_after_an_erosion_stays_within_the_mask(element, radius):
-    mask = square(30, 5, 5)
-    mask[20:, 20:] = False
+    mask = square(50, 5, 5, shape=(60, 60))
+    mask[35:, 35:] = False
     footprint = structuring_element(element, radius)
     opened = reshape(reshape(mask, "erosion", footprint), "dilation", footprint)
     assert not (opened & ~mask).any()

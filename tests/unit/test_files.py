@@ -27,6 +27,19 @@ def test_the_private_name_keeps_all_suffixes_and_the_folder(tmp_path):
         private.touch()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no umask")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
+def test_a_file_that_its_writer_kept_private_gets_the_users_usual_rights(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        with atomic(tmp_path / "a") as private:
+            private.touch(mode=0o600)
+        assert os.umask(umask) == umask, "the umask of the process was changed"
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == mode
+
+
 def test_missing_parents_are_made(tmp_path):
     write_text(tmp_path / "new" / "deep" / "a.txt", "x")
     assert (tmp_path / "new" / "deep" / "a.txt").read_text() == "x"

@@ -106,7 +106,7 @@ def test_a_class_drawn_where_there_is_none_is_seen_in_its_pixels():
 
 
 def test_masks_and_names_of_different_number_are_an_error():
-    with pytest.raises(ValueError, match="shorter|longer"):
+    with pytest.raises(ValueError, match="longer"):
         dice_rows(REFERENCE, PREDICTED, ("a",), ("Radius", "Ulna"), dataset="", n=1, seed=0, method="")
 
 

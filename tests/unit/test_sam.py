@@ -30,15 +30,21 @@ from samcarry.sam import (
 )
 from samcarry.tiny_sam import build_tiny_sam
 
-SIZE = (96, 56)  # the wrist's proportions: 384×224, at a quarter
+SIZE = (97, 53)  # proportions as of a wrist; the two sides are not scaled by quite the same factor
 OFFICIAL = ("vit_b", "vit_l", "vit_h")
 
 
 @pytest.fixture(scope="module")
 def sam():
-    """A tiny SAM with random weights whose answers differ from prompt to prompt."""
+    """A tiny SAM with random weights, whose answers move with every part of the prompt."""
     torch.manual_seed(0)
-    return build_tiny_sam().requires_grad_(False)
+    sam = build_tiny_sam().requires_grad_(False)
+    # Fresh weights all but ignore the dense prompt; these make the previous mask count.
+    convolution, norm, *_, projection = sam.prompt_encoder.mask_downscaling
+    convolution.bias.zero_()
+    norm.eps = 0.01
+    projection.weight *= 20
+    return sam
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +113,7 @@ def test_all_prompts_at_once_equal_the_predictor_prompt_by_prompt(sam, embedding
     logits, quality = decode(sam, embedding, PRESENT, kind, SIZE)
     for k, prompt in enumerate(PRESENT):
         _, expected_quality, expected = ask(predictor, prompt, kind)
-        np.testing.assert_allclose(logits[k], expected, atol=1e-4)
+        np.testing.assert_allclose(logits[k], expected, atol=2e-5)
         assert quality[k] == pytest.approx(expected_quality, abs=1e-5)
 
 
@@ -150,7 +156,7 @@ def test_the_second_pass_depends_on_the_first_mask(sam, embedding):
     first, _ = decode(sam, embedding, PRESENT, "box", SIZE)
     one, _ = decode(sam, embedding, PRESENT, "pos", SIZE, first)
     other, _ = decode(sam, embedding, PRESENT, "pos", SIZE, -first)
-    assert (one - other).abs().max() > 1e-3
+    assert (one - other).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize("chunk", [1, 3])

@@ -34,7 +34,6 @@ SETTINGS = TrainingSettings(
     learning_rate=1e-2,
     final_learning_rate=1e-4,
     affine_sigma=0.03,
-    checkpoint_seconds=1e9,
 )
 PAPER = dataclasses.replace(
     SETTINGS, iterations=1050, iterations_per_epoch=3, learning_rate=1e-3, final_learning_rate=1e-5
@@ -51,7 +50,7 @@ def pictures():
     return TrainingData((noise + 200 * masks.any(axis=1)).astype(np.uint8), masks)
 
 
-def run(folder, fingerprint="ours", seed=0, **changes):
+def run(folder, fingerprint="ours", seed=0, checkpoint_seconds=1e9, **changes):
     return train(
         pictures(),
         STATISTICS,
@@ -59,6 +58,7 @@ def run(folder, fingerprint="ours", seed=0, **changes):
         seed=seed,
         device="cpu",
         checkpoint=folder / "checkpoint.pt",
+        checkpoint_seconds=checkpoint_seconds,
         fingerprint=fingerprint,
     )
 
@@ -241,6 +241,7 @@ def test_the_positive_weight_counts_foreground_more(tmp_path):
         seed=0,
         device="cpu",
         checkpoint=tmp_path / "none",
+        checkpoint_seconds=1e9,
         fingerprint="",
     )[1]
     assert heavy[0].loss > 10 * run(tmp_path, iterations=1)[1][0].loss
@@ -450,8 +451,3 @@ def test_the_curve_is_written_as_csv(tmp_path):
         {"iteration": 3, "learning_rate": 1e-3, "loss": 0.75},
         {"iteration": 6, "learning_rate": 1e-5, "loss": 0.5},
     ]
-
-
-def test_settings_are_read_from_a_block_with_other_keys():
-    block = {**dataclasses.asdict(SETTINGS), "max_positive_weight": 1000, "threads": 4}
-    assert TrainingSettings.from_config(block) == SETTINGS

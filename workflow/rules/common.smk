@@ -1,4 +1,4 @@
-# The only rule file with functions: the config, what its cases are, what a rule's code is.
+# Functions live here alone, what the other files of this folder need: config, cases, code digests.
 import ast
 import functools
 import hashlib
@@ -86,6 +86,12 @@ check_config()
 # The official models need several times the memory of the tiny one.
 BIG_SAM = config["sam"]["model"] != "tiny"
 
+# Threads and the rhythm of checkpoints do not change what a training learns.
+TRAINING = {
+    key: value
+    for key, value in config["training"].items()
+    if key not in ("threads", "checkpoint_seconds", "max_positive_weight")
+}
 DATASET = config["dataset"]
 RESULTS = f"results/{DATASET}"
 # The pairs whose difference is told: what SAM adds, and what training on its masks adds.
@@ -124,7 +130,7 @@ def code_of(script):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
                 "samcarry."
             ):
-                library = SCRIPTS / (node.module.replace(".", "/") + ".py")
+                library = SCRIPTS.joinpath(*node.module.split(".")).with_suffix(".py")
                 if library not in seen:
                     seen[library] = ""
                     waiting.append(library)
@@ -170,6 +176,15 @@ def made_cases(wildcards):
     )
 
 
+def cvat_files(wildcards):
+    """The files that a CVAT import reads beside the images."""
+    cvat = config["source"].get("cvat") or {}
+    files = [cvat.get("table"), cvat.get("order"), cvat.get("unlabelled")]
+    return [file for file in files if file] + sum(
+        cvat.get("annotations", {}).values(), []
+    )
+
+
 def sam_check(wildcards):
     """The verdict on the SAM checkpoint, which has to be there before any training starts."""
     return (
@@ -181,10 +196,15 @@ def sam_check(wildcards):
 
 def listing(wildcards):
     """A digest of names, sizes and times of the user's files, so that a change is noticed."""
-    if config["source"]["format"] != "folder":
+    source = config["source"]
+    folder = {
+        "folder": source.get("folder"),
+        "cvat": (source.get("cvat") or {}).get("images"),
+    }
+    if source["format"] not in folder:
         return ""
     digest = hashlib.sha256()
-    waiting = [config["source"]["folder"]]
+    waiting = [folder[source["format"]]]
     while waiting:
         folder = waiting.pop()
         if not os.path.isdir(folder):

@@ -22,7 +22,7 @@ rule train_f_phi:
         mem_mb=12000,
         runtime=480,
     params:
-        training=config["training"],
+        training=TRAINING,
         cases=lambda wildcards: [
             row.case for row in manifest() if row.split == "unlabelled"
         ],
@@ -56,7 +56,7 @@ rule train_f_full:
         mem_mb=12000,
         runtime=480,
     params:
-        training=config["training"],
+        training=TRAINING,
         cases=full_cases,
         code=code_of("train_network"),
     script:

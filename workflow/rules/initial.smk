@@ -21,7 +21,7 @@ rule train_f_theta:
         mem_mb=12000,
         runtime=480,
     params:
-        training=config["training"],
+        training=TRAINING,
         cases=subset,
         code=code_of("train_network"),
     script:

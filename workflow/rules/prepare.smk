@@ -22,6 +22,8 @@ rule draw_phantoms:
 
 
 rule import_cvat:
+    input:
+        files=cvat_files,
     output:
         cases="results/{dataset}/imported/cases.csv",
     log:
@@ -36,6 +38,8 @@ rule import_cvat:
         runtime=60,
     params:
         cvat=config["source"].get("cvat"),
+        window=config["images"]["window"],
+        listing=listing,
         classes=config["classes"],
         code=code_of("import_cvat"),
     script:

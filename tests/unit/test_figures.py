@@ -1,0 +1,125 @@
+"""Pictures: the right cases, what is to be seen in them, and whole files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from samcarry import figures
+from samcarry.figures import (
+    STAGES,
+    CaseView,
+    class_colours,
+    draw_cases,
+    draw_training,
+    spread_over_ranks,
+)
+from samcarry.prompts import extract_prompts
+
+CLASSES = ["Radius", "Ulna"]
+
+
+def view(case="a", present=True):
+    masks = np.zeros((2, 30, 20), dtype=bool)
+    if present:
+        masks[0, 5:15, 5:12] = True
+    stages = dict.fromkeys(STAGES, masks)
+    return CaseView(case, np.full((30, 20), 128, np.uint8), stages, extract_prompts(masks))
+
+
+def colourful(path):
+    """How many pixels of a picture are not grey."""
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    return int((np.ptp(pixels, axis=2) > 60).sum())
+
+
+def size(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def titles(monkeypatch):
+    """A list that fills with the titles that are drawn."""
+    drawn, show = [], figures._show
+    monkeypatch.setattr(figures, "_show", lambda *given: (drawn.append(given[2]), show(*given)))
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(2, ["a", "e"]), (3, ["a", "c", "e"]), (5, list("abcde")), (9, list("abcde")), (1, ["a"])],
+)
+def test_cases_are_spread_over_the_ranking_with_its_ends(count, expected):
+    assert spread_over_ranks(list("abcde"), count) == expected
+
+
+def test_an_empty_ranking_has_no_cases():
+    assert spread_over_ranks([], 3) == []
+
+
+def test_contours_and_prompts_are_seen_in_colour(tmp_path):
+    draw_cases(tmp_path / "with.png", [view()], CLASSES, seed=0)
+    draw_cases(tmp_path / "without.png", [view(present=False)], CLASSES, seed=0)
+    assert colourful(tmp_path / "with.png") > colourful(tmp_path / "without.png") + 500
+
+
+def test_each_case_is_a_row(tmp_path):
+    draw_cases(tmp_path / "one.png", [view()], CLASSES, seed=0)
+    draw_cases(tmp_path / "two.png", [view(), view("b")], CLASSES, seed=0)
+    assert size(tmp_path / "two.png")[1] > 1.6 * size(tmp_path / "one.png")[1] - 100
+    assert size(tmp_path / "two.png")[0] == size(tmp_path / "one.png")[0]
+
+
+def test_every_stage_has_its_title_and_the_case_its_name(tmp_path, monkeypatch):
+    drawn = titles(monkeypatch)
+    draw_cases(tmp_path / "a.png", [view("case 7")], CLASSES, seed=0)
+    assert [title.split("\n")[0] for title in drawn] == ["case 7", *STAGES.values()]
+
+
+def test_dice_stands_above_every_stage_but_the_reference(tmp_path, monkeypatch):
+    drawn = titles(monkeypatch)
+    draw_cases(tmp_path / "a.png", [view()], CLASSES, seed=0)
+    assert [title.split("\n")[1:] for title in drawn] == [[], []] + [["100.0 ± 0.0"]] * 5
+
+
+def test_a_case_without_any_class_has_no_dice(tmp_path, monkeypatch):
+    drawn = titles(monkeypatch)
+    draw_cases(tmp_path / "a.png", [view(present=False)], CLASSES, seed=0)
+    assert all("\n" not in title for title in drawn)
+
+
+def test_no_case_at_all_still_makes_a_picture(tmp_path):
+    draw_cases(tmp_path / "a.png", [], CLASSES, seed=0)
+    assert size(tmp_path / "a.png")[0] > 100
+
+
+def test_a_fault_leaves_no_half_picture(tmp_path):
+    broken = CaseView("a", np.zeros((30, 20), np.uint8), {}, [])
+    with pytest.raises(KeyError):
+        draw_cases(tmp_path / "a.png", [broken], CLASSES, seed=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_curves_of_each_network_have_a_panel(tmp_path):
+    curve = pd.DataFrame({"iteration": [1, 2, 3], "loss": [1.0, 0.5, 0.2]})
+    draw_training(tmp_path / "one.png", {"0/f_theta": curve})
+    draw_training(tmp_path / "two.png", {"0/f_theta": curve, "1/f_theta": curve, "0/f_phi": curve})
+    assert size(tmp_path / "two.png")[0] == pytest.approx(2 * size(tmp_path / "one.png")[0], abs=2)
+
+
+def test_curves_are_drawn_in_colour(tmp_path):
+    curve = pd.DataFrame({"iteration": [1, 2, 3], "loss": [1.0, 0.5, 0.2]})
+    draw_training(tmp_path / "a.png", {"0/f_theta": curve})
+    assert colourful(tmp_path / "a.png") > 100
+
+
+@pytest.mark.parametrize("count", [8, 17, 32])
+def test_no_two_classes_share_a_colour(count):
+    colours = np.array(class_colours(count))[:, :3]
+    distances = np.abs(colours[:, None] - colours[None]).sum(axis=-1) + 9 * np.eye(count)
+    assert distances.min() > 0.05
+
+
+def test_neighbouring_classes_have_colours_far_apart():
+    colours = np.array(class_colours(32))[:, :3]
+    assert np.abs(np.diff(colours, axis=0)).sum(axis=1).min() > 0.8
