@@ -249,7 +249,7 @@ def _expose(
     flesh = patient.flesh * _flesh(rays, place)
     coarse = Image.fromarray(chance.normal(size=(9, 9)).astype(np.float32))
     clouds = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
-    body = flesh * (1 + 0.18 * clouds) + chance.uniform(0.45, 0.85) * skeleton
+    body = flesh * (1 + 0.14 * clouds) + chance.uniform(0.6, 1.0) * skeleton
     if patient.cast is not None:
         top, bottom, density = patient.cast
         inside = np.clip(np.minimum(place[1] - top, bottom - place[1]) / 0.03, 0, 1)
@@ -331,7 +331,7 @@ def _develop(body: np.ndarray, field: np.ndarray, chance: Generator, unit: float
     haze = ndimage.uniform_filter(ndimage.uniform_filter(light, int(unit / 2)), int(unit / 2))
     light += chance.uniform(0.1, 0.5) * haze
     noise = ndimage.gaussian_filter(chance.normal(size=body.shape).astype(np.float32), 0.5)
-    light += chance.uniform(0.02, 0.05) * np.sqrt(light) * noise
+    light += chance.uniform(0.015, 0.04) * np.sqrt(light) * noise
     film = -np.log(np.maximum(light, 0.004))
     black, white = np.percentile(film[field], (1, 99.5))
     black -= chance.uniform(0, 0.25) * (white - black)

@@ -84,7 +84,7 @@ def _read_state(file: Path) -> Mapping[str, Tensor]:
         if file.suffix == ".safetensors":
             with safe_open(file, framework="pt") as stream:
                 return {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-        state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        state = torch.load(file, map_location="cpu", weights_only=True)
     except (
         SafetensorError,
         OSError,
@@ -165,13 +165,14 @@ def open_embeddings(path: str | Path) -> Iterator[Callable[[str], Tensor]]:
         InputError: the file is missing or damaged.
     """
     try:
-        with safe_open(path, framework="pt") as stream:
-            yield stream.get_tensor
+        stream = safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
         raise InputError(
             f"{path}: these embeddings are damaged ({error}). Delete the file and run the same "
             f"command again: it is made anew."
         ) from error
+    with stream:
+        yield stream.get_tensor
 
 
 # ---- prompts to masks -----------------------------------------------------------------------
