@@ -1,11 +1,12 @@
 """Bad input stops at the door, before any training, in one line that names the culprit."""
 
 import hashlib
-import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from samcarry.phantom import draw_phantoms, write_dataset
 
 
 def lines_with(text, *parts):
@@ -63,9 +64,11 @@ def test_a_checkpoint_of_another_variant(project):
 
 
 @pytest.fixture
-def own_data(project, finished):
+def own_data(project):
     """A project with a folder of PNGs, as a user has it."""
-    shutil.copytree(finished.folder / "results/demo/phantom", project.folder / "mine")
+    counts = {"train": 3, "val": 1, "test": 2, "unlabelled": 4}
+    phantoms = draw_phantoms(counts=counts, seed=0, height=64, width=64)
+    write_dataset(phantoms, project.folder / "mine")
     project.configure(source={"format": "folder", "folder": "mine"})
     return project
 
