@@ -73,7 +73,7 @@ checkpoint list_cases:
     # Reads and checks every image and label before any training. A case keeps its shard for good.
     input:
         cases=made_cases,
-        sam=ancient(sam_check),
+        sam=sam_check,
     output:
         manifest=update("results/{dataset}/manifest.csv"),
         classes="results/{dataset}/classes.txt",
