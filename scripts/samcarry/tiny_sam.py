@@ -84,7 +84,8 @@ def build_tiny_sam() -> Sam:
         embed_dim=EMBED_DIM,
         image_embedding_size=(grid, grid),
         input_image_size=(IMAGE_SIZE, IMAGE_SIZE),
-        mask_in_chans=16,  # LayerNorm runs over a quarter of these: 8 would leave it two numbers, that is, a sign
+        # Its LayerNorm runs over a quarter of these: with 8 only the sign of two numbers would pass.
+        mask_in_chans=16,
     )
     prompt_encoder.pe_layer.positional_encoding_gaussian_matrix.copy_(axis_frequencies(EMBED_DIM // 2))
     mask_decoder = MaskDecoder(
