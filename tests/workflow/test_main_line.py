@@ -83,14 +83,14 @@ def test_one_subset_plans_nothing_of_another_and_shares_what_does_not_depend_on_
 
 
 def test_training_never_has_test_cases_among_its_inputs(finished):
-    plan = finished.run("-n", "--forceall").stdout
+    plan = finished.run("-n", "--forcerun", "prepare_images", "prepare_masks").stdout
     blocks = re.findall(r"rule (train_\w+):\n +input: (.*)\n", plan)
     assert {rule for rule, _ in blocks} == {"train_f_theta", "train_f_phi", "train_f_full"}
     assert not any("test-" in inputs or "val-" in inputs for _, inputs in blocks)
 
 
 def test_only_full_supervision_reads_the_labels_of_unlabelled_cases(finished):
-    plan = finished.run("-n", "--forceall").stdout
+    plan = finished.run("-n", "--forcerun", "prepare_images", "prepare_masks").stdout
     readers = {
         rule
         for rule, inputs in re.findall(r"(?:rule|checkpoint) (\w+):\n +input: (.*)\n", plan)
