@@ -8,5 +8,9 @@ from job import job
 from samcarry.figures import draw_training
 
 with job(snakemake):
-    curves = {"/".join(Path(path).parts[-3:-1]): pd.read_csv(path) for path in snakemake.input.curves}
+    curves = {}
+    for path in map(Path, snakemake.input.curves):
+        # seed0/f_phi/training.csv, but full/seed0/training.csv
+        seed, network = sorted(path.parts[-3:-1], key=lambda part: not part.startswith("seed"))
+        curves[f"{seed}/{network}"] = pd.read_csv(path)
     draw_training(snakemake.output.picture, curves)
