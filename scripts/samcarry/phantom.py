@@ -16,10 +16,10 @@ from numpy.random import Generator
 from PIL import Image
 from scipy import ndimage
 
+from samcarry.contract import SPLITS
 from samcarry.errors import InputError
 from samcarry.files import atomic, write_text
 
-SPLITS = ("train", "val", "test", "unlabelled")
 _SMALLEST = 0.0016  # of the squared short side: 60 pixels at 192 x 192
 
 

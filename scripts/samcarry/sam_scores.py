@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from segment_anything.modeling import Sam
 
+from samcarry.metrics import dice
 from samcarry.prompts import Prompt, extract_prompts
 from samcarry.sam import decode, embed, full_size
 from samcarry.sam_training import jittered_boxes, random_aspect
@@ -49,7 +50,7 @@ def score(sam: Sam, scenes: Iterable[Scene], sigma: float = 0.05) -> dict[str, f
             "pos": full_size(sam, point_logits, size),
         }
         for name, masks in answers.items():
-            found[name] += [_dice(a, b) for a, b in zip(masks, scene.masks, strict=True)]
+            found[name] += [dice(r, m) or 0.0 for r, m in zip(scene.masks, masks, strict=True)]
         dices = np.array(found["box_pos_neg"][-len(boxes) :])
         iou = dices / (2 - dices)
         found["quality_error"] += np.abs(quality.cpu().numpy() - iou).tolist()
@@ -61,7 +62,3 @@ def _filled(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     for mask, (x0, y0, x1, y1) in zip(masks, np.round(boxes).astype(int).clip(0), strict=True):
         mask[y0:y1, x0:x1] = True
     return masks
-
-
-def _dice(a: np.ndarray, b: np.ndarray) -> float:
-    return float(2 * (a & b).sum() / max(int(a.sum() + b.sum()), 1))

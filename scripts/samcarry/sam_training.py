@@ -15,6 +15,7 @@ from segment_anything.modeling import Sam
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from samcarry.prompts import bounding_box
 from samcarry.scenes import Scene, draw_scene
 from samcarry.tiny_sam import GREY_MEAN, GREY_STD, IMAGE_SIZE, STRIDE
 
@@ -92,8 +93,7 @@ def jittered_boxes(masks: NDArray[np.bool_], rng: np.random.Generator, sigma: fl
     """Tight boxes of masks (K, h, w), each side moved by N(0, sigma·extent); (K, 4) x0 y0 x1 y1."""
     boxes = np.empty((len(masks), 4), np.float32)
     for k, mask in enumerate(masks):
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        boxes[k] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+        boxes[k] = bounding_box(mask)
     extent = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
     moved = boxes + rng.normal(0, sigma, boxes.shape) * extent
     low, high = np.minimum(moved[:, :2], moved[:, 2:]), np.maximum(moved[:, :2], moved[:, 2:])

@@ -141,9 +141,9 @@ def augment(images: Tensor, masks: Tensor, sigma: float, generator: torch.Genera
     )
 
 
-def normalise(images: Tensor, statistics: SubsetStatistics) -> Tensor:
+def normalise(images: Tensor, mean: float, std: float) -> Tensor:
     """Grey values uint8 (B, H, W) -> (B, 1, H, W) with the mean and deviation of X^n."""
-    return ((images.float() / 255 - statistics.mean) / statistics.std)[:, None]
+    return ((images.float() / 255 - mean) / std)[:, None]
 
 
 @torch.inference_mode()
@@ -155,7 +155,7 @@ def predict(
     answers = []
     for start in range(0, len(images), batch_size):
         grey = torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(device)
-        logits = network(((grey.float() / 255 - mean) / std)[:, None])
+        logits = network(normalise(grey, mean, std))
         answers.append((logits.sigmoid() * 255).round().to(torch.uint8).cpu().numpy())
     return np.concatenate(answers)
 
@@ -184,7 +184,7 @@ def _batch(
     generator = torch.Generator().manual_seed(seed * 1_000_003 + iteration)
     size = (settings.batch_size,)
     chosen = torch.randint(len(data.images), size, generator=generator).numpy()
-    images = normalise(torch.from_numpy(data.images[chosen]).to(device), statistics)
+    images = normalise(torch.from_numpy(data.images[chosen]).to(device), statistics.mean, statistics.std)
     masks = torch.from_numpy(data.masks[chosen]).to(device).float()
     return augment(images, masks, settings.affine_sigma, generator)
 
