@@ -2,6 +2,8 @@
 #
 #   snakemake --cores 8 --resources gpu=1                            the main line of config.yaml
 #   snakemake --cores 8 --resources gpu=1 results/demo/n5/dice.csv   one ablation subset X^5
+#   snakemake --cores 8 --resources gpu=1 results/demo/table1.md     the paper's Table 1, all methods
+#   snakemake --cores 8 --resources gpu=1 results/demo/report.html   everything on one page
 #   snakemake --cores 8 --resources gpu=1 --configfile config/own-data.yaml
 from snakemake.utils import min_version
 
@@ -15,8 +17,12 @@ configfile: "config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/initial.smk"
+include: "workflow/rules/tune.smk"
 include: "workflow/rules/refine.smk"
 include: "workflow/rules/final.smk"
+include: "workflow/rules/compare.smk"
+include: "workflow/rules/nnunet.smk"
+include: "workflow/rules/beyond.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 

@@ -21,7 +21,7 @@ from samcarry.cases import find_cases, label_files
 from samcarry.files import sha256, usable_cpus
 from samcarry.images import read_grey, resize_grey
 from samcarry.masks import read_mask, resize_mask
-from samcarry.sam import load_sam
+from samcarry.sam_checkpoints import load_sam
 from samcarry.sam_scores import score, score_on_scenes
 from samcarry.scenes import Scene
 

@@ -4,7 +4,7 @@ import json
 
 from job import job
 from samcarry.files import sha256, write_text
-from samcarry.sam import load_sam
+from samcarry.sam_checkpoints import load_sam
 
 with job(snakemake) as this:
     entry, checkpoint = snakemake.params.sam, snakemake.input.checkpoint

@@ -3,20 +3,18 @@
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from job import job
 from samcarry.figures import CaseView, draw_cases, spread_over_ranks
 from samcarry.prompts import prompts_from_json
 from samcarry.shards import read_shards
 from samcarry.stacks import read_stack
-from samcarry.summary import case_dice
+from samcarry.summary import case_dice, read_dice
 
 STAGES = ("unet", "cleaned", "unet_sam", "ours_p", "ours_r")
 
 with job(snakemake):
     given, params = snakemake.input, snakemake.params
-    rows = pd.read_csv(given.dice)
+    rows = read_dice(given.dice)
     ranking = case_dice(rows)["ours_r"].dropna().sort_values(ascending=False)
     chosen = spread_over_ranks(list(ranking.index), params.shown)
     images = read_shards(given.images, chosen)

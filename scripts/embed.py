@@ -2,12 +2,14 @@
 
 from job import job
 from samcarry.progress import progress
-from samcarry.sam import embed, load_sam, write_embeddings
+from samcarry.protocols import embed_image
+from samcarry.sam import write_embeddings
+from samcarry.sam_checkpoints import load_sam
 from samcarry.stacks import read_stack
 
 with job(snakemake) as this:
     entry = snakemake.params.sam
     sam = load_sam(entry["model"], snakemake.input.checkpoint, entry["sha256"], this.device)
     images = read_stack(snakemake.input.images)
-    embeddings = [embed(sam, image) for image in progress(images.values, "embedded")]
+    embeddings = [embed_image(entry["protocol"], sam, image) for image in progress(images.values, "embedded")]
     write_embeddings(snakemake.output.embeddings, images.cases, embeddings, this.made_by)

@@ -1,7 +1,7 @@
-"""Dice of one method and seed for every test case and class."""
+"""Dice and surface scores of one method and seed for every test case and class."""
 
 from job import job
-from samcarry.metrics import dice_rows, write_dice
+from samcarry.scores import dice_rows, write_dice
 from samcarry.shards import pairs_of
 
 with job(snakemake):
@@ -17,5 +17,6 @@ with job(snakemake):
             n=int(wildcards.get("n", 0)),
             seed=int(wildcards.seed),
             method=snakemake.params.method,
+            tolerance=snakemake.params.tolerance,
         )
     write_dice(snakemake.output.dice, rows)

@@ -16,7 +16,10 @@ from typing import Any
 from samcarry.errors import InputError
 from samcarry.files import sha256, usable_cpus
 
-PACKAGES = ("numpy", "scipy", "nibabel", "torch", "segment-anything", "samcarry")
+CHECKPOINT_SECONDS = 20.0
+"""A killed training loses no more than this."""
+
+PACKAGES = ("numpy", "scipy", "nibabel", "torch", "segment-anything", "nnunetv2", "optuna")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,13 @@ def fingerprint(*parts: object) -> str:
     for part in parts:
         digest.update((sha256(part) if isinstance(part, Path) else repr(part)).encode())
     return digest.hexdigest()
+
+
+def checkpoint_beside(model: str, *parts: object) -> Any:
+    """The `loop.Checkpoint` of a training that makes `model`, with the fingerprint of `parts`."""
+    from samcarry.loop import Checkpoint
+
+    return Checkpoint(Path(model).with_name("checkpoint.pt"), CHECKPOINT_SECONDS, fingerprint(*parts))
 
 
 def _leave(code: int) -> None:

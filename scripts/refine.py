@@ -8,23 +8,27 @@ import numpy as np
 from job import job
 from samcarry.progress import progress
 from samcarry.prompts import prompts_from_json
-from samcarry.sam import load_sam, open_embeddings, refine, write_quality
+from samcarry.protocols import Passes, refine_case
+from samcarry.sam import open_embeddings, write_quality
+from samcarry.sam_checkpoints import load_sam
+from samcarry.settings import read_tuned
 from samcarry.stacks import Stack, write_stack
 
 with job(snakemake) as this:
-    entry, passes = snakemake.params.sam, snakemake.params.passes
-    sam = load_sam(entry["model"], snakemake.input.checkpoint, entry["sha256"], this.device)
-    prompts = json.loads(Path(snakemake.input.prompts).read_text(encoding="utf-8"))
+    given, params = snakemake.input, snakemake.params
+    passes = Passes(**{**params.passes, **read_tuned(given.tuned).get("sam", {})})
+    sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
+    prompts = json.loads(Path(given.prompts).read_text(encoding="utf-8"))
     classes = list(next(iter(prompts.values())))
-    with open_embeddings(snakemake.input.embeddings) as embedding_of:
+    with open_embeddings(given.embeddings) as embedding_of:
         refined = {
-            case: refine(
+            case: refine_case(
+                params.sam["protocol"],
                 sam,
                 embedding_of(case),
                 prompts_from_json(entries, classes),
-                snakemake.params.size,
-                passes["first"],
-                passes["second"],
+                params.size,
+                passes,
             )
             for case, entries in progress(prompts.items(), "refined")
         }

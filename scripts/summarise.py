@@ -1,21 +1,20 @@
 """Mean ± standard deviation of each method, and paired differences with their intervals."""
 
-import pandas as pd
-
 from job import job
-from samcarry.files import atomic, write_text
+from samcarry.comparison import compare
+from samcarry.files import write_text
 from samcarry.manifest import judged_split, missing_methods, read_manifest
-from samcarry.summary import compare, summarise, to_markdown
+from samcarry.summary import read_dice, summarise, to_markdown
+from samcarry.table1 import write_table
 
 with job(snakemake):
     params, output, wildcards = snakemake.params, snakemake.output, snakemake.wildcards
-    rows = pd.read_csv(snakemake.input.dice)
+    rows = read_dice(snakemake.input.dice)
     cases = read_manifest(snakemake.input.manifest)
     summary = summarise(rows, params.methods)
     differences = compare(rows, params.pairs)
-    for path, table in ((output.summary, summary), (output.differences, differences)):
-        with atomic(path) as private:
-            table.round(4).to_csv(private, index=False, lineterminator="\n")
+    write_table(output.summary, summary)
+    write_table(output.differences, differences)
     page = to_markdown(
         wildcards.dataset,
         int(wildcards.n),

@@ -2,26 +2,29 @@
 
 import json
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from job import fingerprint, job
+from job import checkpoint_beside, job
+from samcarry.loop import TrainingSettings, write_curve
+from samcarry.pseudo_weights import read_weights
 from samcarry.shards import gather, pairs_of
 from samcarry.subset import SubsetStatistics
-from samcarry.training import TrainingSettings, train, write_curve
-from samcarry.unet import save_unet
-
-CHECKPOINT_SECONDS = 20.0  # a killed training loses no more than this
+from samcarry.training import train
+from samcarry.unet import load_unet, save_unet
 
 with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources.tmpdir) as scratch:
     given, params = snakemake.input, snakemake.params
     statistics = SubsetStatistics(**json.loads(Path(given.statistics).read_text()))
     settings = TrainingSettings(**params.training)
     data = gather(pairs_of(given.images, given.masks), params.cases, Path(scratch))
+    if given.get("weights"):
+        weights = read_weights(given.weights, params.cases, statistics.classes)
+        data = replace(data, weights=weights)
+    start = load_unet(given.start, this.device)[0] if given.get("start") else None
     this.log.info("training on %d cases with %d threads on %s", len(data.images), this.threads, this.device)
-    model = Path(snakemake.output.model)
-    checkpoint = model.with_name("checkpoint.pt")
-    seed = int(snakemake.wildcards.seed)
+    model, seed = snakemake.output.model, int(snakemake.wildcards.seed)
+    checkpoint = checkpoint_beside(model, settings, seed, params.cases, params.code, *map(Path, given))
     network, curve = train(
         data,
         statistics,
@@ -29,10 +32,9 @@ with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources
         seed=seed,
         device=this.device,
         checkpoint=checkpoint,
-        checkpoint_seconds=CHECKPOINT_SECONDS,
-        fingerprint=fingerprint(settings, seed, params.cases, params.code, *map(Path, given)),
+        start=start,
     )
     about = {**asdict(statistics), "size": data.images.shape[1:], "made_by": this.made_by}
     write_curve(snakemake.output.curve, curve)
     save_unet(model, network, about)
-    checkpoint.unlink(missing_ok=True)
+    checkpoint.path.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from samcarry.files import atomic, sha256, usable_cpus
-from samcarry.sam import save_tiny_sam
+from samcarry.sam_checkpoints import save_tiny_sam
 from samcarry.sam_scores import score_on_scenes
 from samcarry.sam_training import Recipe, SceneBatches, batch_loss, learning_rate, update_ema
 from samcarry.tiny_sam import build_tiny_sam

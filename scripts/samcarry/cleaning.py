@@ -32,6 +32,16 @@ def clean(probabilities: NDArray[np.uint8], settings: CleaningSettings) -> NDArr
     return cleaned
 
 
+def most_likely_components(probabilities: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The most likely component of each class (class, height, width); empty where there is none."""
+    found = np.zeros(probabilities.shape, dtype=bool)
+    for index, probability in enumerate(probabilities):
+        component = most_likely_component(probability)
+        if component is not None:
+            found[index] = component
+    return found
+
+
 def most_likely_component(probability: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     """The component of a probability map with the highest mean probability (Eq. 1).
 

@@ -11,9 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from samcarry.errors import InputError
 from samcarry.files import atomic
 from samcarry.metrics import dice
 from samcarry.prompts import Prompt
+from samcarry.summary import case_dice
 
 STAGES = {
     "reference": "reference",
@@ -56,8 +58,8 @@ def draw_cases(path: str | Path, views: Sequence[CaseView], classes: Sequence[st
         _show(row[0], view.image, view.case)
         for axis, (stage, title) in zip(row[1:], STAGES.items(), strict=True):
             masks = view.masks[stage]
-            score = "" if stage == "reference" else _scores(view.masks["reference"], masks)
-            _show(axis, view.image, f"{title}{score}")
+            score = "" if stage == "reference" else told_dice(view.masks["reference"], masks)
+            _show(axis, view.image, f"{title}\n{score}".strip())
             _contours(axis, masks, colours)
             if stage == "cleaned":
                 _prompts(axis, view.prompts, colours)
@@ -69,6 +71,80 @@ def draw_cases(path: str | Path, views: Sequence[CaseView], classes: Sequence[st
     )
     with atomic(path) as private:
         figure.savefig(private)
+
+
+def rank_cases(rows: pd.DataFrame, method: str) -> list[str]:
+    """Cases from the best to the worst Dice of a method (seeds averaged), by name where equal.
+
+    Raises:
+        InputError: dice.csv has no row of this method.
+    """
+    if method not in set(rows["method"]):
+        raise InputError(f"dice.csv has no row of '{method}', by which cases are ranked: add it to methods")
+    scores = case_dice(rows)[method].dropna()
+    return [str(case) for case in scores.sort_values(ascending=False, kind="stable").index]
+
+
+def best_median_worst(ranking: Sequence[str]) -> dict[str, str]:
+    """The cases at both ends and in the middle (of an even number the better one) of a ranking.
+
+    Raises:
+        InputError: nothing is ranked.
+    """
+    if not ranking:
+        raise InputError("no case has a Dice to be ranked by: check the labels of the judged split")
+    return {"best": ranking[0], "median": ranking[(len(ranking) - 1) // 2], "worst": ranking[-1]}
+
+
+def draw_qualitative(
+    path: str | Path, view: CaseView, classes: Sequence[str], titles: Mapping[str, str], heading: str
+) -> None:
+    """One case as the paper's Fig. 3: the reference, then each method, contours over the radiograph.
+
+    Below each picture stand the method and its Dice over the classes in percent, mean ± deviation.
+
+    Args:
+        path: the picture, 300 dots an inch.
+        view: the case; `masks` holds 'reference' and every key of `titles`.
+        classes: names for the legend.
+        titles: what stands below each method's picture, in the order wanted.
+        heading: stands above.
+    """
+    height, width = view.image.shape
+    stages = {"reference": "reference", **titles}
+    wide = max(1.7, min(3.2, 2.6 * width / height))
+    columns = min(len(stages), 4 if wide < 2.6 else 2)
+    lines = -(-len(stages) // columns)
+    name_width = 0.4 + 0.05 * max((len(name) for name in classes), default=0)
+    legend_columns = max(1, int(columns * wide / name_width))
+    legend_height = 0.13 * -(-len(classes) // legend_columns) + 0.1
+    size = (columns * wide, lines * (wide * height / width + 0.36) + 0.25 + legend_height)
+    figure = Figure(figsize=size, layout="constrained", dpi=300)
+    axes = figure.subplots(lines, columns, squeeze=False)
+    for axis in list(axes.flat)[len(stages) :]:
+        axis.set_axis_off()
+    colours = class_colours(len(classes))
+    for axis, (stage, title) in zip(axes.flat, stages.items(), strict=False):
+        _show(axis, view.image, "")
+        _contours(axis, view.masks[stage], colours)
+        score = "" if stage == "reference" else told_dice(view.masks["reference"], view.masks[stage])
+        axis.set_axis_on()
+        axis.set(xticks=[], yticks=[])
+        axis.set_xlabel(f"{title}\n{score}".strip(), fontsize=8)
+    handles = [mpl.lines.Line2D([], [], color=colour) for colour in colours]
+    figure.legend(
+        handles,
+        classes,
+        loc="outside lower center",
+        ncols=legend_columns,
+        fontsize=6.5,
+        labelspacing=0.2,
+        handlelength=1.2,
+        frameon=False,
+    )
+    figure.suptitle(heading, fontsize=8)
+    with atomic(path) as private:
+        figure.savefig(private, bbox_inches="tight", pad_inches=0.05)
 
 
 def draw_training(path: str | Path, curves: Mapping[str, pd.DataFrame]) -> None:
@@ -87,9 +163,17 @@ def draw_training(path: str | Path, curves: Mapping[str, pd.DataFrame]) -> None:
         figure.savefig(private)
 
 
+def told_dice(reference: NDArray[np.bool_], masks: NDArray[np.bool_]) -> str:
+    """Dice in percent, mean ± deviation over the present classes of masks (class, height, width); or ''."""
+    pairs = (dice(r, m) for r, m in zip(reference, masks, strict=True))
+    values = [100 * value for value in pairs if value is not None]
+    return f"{np.mean(values):.1f} ± {np.std(values):.1f}" if values else ""
+
+
 def class_colours(count: int) -> list[tuple[float, float, float, float]]:
-    """Colours that neighbouring classes are told apart by on grey."""
-    return [mpl.colormaps["hsv"]((index * 0.618) % 1) for index in range(count)]
+    """Colours that neighbouring classes are told apart by on grey, pale enough for blue to be seen."""
+    pure = (mpl.colormaps["hsv"]((index * 0.618) % 1) for index in range(count))
+    return [(0.2 + 0.8 * red, 0.2 + 0.8 * green, 0.2 + 0.8 * blue, 1.0) for red, green, blue, _ in pure]
 
 
 def _show(axis: Axes, image: NDArray[np.uint8], title: str) -> None:
@@ -115,9 +199,3 @@ def _prompts(axis: Axes, prompts: Sequence[Prompt | None], colours: Sequence) ->
             box.set(linewidth=0.7, linestyle=":")
             axis.add_patch(box)
             axis.plot(*prompt.positive, ".", color=colour, markersize=4)
-
-
-def _scores(reference: NDArray[np.bool_], masks: NDArray[np.bool_]) -> str:
-    pairs = (dice(r, m) for r, m in zip(reference, masks, strict=True))
-    values = [100 * value for value in pairs if value is not None]
-    return f"\n{np.mean(values):.1f} ± {np.std(values):.1f}" if values else ""

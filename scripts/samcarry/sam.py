@@ -1,4 +1,4 @@
-"""Segment Anything: which checkpoint, one embedding an image, masks from prompts (paper §2.1).
+"""Segment Anything: one embedding an image, masks from prompts (paper §2.1).
 
 The tiny SAM of this repository and the official ViT-B/L/H take the same road. Everything is
 stateless: `embed` an image, `decode` prompts on an embedding, `refine` in one or two passes.
@@ -8,32 +8,24 @@ import csv
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from segment_anything import build_sam_vit_b, build_sam_vit_h, build_sam_vit_l
 from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 
 from samcarry.errors import InputError
-from samcarry.files import atomic, sha256
+from samcarry.files import atomic
 from samcarry.prompts import Prompt
-from samcarry.tiny_sam import build_tiny_sam
-
-BUILDERS: dict[str, Callable[[], Sam]] = {
-    "tiny": build_tiny_sam,
-    "vit_b": build_sam_vit_b,
-    "vit_l": build_sam_vit_l,
-    "vit_h": build_sam_vit_h,
-}
 
 
 @dataclass(frozen=True)
@@ -45,85 +37,6 @@ class Refined:
 
     masks: NDArray[np.bool_]
     quality: NDArray[np.float32]
-
-
-# ---- checkpoints ----------------------------------------------------------------------------
-
-
-def load_sam(model: str, file: str | Path, digest: str | None = None, device: str = "cpu") -> Sam:
-    """Load a checkpoint (.safetensors, or an official .pth) of the named model.
-
-    Raises:
-        InputError: the file is missing, its SHA-256 is not `digest`, it is no checkpoint, or it fits
-            another variant (which is then named).
-    """
-    file = Path(file)
-    if not file.is_file():
-        raise InputError(
-            f"{file}: there is no such SAM checkpoint. Put the file of '{model}' there, or set its "
-            f"'file' under sam.models in the config."
-        )
-    if digest is not None and (found := sha256(file)) != digest:
-        raise InputError(
-            f"{file}: SHA-256 is {found}, but the config expects {digest}. The file is damaged or "
-            f"another one: fetch it again, or correct sam.models.*.sha256."
-        )
-    state = _read_state(file)
-    with torch.device("meta"):
-        expected = _shapes(BUILDERS[model]().state_dict())
-    if _shapes(state) != expected:
-        raise InputError(f"{file}: these are not the weights of '{model}'. {_fitting(state)}")
-    sam = BUILDERS[model]()
-    sam.load_state_dict({name: tensor.float() for name, tensor in state.items()})
-    return sam.to(device).eval().requires_grad_(False)
-
-
-def _read_state(file: Path) -> Mapping[str, Tensor]:
-    """Tensors by name; nothing but tensors is ever unpickled."""
-    try:
-        if file.suffix == ".safetensors":
-            with safe_open(file, framework="pt") as stream:
-                return {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except (
-        SafetensorError,
-        OSError,
-        RuntimeError,
-        ValueError,
-        EOFError,
-        _UnpicklingError,
-    ) as error:
-        raise InputError(
-            f"{file}: this is no SAM checkpoint ({type(error).__name__}). A failed download often "
-            f"leaves a web page under this name: fetch the file again."
-        ) from error
-    if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise InputError(f"{file}: this is no plain SAM state dict. Fetch the official file.")
-    return state
-
-
-_UnpicklingError = torch.serialization.pickle.UnpicklingError
-
-
-def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in state.items()}
-
-
-def _fitting(state: Mapping[str, Tensor]) -> str:
-    """A sentence that names the model whose shapes `state` has, if there is one."""
-    for name, build in BUILDERS.items():
-        with torch.device("meta"):
-            shapes = _shapes(build().state_dict())
-        if shapes == _shapes(state):
-            return f"They fit '{name}': set that as the model, or point 'file' at the other file."
-    return f"They fit none of {', '.join(BUILDERS)}: fetch the official file of one of these."
-
-
-def save_tiny_sam(file: Path, sam: Sam, metadata: Mapping[str, str]) -> None:
-    """Write a tiny SAM as float16 safetensors with `metadata`, atomically."""
-    state = {name: tensor.half().contiguous() for name, tensor in sam.state_dict().items()}
-    with atomic(file) as private:
-        save_file(state, private, {"model": "tiny", **metadata})
 
 
 # ---- images and embeddings ------------------------------------------------------------------
@@ -164,18 +77,40 @@ def open_embeddings(path: str | Path) -> Iterator[Callable[[str], Tensor]]:
     Raises:
         InputError: the file is missing or damaged.
     """
+    with _open(path) as stream:
+        yield stream.get_tensor
+
+
+def _open(path: str | Path) -> Any:
     try:
-        stream = safe_open(path, framework="pt")
+        return safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
         raise InputError(
             f"{path}: these embeddings are damaged ({error}). Delete the file and run the same "
             f"command again: it is made anew."
         ) from error
-    with stream:
-        yield stream.get_tensor
+
+
+@contextmanager
+def embeddings_by_case(paths: Sequence[str | Path]) -> Iterator[Callable[[str], Tensor]]:
+    """As `open_embeddings`, for the cases of several files.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    with ExitStack() as files:
+        file_of: dict[str, Any] = {}
+        for path in paths:
+            stream = files.enter_context(_open(path))
+            file_of |= dict.fromkeys(stream.keys(), stream)
+        yield lambda case: file_of[case].get_tensor(case)
 
 
 # ---- prompts to masks -----------------------------------------------------------------------
+
+
+SAM_LOGIT_LIMIT = 20.0
+"""SAM's own mask logits seldom go beyond; a U-Net's may, and would be unlike any prompt SAM has seen."""
 
 
 def prompt_parts(kind: str) -> frozenset[str]:
@@ -192,6 +127,7 @@ def decode(
     size: tuple[int, int],
     logits: Tensor | None = None,
     chunk: int = 64,
+    taken: tuple[int, int] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Low-resolution logits (K, h, w) and estimated IoU (K,) for K prompts on one image.
 
@@ -203,10 +139,11 @@ def decode(
         size: (height, width) of the prepared image, in whose pixels the prompts are.
         logits: dense prompts from the pass before, (K, h, w), or None.
         chunk: prompts per call of the decoder.
+        taken: rows and columns that the image takes in SAM's square input, if not `input_size`.
     """
     parts = prompt_parts(kind)
     device = sam.device
-    rows, columns = input_size(sam, *size)
+    rows, columns = taken or input_size(sam, *size)
     scale = torch.tensor([columns / size[1], rows / size[0]], device=device)
     image_embedding = embedding.to(device, torch.float32)[None]
     image_pe = sam.prompt_encoder.get_dense_pe()
@@ -247,6 +184,7 @@ def refine(
     first: str = "box",
     second: str | None = "pos+neg",
     chunk: int = 64,
+    prior: Tensor | None = None,
 ) -> Refined:
     """Redraw every present class of one case: first pass, then self-refinement (paper §2.1).
 
@@ -259,13 +197,14 @@ def refine(
         second: prompt kind that goes with the first pass's logits; 'mask' = these alone,
             None = no second pass.
         chunk: prompts per call of the decoder.
+        prior: dense prompts of the first pass, one a present class (K, h, w); None = none.
     """
     present = [index for index, prompt in enumerate(prompts) if prompt is not None]
     masks = np.zeros((len(prompts), *size), dtype=bool)
     quality = np.full(len(prompts), np.nan, dtype=np.float32)
     if present:
         asked = [prompt for prompt in prompts if prompt is not None]
-        logits, estimate = decode(sam, embedding, asked, first, size, chunk=chunk)
+        logits, estimate = decode(sam, embedding, asked, first, size, prior, chunk)
         if second is not None:
             logits, estimate = decode(sam, embedding, asked, second, size, logits, chunk)
         masks[present] = full_size(sam, logits, size)
@@ -282,6 +221,18 @@ def write_quality(path: str | Path, refined: Mapping[str, Refined], classes: Seq
             for name, iou in zip(classes, answer.quality.tolist(), strict=True):
                 if not math.isnan(iou):
                     writer.writerow([case, name, f"{iou:.4f}"])
+
+
+def as_mask_prompt(sam: Sam, logits: Tensor) -> Tensor:
+    """Logits (K, height, width) -> a dense prompt (K, h, w) in SAM's padded, low-resolution frame."""
+    rows, columns = input_size(sam, *logits.shape[1:])
+    side = sam.image_encoder.img_size
+    enlarged = F.interpolate(logits[:, None], (rows, columns), mode="bilinear", align_corners=False)
+    limited = enlarged.clamp(-SAM_LOGIT_LIMIT, SAM_LOGIT_LIMIT)
+    # Beyond the image nothing is of any class.
+    padded = F.pad(limited, (0, side - columns, 0, side - rows), value=-SAM_LOGIT_LIMIT)
+    low = sam.prompt_encoder.mask_input_size
+    return F.interpolate(padded, low, mode="bilinear", align_corners=False)[:, 0]
 
 
 def full_size(sam: Sam, logits: Tensor, size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -13,10 +13,14 @@ from samcarry.stacks import Stack, read_stack
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Images uint8 (N, height, width) and masks bool (N, class, height, width), maybe on disk."""
+    """Images uint8 (N, height, width) and masks bool (N, class, height, width), maybe on disk.
+
+    `weights` float32 (N, class) say how much a class of a case counts in the loss; None = all alike.
+    """
 
     images: NDArray[np.uint8]
     masks: NDArray[np.bool_]
+    weights: NDArray[np.float32] | None = None
 
 
 def pairs_of(first: Iterable[str], second: Iterable[str]) -> Iterator[tuple[Stack, Stack]]:
@@ -33,7 +37,7 @@ def gather(pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: 
     Args:
         pairs: images and masks (or probabilities) of each shard; a case may have an image only.
         cases: the cases wanted, in the order wanted.
-        scratch: an empty folder that the caller removes.
+        scratch: a folder without such arrays, made if need be, that the caller removes.
 
     Raises:
         InputError: `cases` is empty, or one of them is in no shard.
@@ -43,6 +47,7 @@ def gather(pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: 
     rank = {case: place for place, case in enumerate(cases)}
     images = masks = None
     missing = set(cases)
+    scratch.mkdir(parents=True, exist_ok=True)
     for image_stack, mask_stack in pairs:
         if images is None or masks is None:
             shape = (len(cases), *mask_stack.values.shape[1:])
@@ -62,6 +67,30 @@ def gather(pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: 
     return TrainingData(images, masks)
 
 
+def gather_unlabelled(
+    stacks: Iterable[Stack], cases: Sequence[str], classes: int, scratch: Path
+) -> TrainingData:
+    """Copy the images of `cases` into a memory-mapped array below `scratch`; their masks are all empty.
+
+    Args:
+        stacks: images of each shard.
+        cases: the cases wanted, in the order wanted.
+        classes: how many there are.
+        scratch: as in `gather`.
+
+    Raises:
+        InputError: `cases` is empty, or one of them is in no shard.
+    """
+    blanks = (
+        (stack, Stack(np.broadcast_to(np.uint8(0), (len(stack.cases), 1, *stack.values.shape[1:])), "mask",
+                      stack.cases))
+        for stack in stacks
+    )  # fmt: skip
+    images = gather(blanks, cases, scratch).images
+    nothing = np.broadcast_to(np.bool_(False), (len(images), classes, *images.shape[1:]))
+    return TrainingData(images, nothing)
+
+
 def read_shards(paths: Iterable[str], cases: Sequence[str]) -> dict[str, NDArray]:
     """Values of single cases: images (height, width), or masks bool (class, height, width)."""
     wanted = set(cases)
@@ -70,7 +99,7 @@ def read_shards(paths: Iterable[str], cases: Sequence[str]) -> dict[str, NDArray
         stack = read_stack(path)
         values = stack.values if stack.kind == "image" else stack.masks
         found |= {
-            case: value
+            case: value.copy()  # else a few cases would keep whole stacks in memory
             for case, value in zip(stack.cases, values, strict=True)
             if case in wanted
         }  # fmt: skip

@@ -6,12 +6,16 @@ import pytest
 from PIL import Image
 
 from samcarry import figures
+from samcarry.errors import InputError
 from samcarry.figures import (
     STAGES,
     CaseView,
+    best_median_worst,
     class_colours,
     draw_cases,
+    draw_qualitative,
     draw_training,
+    rank_cases,
     spread_over_ranks,
 )
 from samcarry.prompts import extract_prompts
@@ -123,3 +127,55 @@ def test_no_two_classes_share_a_colour(count):
 def test_neighbouring_classes_have_colours_far_apart():
     colours = np.array(class_colours(32))[:, :3]
     assert np.abs(np.diff(colours, axis=0)).sum(axis=1).min() > 0.8
+
+
+def rows(**by_case):
+    columns = ["method", "case", "seed", "dice"]
+    return pd.DataFrame(
+        [
+            ("ours_r", case, seed, value)
+            for case, values in by_case.items()
+            for seed, value in enumerate(values)
+        ],
+        columns=columns,
+    )
+
+
+def test_cases_are_ranked_by_the_mean_over_seeds_and_undefined_ones_left_out():
+    table = rows(a=[0.9, 0.1], b=[0.6, 0.6], c=[0.2, 0.2], d=[np.nan, np.nan])
+    assert rank_cases(table, "ours_r") == ["b", "a", "c"]
+
+
+def test_ranking_by_a_method_without_rows_names_it():
+    with pytest.raises(InputError, match=r"'mean_teacher'.*add it to methods"):
+        rank_cases(rows(a=[0.5]), "mean_teacher")
+
+
+@pytest.mark.parametrize(("ranking", "median"), [("abc", "b"), ("abcd", "b"), ("a", "a")])
+def test_best_median_and_worst_are_both_ends_and_the_middle(ranking, median):
+    assert best_median_worst(list(ranking)) == {"best": ranking[0], "median": median, "worst": ranking[-1]}
+
+
+def test_no_ranked_case_is_an_error_for_people():
+    with pytest.raises(InputError, match="no case has a Dice"):
+        best_median_worst([])
+
+
+def test_a_qualitative_picture_has_a_column_a_method_with_its_dice_below(tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(
+        figures.Figure, "savefig", lambda figure, path, **_: (saved.append(figure), path.touch())
+    )
+    titles = {"unet": "U-Net", "ours_r": "ours"}
+    draw_qualitative(tmp_path / "a.png", view(), CLASSES, titles, "best")
+    assert [axis.get_xlabel() for axis in saved[0].axes] == [
+        "reference", "U-Net\n100.0 ± 0.0", "ours\n100.0 ± 0.0"
+    ]  # fmt: skip
+    assert [text.get_text() for text in saved[0].legends[0].get_texts()] == CLASSES
+
+
+def test_a_qualitative_picture_is_fit_for_print(tmp_path):
+    draw_qualitative(tmp_path / "a.png", view(), CLASSES, {"unet": "U-Net", "ours_r": "ours"}, "best")
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.info["dpi"] == pytest.approx((300, 300), abs=1)
+    assert colourful(tmp_path / "a.png") > 300

@@ -55,6 +55,7 @@ def test_no_package_index_is_named():
 
 PACKAGE_OF = {
     "PIL": "pillow",
+    "surface_distance": "surface-distance-based-measures",
     "skimage": "scikit-image",
     "yaml": "pyyaml",
     "segment_anything": "segment-anything",

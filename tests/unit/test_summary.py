@@ -1,20 +1,31 @@
 """The numbers that are told, against hand-computed ones."""
 
-import itertools
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
-from samcarry.summary import case_dice, compare, summarise, to_markdown
+from samcarry.comparison import compare
+from samcarry.scores import DiceRow, write_dice
+from samcarry.summary import (
+    case_dice,
+    read_dice,
+    summarise,
+    summarise_ablation,
+    summarise_classes,
+    to_markdown,
+)
 
 
 def table(*rows):
-    """Rows of dice.csv from (method, seed, case, class, reference_px, predicted_px, dice)."""
+    """Rows of dice.csv from (method, seed, case, class, reference_px, predicted_px, dice).
+
+    The Hausdorff distance is 10 px less 10 times Dice, surface Dice half of Dice.
+    """
     columns = ["method", "seed", "case", "class", "reference_px", "predicted_px", "dice"]
-    return pd.DataFrame(rows, columns=columns)
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.assign(dataset="wrist", n=5, hd95_px=10 - 10 * frame["dice"], surface_dice=frame["dice"] / 2)
 
 
 NAN = np.nan
@@ -106,105 +117,103 @@ def test_a_method_without_rows_is_left_out():
     assert list(summarise(ROWS, ["unet", "unet_full"])["method"]) == ["unet"]
 
 
-# ---- paired differences ---------------------------------------------------------------------
-
-BETTER = [0.55, 0.62, 0.48, 0.7, 0.58, 0.66, 0.51, 0.6]
-
-
-def compared(**dice):
-    method = next(iter(dice))
-    return compare(of_cases(**dice), [(method, "unet")]).iloc[0]
+@pytest.mark.parametrize(("column", "expected"), [("median", 75), ("q1", 67.5), ("q3", 82.5)])
+def test_quartiles_go_over_cases(column, expected):
+    assert summarise(ROWS, ["unet"]).iloc[0][column] == pytest.approx(expected)  # of 60 and 90
 
 
-def test_the_difference_is_the_mean_over_cases_in_points():
-    assert compared(ours_r=BETTER)["difference"] == pytest.approx(100 * (np.mean(BETTER) - 0.5))
+def test_distances_and_surface_dice_are_averaged_as_dice_is():
+    row = summarise(ROWS, ["unet"]).iloc[0]
+    assert (row["hd95"], row["surface_dice"]) == (pytest.approx(2.5), pytest.approx(37.5))
+    assert row["hd95_std"] == pytest.approx(row["std"] / 10)
+    assert row["surface_dice_std"] == pytest.approx(row["std"] / 2)
 
 
-def test_the_interval_contains_the_mean_difference():
-    row = compared(ours_r=BETTER)
-    assert row["low"] < row["difference"] < row["high"]
+def test_no_method_at_all_is_a_table_with_its_columns():
+    assert list(summarise(ROWS, []).columns[:5]) == ["method", "seeds", "cases", "mean", "std"]
 
 
-def test_the_interval_is_about_two_standard_errors_wide():
-    values = np.random.default_rng(0).normal(0.6, 0.05, 60).clip(0, 1).tolist()
-    row = compared(ours_r=values)
-    error = 100 * np.std(values, ddof=1) / math.sqrt(60)
-    assert row["high"] - row["low"] == pytest.approx(2 * 1.96 * error, rel=0.1)
+# ---- reading --------------------------------------------------------------------------------
 
 
-def test_the_interval_is_the_same_each_time():
-    assert compared(ours_r=BETTER).equals(compared(ours_r=BETTER))
+def test_names_that_look_like_numbers_or_like_nothing_stay_names(tmp_path):
+    rows = [DiceRow("1", 5, 0, "unet", case, "08", 3, 3, 1.0, 0.0, 1.0) for case in ("007", "NA")]
+    write_dice(tmp_path / "dice.csv", rows)
+    back = read_dice(tmp_path / "dice.csv")
+    assert list(case_dice(back).index) == ["007", "NA"]
+    assert (back["dataset"][0], back["class"][0], back["n"][0]) == ("1", "08", 5)
 
 
-def test_swapping_the_methods_turns_the_difference_round():
-    rows = of_cases(ours_r=BETTER)
-    forth, back = (row for _, row in compare(rows, [("ours_r", "unet"), ("unet", "ours_r")]).iterrows())
-    assert back["difference"] == pytest.approx(-forth["difference"])
-    assert back["p"] == pytest.approx(forth["p"])
-    assert back["better"] == pytest.approx(1 - forth["better"])
+def test_scores_that_are_undefined_are_read_as_nan(tmp_path):
+    write_dice(tmp_path / "dice.csv", [DiceRow("d", 5, 0, "unet", "a", "Ulna", 0, 3, None, None, None)])
+    assert read_dice(tmp_path / "dice.csv")[["dice", "hd95_px", "surface_dice"]].isna().all(axis=None)
 
 
-def test_p_is_wilcoxons_exact_two_sided_one():
-    differences = np.array(BETTER) - 0.5
-    ranks = stats.rankdata(abs(differences))
-    observed = ranks[differences > 0].sum()
-    signs = np.array(list(itertools.product([0, 1], repeat=len(ranks))))
-    sums = signs @ ranks
-    expected = 2 * min((sums >= observed).mean(), (sums <= observed).mean())
-    assert compared(ours_r=BETTER)["p"] == pytest.approx(expected)
+# ---- by class -------------------------------------------------------------------------------
 
 
-def test_better_is_the_share_of_cases():
-    assert compared(ours_r=BETTER)["better"] == pytest.approx(7 / 8)
+def test_a_class_counts_the_cases_that_have_it():
+    by_class = summarise_classes(ROWS, ["unet"]).set_index("class")
+    assert by_class["cases"].to_dict() == {"Radius": 2, "Ulna": 1}
 
 
-def test_cases_are_paired_by_name_and_not_by_place():
-    rows = table(
-        ("unet", 0, "a", "Radius", 9, 9, 0.2),
-        ("unet", 0, "b", "Radius", 9, 9, 0.8),
-        ("ours_r", 0, "b", "Radius", 9, 9, 0.9),
-        ("ours_r", 0, "a", "Radius", 9, 9, 0.3),
+def test_scores_of_a_class_go_over_cases_seeds_averaged():
+    row = summarise_classes(ROWS, ["unet"]).set_index("class").loc["Radius"]  # of 50 and 90
+    assert (row["mean"], row["std"]) == (pytest.approx(70), pytest.approx(math.sqrt(2 * 20**2)))
+    assert (row["hd95"], row["surface_dice"]) == (pytest.approx(3), pytest.approx(35))
+
+
+def test_a_class_in_one_case_has_no_deviation():
+    assert math.isnan(summarise_classes(ROWS, ["unet"]).set_index("class")["std"]["Ulna"])
+
+
+def test_the_false_positive_rate_of_a_class_is_over_those_without_it():
+    rates = summarise_classes(ROWS, ["unet"]).set_index("class")["false_positive_rate"]
+    assert rates["Ulna"] == pytest.approx(50)
+    assert math.isnan(rates["Radius"])
+
+
+def test_a_class_that_no_case_has_is_a_row_without_scores():
+    rows = pd.concat([ROWS, table(("unet", 0, "a", "Os", 0, 4, NAN), ("unet", 0, "b", "Os", 0, 0, NAN))])
+    row = summarise_classes(rows, ["unet"]).set_index("class").loc["Os"]
+    assert (row["cases"], row["false_positive_rate"]) == (0, pytest.approx(50))
+    assert math.isnan(row["mean"])
+
+
+def test_the_columns_by_class_are_those_of_the_contract():
+    assert ",".join(summarise_classes(ROWS, ["unet"]).columns) == (
+        "method,class,cases,mean,std,hd95,surface_dice,false_positive_rate"
     )
-    assert compare(rows, [("ours_r", "unet")]).iloc[0]["better"] == 1
 
 
-def test_seeds_are_averaged_before_cases_are_paired():
-    other = ROWS.assign(method="ours_r", dice=ROWS["dice"] + 0.1)
-    row = compare(pd.concat([ROWS, other]), [("ours_r", "unet")]).iloc[0]
-    assert (row["difference"], row["better"]) == (pytest.approx(10), 1)
+# ---- over n ---------------------------------------------------------------------------------
 
 
-def test_a_case_that_only_one_method_has_is_left_out():
-    rows = of_cases(ours_r=BETTER)
-    more = pd.concat([rows, table(("ours_r", 0, "extra", "Radius", 9, 9, 0.0))])
-    pair = [("ours_r", "unet")]
-    assert compare(more, pair).equals(compare(rows, pair))
+def test_the_ablation_has_a_row_for_each_method_and_n():
+    smaller = of_cases(ours_r=[0.2, 0.3]).assign(n=1)
+    found = summarise_ablation([of_cases(ours_r=[0.6, 0.7]), smaller], ["unet", "ours_r"])
+    assert list(zip(found["method"], found["n"], found["mean"].round(6), strict=True)) == [
+        ("unet", 1, 50),
+        ("unet", 5, 50),
+        ("ours_r", 1, 25),
+        ("ours_r", 5, 65),
+    ]
 
 
-def test_identical_methods_differ_by_nothing_with_no_p_and_no_interval():
-    row = compared(ours_r=[0.5] * 8)
-    assert (row["difference"], row["better"]) == (0, 0)
-    assert np.isnan([row["p"], row["low"], row["high"]]).all()
+def test_a_method_that_was_not_made_at_some_n_has_no_row_there():
+    found = summarise_ablation([ROWS, of_cases(ours_r=[0.2]).assign(n=1)], ["ours_r"])
+    assert list(zip(found["method"], found["n"], strict=True)) == [("ours_r", 1)]
 
 
-def test_a_difference_that_is_the_same_in_every_case_does_not_crash():
-    row = compared(ours_r=[0.6] * 8)
-    assert row["difference"] == pytest.approx(10)
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_too_few_cases_have_no_interval(count):
-    row = compared(ours_r=BETTER[:count])
-    assert np.isnan([row["low"], row["high"]]).all()
-
-
-def test_a_pair_of_which_one_has_no_rows_is_left_out():
-    rows = of_cases(ours_r=BETTER)
-    found = compare(rows, [("unet_full", "unet"), ("ours_r", "unet")])
-    assert found["method"].tolist() == ["ours_r"]
+def test_the_columns_of_the_ablation_are_those_of_the_contract():
+    assert ",".join(summarise_ablation([ROWS], ["unet"]).columns) == (
+        "dataset,method,n,seeds,cases,mean,std,median,q1,q3,seed_std"
+    )
 
 
 # ---- the page -------------------------------------------------------------------------------
+
+BETTER = [0.55, 0.62, 0.48, 0.7, 0.58, 0.66, 0.51, 0.6]
 
 
 def page(rows, methods=("unet", "ours_r"), missing=None, split="test"):

@@ -10,19 +10,12 @@ import pytest
 import torch
 
 from samcarry import training
+from samcarry.batches import generator_of, normalise
 from samcarry.errors import InputError
+from samcarry.loop import Checkpoint, Step, TrainingSettings, cosine, write_curve
 from samcarry.shards import TrainingData
 from samcarry.subset import SubsetStatistics
-from samcarry.training import (
-    Step,
-    TrainingSettings,
-    augment,
-    cosine,
-    normalise,
-    predict,
-    train,
-    write_curve,
-)
+from samcarry.training import predict, train
 from samcarry.unet import UNet
 
 SETTINGS = TrainingSettings(
@@ -57,9 +50,7 @@ def run(folder, fingerprint="ours", seed=0, checkpoint_seconds=1e9, **changes):
         dataclasses.replace(SETTINGS, **changes),
         seed=seed,
         device="cpu",
-        checkpoint=folder / "checkpoint.pt",
-        checkpoint_seconds=checkpoint_seconds,
-        fingerprint=fingerprint,
+        checkpoint=Checkpoint(folder / "checkpoint.pt", checkpoint_seconds, fingerprint),
     )
 
 
@@ -73,14 +64,13 @@ def assert_same(one, other):
 
 def kill_at(monkeypatch, iteration):
     """Make the next training die when it asks for the batch of an iteration."""
-    draw = training._batch
 
-    def dying(data, statistics, settings, seed, now, device):
+    def dying(seed, now):
         if now == iteration:
             raise KeyboardInterrupt
-        return draw(data, statistics, settings, seed, now, device)
+        return generator_of(seed, now)
 
-    monkeypatch.setattr(training, "_batch", dying)
+    monkeypatch.setattr(training, "generator_of", dying)
 
 
 def leave_checkpoint(folder, monkeypatch, iteration=3, fingerprint="ours", **changes):
@@ -94,13 +84,13 @@ def leave_checkpoint(folder, monkeypatch, iteration=3, fingerprint="ours", **cha
 
 def iterations_asked_for(monkeypatch):
     """A list that fills with the iterations whose batches the next training draws."""
-    asked, draw = [], training._batch
+    asked = []
 
-    def recording(data, statistics, settings, seed, now, device):
+    def recording(seed, now):
         asked.append(now)
-        return draw(data, statistics, settings, seed, now, device)
+        return generator_of(seed, now)
 
-    monkeypatch.setattr(training, "_batch", recording)
+    monkeypatch.setattr(training, "generator_of", recording)
     return asked
 
 
@@ -240,9 +230,7 @@ def test_the_positive_weight_counts_foreground_more(tmp_path):
         settings,
         seed=0,
         device="cpu",
-        checkpoint=tmp_path / "none",
-        checkpoint_seconds=1e9,
-        fingerprint="",
+        checkpoint=Checkpoint(tmp_path / "none", 1e9, ""),
     )[1]
     assert heavy[0].loss > 10 * run(tmp_path, iterations=1)[1][0].loss
 
@@ -299,108 +287,6 @@ def test_a_single_epoch_is_allowed(tmp_path):
     assert [(step.iteration, step.learning_rate) for step in curve] == [(2, pytest.approx(1e-2))]
 
 
-# ---- batches and augmentation ---------------------------------------------------------------
-
-
-def batch(seed, iteration, **changes):
-    settings = dataclasses.replace(SETTINGS, **changes)
-    return training._batch(pictures(), STATISTICS, settings, seed, iteration, "cpu")
-
-
-def test_a_batch_depends_on_seed_and_iteration_alone():
-    first = batch(3, 7)
-    batch(3, 8)
-    again = batch(3, 7)
-    assert torch.equal(first[0], again[0])
-    assert torch.equal(first[1], again[1])
-
-
-@pytest.mark.parametrize(("seed", "iteration"), [(3, 8), (4, 7), (7, 3)])
-def test_another_seed_or_iteration_gives_another_batch(seed, iteration):
-    assert not torch.equal(batch(3, 7)[0], batch(seed, iteration)[0])
-
-
-def test_a_batch_may_be_larger_than_the_training_set():
-    images, masks = batch(0, 0, batch_size=50, affine_sigma=0.0)
-    assert images.shape == (50, 1, 16, 16)
-    bars = {tuple(mask.flatten(1).any(1).tolist()) for mask in masks}
-    assert bars == {(True, False), (False, True)}
-
-
-def test_cases_are_drawn_evenly():
-    _, masks = batch(0, 0, batch_size=2000, affine_sigma=0.0)
-    share = masks[:, 0, :, 0].amax(1).mean().item()
-    assert share == pytest.approx(0.5, abs=0.05)
-
-
-def test_normalising_gives_mean_0_and_deviation_1():
-    statistics = dataclasses.replace(STATISTICS, mean=100 / 255, std=50 / 255)
-    images = torch.tensor([[[50, 100, 150]]], dtype=torch.uint8)
-    assert normalise(images, statistics.mean, statistics.std).tolist() == [
-        [[pytest.approx([-1, 0, 1], abs=1e-5)]]
-    ]
-
-
-SQUARES = torch.zeros(4, 1, 64, 48)
-SQUARES[..., 20:44, 12:36] = 1.0
-
-
-def moved(sigma, seed=0, images=SQUARES):
-    return augment(images, SQUARES, sigma, torch.Generator().manual_seed(seed))
-
-
-@pytest.mark.parametrize("size", [(16, 16), (13, 7), (384, 224)])
-def test_an_augmentation_of_sigma_0_changes_nothing(size):
-    images = torch.randn(2, 1, *size)
-    masks = (torch.rand(2, 3, *size) > 0.5).float()
-    same_images, same_masks = augment(images, masks, 0.0, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(same_images, images, atol=1e-3, rtol=0)
-    assert torch.equal(same_masks, masks)
-
-
-def test_masks_stay_binary():
-    _, masks = moved(0.1)
-    assert set(masks.unique().tolist()) == {0.0, 1.0}
-
-
-def test_image_and_mask_move_together():
-    images, masks = moved(0.1)
-    assert ((images > 0.5) != (masks > 0.5)).float().mean() < 0.005
-    assert (masks != SQUARES).float().mean() > 0.02
-
-
-def test_each_sample_moves_in_its_own_way():
-    _, masks = moved(0.1)
-    assert not torch.equal(masks[0], masks[1])
-
-
-def test_all_classes_of_a_sample_move_in_the_same_way():
-    masks = SQUARES.repeat(1, 2, 1, 1)
-    _, masks = augment(SQUARES, masks, 0.1, torch.Generator().manual_seed(0))
-    assert torch.equal(masks[:, 0], masks[:, 1])
-
-
-def test_what_comes_from_outside_is_no_class_and_of_mean_grey():
-    everywhere = torch.ones(1, 1, 32, 32)
-    images, masks = augment(everywhere, everywhere, 0.3, torch.Generator().manual_seed(1))
-    assert masks.min() == 0
-    assert images.min() == 0
-
-
-def test_the_six_numbers_scatter_by_sigma(monkeypatch):
-    seen = []
-
-    def grid_of(theta, size, align_corners):
-        seen.append(theta)
-        return torch.zeros(len(theta), *size[2:], 2)
-
-    monkeypatch.setattr(training.F, "affine_grid", grid_of)
-    many = torch.zeros(3000, 1, 2, 2)
-    augment(many, many, 0.03, torch.Generator().manual_seed(0))
-    scatter = seen[0] - torch.eye(2, 3)
-    assert scatter.std(0).flatten().tolist() == pytest.approx([0.03] * 6, rel=0.05)
-
-
 # ---- prediction and files -------------------------------------------------------------------
 
 
@@ -455,3 +341,29 @@ def test_the_curve_is_written_as_csv(tmp_path):
         {"iteration": 3, "learning_rate": 1e-3, "loss": 0.75},
         {"iteration": 6, "learning_rate": 1e-5, "loss": 0.5},
     ]
+
+
+# ---- a start, and weights -------------------------------------------------------------------
+
+
+def test_a_training_may_start_from_another_network_and_leaves_that_as_it_was(tmp_path):
+    start, _ = run(tmp_path)
+    before = {name: tensor.clone() for name, tensor in start.state_dict().items()}
+    slow = dataclasses.replace(SETTINGS, iterations=1, learning_rate=1e-9, final_learning_rate=1e-9)
+    checkpoint = Checkpoint(tmp_path / "c.pt", 1e9, "x")
+    network, _ = train(pictures(), STATISTICS, slow, seed=5, device="cpu", checkpoint=checkpoint, start=start)
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(tensor, before[name], atol=1e-6, rtol=0)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in start.state_dict().items())
+
+
+def test_a_class_of_weight_0_teaches_nothing(tmp_path):
+    """Its logit layer keeps the weights it began with, while the other class's moves."""
+    data = pictures()
+    muted = TrainingData(data.images, data.masks, np.array([[0, 1], [0, 1]], dtype=np.float32))
+    checkpoint = Checkpoint(tmp_path / "c.pt", 1e9, "x")
+    torch.manual_seed(0)
+    fresh = UNet(2, SETTINGS.width, SETTINGS.depth)
+    network, _ = train(muted, STATISTICS, SETTINGS, seed=0, device="cpu", checkpoint=checkpoint)
+    assert torch.equal(network.head.weight[0], fresh.head.weight[0])
+    assert not torch.equal(network.head.weight[1], fresh.head.weight[1])

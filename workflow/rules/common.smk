@@ -1,10 +1,10 @@
 # Functions live here alone, what the other files of this folder need: config, cases, code digests.
-import ast
 import functools
 import hashlib
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -13,13 +13,24 @@ from snakemake.utils import validate
 SCRIPTS = Path(workflow.basedir) / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from samcarry.code import code_digest
+from samcarry.config import (
+    check_files,
+    check_settings,
+    config_fault,
+    main_sams,
+    method_notes,
+    sams_of,
+)
 from samcarry.errors import InputError
+from samcarry.files import sha256
 from samcarry.manifest import (
     has_hidden_labels,
     judged_split,
     missing_methods,
     read_manifest,
 )
+from samcarry.methods import method_of
 
 # Idle OpenMP threads that spin cost a factor of ten where several processes share few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -28,57 +39,35 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # ---- the config --------------------------------------------------------------------------------
 
 
-def uses_sam():
-    methods = {
-        *config["methods"],
-        *(config["ablation"]["methods"] if config["ablation"]["n"] else ()),
-    }
-    return bool(methods & {"unet_sam", "ours_r"})
+# What a method's masks on the judged split are called, below results/<dataset>/n<n>/seed<seed>.
+PREDICTIONS = {
+    "nnunet_bce": "nnunet/probabilities",
+    "sam_lraspp": "lraspp/probabilities",
+    "unet": "f_theta/probabilities",
+    "unet_sam": "refined",
+    "unet_medsam": "medsam/refined",
+    "unet_random_walk": "random_walk",
+    "mean_teacher": "mean_teacher/probabilities",
+    "mean_teacher_sam": "mean_teacher_sam/probabilities",
+    "ours_p": "f_phi_p/probabilities",
+    "ours_r": "f_phi/probabilities",
+    "ours_r_weighted": "f_phi_weighted/probabilities",
+    "ours_r_round2": "round2/f_phi/probabilities",
+    "ours_r_warm": "f_phi_warm/probabilities",
+    "unet_sam_tolerant": "tolerant/refined",
+    "ours_r_tolerant": "tolerant/f_phi/probabilities",
+    "fixmatch": "fixmatch/probabilities",
+}
 
 
 def check_config():
     """Validate the config, fill in defaults, and stop with one line where it is wrong."""
     try:
-        validate(
-            config, str(Path(workflow.basedir) / "workflow/schemas/config.schema.yaml")
-        )
-    except WorkflowError as error:
+        schema = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
+        validate(config, str(schema))
+        check_settings(config)
+    except (WorkflowError, InputError) as error:
         raise WorkflowError(config_fault(error)) from None
-    step = 2 ** config["training"]["depth"]
-    for side in ("height", "width"):
-        if config["images"][side] % step:
-            raise WorkflowError(
-                f"config: images.{side} is {config['images'][side]}, but a U-Net of depth "
-                f"{config['training']['depth']} needs a multiple of {step}"
-            )
-    if config["sam"]["model"] not in config["sam"]["models"]:
-        raise WorkflowError(
-            f"config: sam.model is '{config['sam']['model']}', but sam.models has only "
-            f"{', '.join(config['sam']['models'])}"
-        )
-    checkpoint_file = config["sam"]["models"][config["sam"]["model"]]["file"]
-    if uses_sam() and not Path(checkpoint_file).is_file():
-        raise WorkflowError(
-            f"config: sam.models.{config['sam']['model']}.file is '{checkpoint_file}', but there is no "
-            f"such file: put the checkpoint there, or choose another sam.model"
-        )
-    if config["source"]["format"] != "phantom" and not config["source"].get(
-        config["source"]["format"]
-    ):
-        raise WorkflowError(
-            f"config: source.format is '{config['source']['format']}', "
-            f"so source.{config['source']['format']} has to say where the data lie"
-        )
-
-
-def config_fault(error):
-    """Where the config is wrong, in one line; Snakemake's own message prints the whole config."""
-    fault = error.__cause__ or error.__context__ or error
-    place = ".".join(str(part) for part in getattr(fault, "absolute_path", ()))
-    message = getattr(fault, "message", str(error)).splitlines()[0]
-    if len(message) > 300:
-        message = message[:300] + " ..."
-    return f"config{': ' + place if place else ''}: {message} (see config.yaml for every key)"
 
 
 check_config()
@@ -92,6 +81,9 @@ TRAINING = {
     for key, value in config["training"].items()
     if key not in ("threads", "checkpoint_seconds", "max_positive_weight")
 }
+PASSES = {key: config["sam"][key] for key in ("first", "second")}
+MEDSAM_PASSES = {"first": "box", "second": None}
+SIZE = [config["images"]["height"], config["images"]["width"]]
 DATASET = config["dataset"]
 RESULTS = f"results/{DATASET}"
 # The pairs whose difference is told: what SAM adds, and what training on its masks adds.
@@ -110,38 +102,16 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"(train|val|test|unlabelled)-\d+",
     sam="|".join(config["sam"]["models"]),
-    network="f_theta|f_phi|f_phi_p",
+    network="f_theta|f_phi|f_phi_p|f_phi_weighted|f_phi_warm|mean_teacher|mean_teacher_sam|fixmatch",
     phi="f_phi|f_phi_p",
-    method="unet|unet_sam|ours_p|ours_r",
+    refiner="sam|medsam|random_walk",
+    method="|".join(PREDICTIONS),
 
 
 @functools.cache
 def code_of(script):
-    """A digest of all library code that a script imports, at any depth.
-
-    Snakemake does not see an edit of an imported module; as a parameter this digest makes it rerun just
-    the rules concerned. Comments, formatting and docstrings do not count.
-    """
-    waiting, seen = [SCRIPTS / f"{script}.py"], {}
-    while waiting:
-        path = waiting.pop()
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
-                "samcarry."
-            ):
-                library = SCRIPTS.joinpath(*node.module.split(".")).with_suffix(".py")
-                if library not in seen:
-                    seen[library] = ""
-                    waiting.append(library)
-            body = getattr(node, "body", None)
-            if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-                if isinstance(body[0].value, ast.Constant):
-                    body[0].value.value = ""
-        if path.parent.name == "samcarry":
-            seen[path] = ast.dump(tree)
-    text = "".join(seen[path] for path in sorted(seen))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    """A digest of the library code that a script imports, as a parameter of its rule."""
+    return code_digest(SCRIPTS / f"{script}.py")
 
 
 def gpus(wildcards):
@@ -186,12 +156,10 @@ def cvat_files(wildcards):
 
 
 def sam_check(wildcards):
-    """The verdict on the SAM checkpoint, which has to be there before any training starts."""
-    return (
-        f"{RESULTS}/embeddings/{config['sam']['model']}/checkpoint.json"
-        if uses_sam()
-        else []
-    )
+    """The verdicts on the SAM checkpoints, which have to be there before any training starts."""
+    return [
+        f"{RESULTS}/embeddings/{name}/checkpoint.json" for name in main_sams(config)
+    ]
 
 
 def listing(wildcards):
@@ -314,30 +282,49 @@ def methods_of(wildcards):
     )
 
 
-def dice_files(wildcards):
-    missing = missing_methods(methods_of(wildcards), manifest())
+def dice_of(methods, n):
+    """One file a method and seed; methods that this data set cannot have are left out."""
+    missing = missing_methods(methods, manifest())
     return [
         (
             f"{RESULTS}/full/seed{seed}/dice.csv"
             if method == "unet_full"
-            else f"{RESULTS}/n{wildcards.n}/seed{seed}/dice/{method}.csv"
+            else f"{RESULTS}/n{n}/seed{seed}/dice/{method}.csv"
         )
-        for method in methods_of(wildcards)
+        for method in methods
         if method not in missing
         for seed in config["seeds"]
     ]
 
 
+def dice_files(wildcards):
+    return dice_of(methods_of(wildcards), wildcards.n)
+
+
+def table_dice(wildcards):
+    """Dice files of Table 1's methods; their SAM checkpoints have to be there."""
+    try:
+        check_files(config, sams_of(config, config["table"]["methods"]))
+    except InputError as error:
+        raise WorkflowError(config_fault(error)) from None
+    return dice_of(config["table"]["methods"], config["n"])
+
+
+def ablation_dice(wildcards):
+    """dice.csv of every subset of the ablation, and of the main line's n."""
+    sizes = sorted({*config["ablation"]["n"], config["n"]})
+    return [f"{RESULTS}/n{n}/dice.csv" for n in sizes]
+
+
 def predictions_of(wildcards):
-    """The masks or probabilities on test that a method is judged by."""
-    folder = {
-        "unet": "f_theta/probabilities",
-        "unet_sam": "refined",
-        "ours_p": "f_phi_p/probabilities",
-        "ours_r": "f_phi/probabilities",
-    }[wildcards.method]
-    root = f"{RESULTS}/n{wildcards.n}/seed{wildcards.seed}/{folder}"
-    return [f"{root}/{shard}.nii.gz" for shard in shards_of(judged())]
+    """The masks or probabilities that a method is judged by."""
+    root = f"{RESULTS}/n{wildcards.n}/seed{wildcards.seed}"
+    folder = PREDICTIONS[wildcards.method]
+    return [f"{root}/{folder}/{shard}.nii.gz" for shard in shards_of(judged())]
+
+
+def unlabelled_cases(wildcards):
+    return [row.case for row in manifest() if row.split == "unlabelled"]
 
 
 def pseudo_labels(wildcards):
@@ -351,10 +338,136 @@ def sam_entry(wildcards):
     return config["sam"]["models"][wildcards.sam]
 
 
-def embeddings_of(wildcards):
-    return (
-        f"{RESULTS}/embeddings/{config['sam']['model']}/{wildcards.shard}.safetensors"
-    )
+def embeddings_of(wildcards, model=config["sam"]["model"]):
+    return f"{RESULTS}/embeddings/{model}/{wildcards.shard}.safetensors"
+
+
+def sam_file(model):
+    """The checkpoint of a key of sam.models; of None, for rules that nobody asks for, a name."""
+    return config["sam"]["models"].get(model, {"file": "no-such-sam"})["file"]
+
+
+# ---- the report -------------------------------------------------------------------------------
+
+RANKED_BY = "ours_r" if "ours_r" in config["table"]["methods"] else "unet"
+METHODS_SHOWN = [
+    method
+    for method in ("unet", "mean_teacher", "ours_r")
+    if method in config["table"]["methods"]
+]
+
+
+def shown_predictions(wildcards, method):
+    """Predictions of a method on the judged split, of the first seed."""
+    seed = config["seeds"][0]
+    shards = shards_of(judged())
+    if method == "unet_full":
+        return [
+            f"{RESULTS}/full/seed{seed}/probabilities/{shard}.nii.gz"
+            for shard in shards
+        ]
+    root = f"{RESULTS}/n{config['n']}/seed{seed}/{PREDICTIONS[method]}"
+    return [f"{root}/{shard}.nii.gz" for shard in shards]
+
+
+def refiners_tuned():
+    """The refiners of Table 1 whose settings are tuned."""
+    methods = config["table"]["methods"] if config["tuning"]["trials"] else []
+    wanted = {
+        "sam": "unet_sam",
+        "medsam": "unet_medsam",
+        "random_walk": "unet_random_walk",
+    }
+    return [refiner for refiner, method in wanted.items() if method in methods]
+
+
+def report_files(wildcards):
+    """Every file that the report tells of, by what it is."""
+    n, seed = config["n"], config["seeds"][0]
+    root = f"{RESULTS}/n{n}/seed{seed}"
+    methods = set(config["table"]["methods"])
+    methods -= set(missing_methods(list(methods), manifest()))
+    judged_shards, other_shards = shards_of(judged()), shards_of("unlabelled")[:1]
+    files = {
+        "manifest": [f"{RESULTS}/manifest.csv"],
+        "classes": [f"{RESULTS}/classes.txt"],
+        "dice": [f"{RESULTS}/dice.csv"],
+        "table1": [f"{RESULTS}/table1.csv"],
+        "differences": [f"{RESULTS}/differences.csv"],
+        "per_class": [f"{RESULTS}/per_class.csv"],
+        "qualitative": [
+            f"{RESULTS}/figures/qualitative_{place}.png"
+            for place in ("best", "median", "worst")
+        ],
+        "training": [f"{RESULTS}/n{n}/figures/training.png"],
+        "tuned": [
+            f"{RESULTS}/n{n}/tuned/{refiner}.yaml" for refiner in refiners_tuned()
+        ],
+        "answers": [
+            f"{RESULTS}/n{n}/tuned/{refiner}_answers.csv"
+            for refiner in refiners_tuned()
+        ],
+        "tuning": [
+            f"{RESULTS}/n{n}/figures/tuning_{refiner}.png"
+            for refiner in refiners_tuned()
+        ],
+        "models": [
+            f"{root}/{network}/model.safetensors" for network in ("f_theta", "f_phi")
+        ],
+        "images": prepared("images", judged_shards),
+        "masks": prepared("masks", judged_shards),
+        "cleaned": [f"{root}/cleaned/{shard}.nii.gz" for shard in judged_shards],
+        "prompts": [f"{root}/prompts/{shard}.json" for shard in judged_shards],
+        "unlabelled_images": prepared("images", other_shards),
+        "unlabelled_unet": [
+            f"{root}/f_theta/probabilities/{shard}.nii.gz" for shard in other_shards
+        ],
+        "unlabelled_cleaned": [
+            f"{root}/cleaned/{shard}.nii.gz" for shard in other_shards
+        ],
+        "unlabelled_prompts": [
+            f"{root}/prompts/{shard}.json" for shard in other_shards
+        ],
+        "unlabelled_unet_sam": [
+            f"{root}/refined/{shard}.nii.gz" for shard in other_shards
+        ],
+    }
+    if "unet_full" in methods:
+        files["unlabelled_masks"] = prepared(
+            "masks", shards_of("unlabelled", labelled=True)
+        )
+    if config["ablation"]["n"]:
+        files["ablation"] = [f"{RESULTS}/figures/ablation.png"]
+    return files | {
+        method: shown_predictions(wildcards, method) for method in sorted(methods)
+    }
+
+
+# ---- tuning -----------------------------------------------------------------------------------
+
+
+def tuned(refiner):
+    """An input function: the settings that tuning found, or nothing where it is off."""
+
+    def file(wildcards):
+        if not config["tuning"]["trials"]:
+            return []
+        return f"{RESULTS}/n{wildcards.n}/tuned/{refiner}.yaml"
+
+    return file
+
+
+def first_seed(path):
+    """An input function: files of the validation shards, of the first seed's f_θ."""
+
+    def files(wildcards):
+        seed = config["seeds"][0]
+        return [
+            path.format(root=f"{RESULTS}/n{wildcards.n}/seed{seed}", shard=shard)
+            for shard in shards_of("val", labelled=True)
+        ]
+
+    return files
 
 
 def report_success():

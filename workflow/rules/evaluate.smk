@@ -19,6 +19,7 @@ rule evaluate:
         runtime=60,
     params:
         method=lambda wildcards: wildcards.method,
+        tolerance=config["evaluation"]["surface_tolerance"],
         code=code_of("evaluate"),
     script:
         "../../scripts/evaluate.py"
@@ -39,6 +40,7 @@ use rule evaluate as evaluate_full with:
         "results/{dataset}/benchmarks/full/seed{seed}/evaluate.tsv"
     params:
         method="unet_full",
+        tolerance=config["evaluation"]["surface_tolerance"],
         code=code_of("evaluate"),
 
 
@@ -87,3 +89,71 @@ rule summarise:
         code=code_of("summarise"),
     script:
         "../../scripts/summarise.py"
+
+
+use rule collect_dice as collect_table_dice with:
+    input:
+        dice=table_dice,
+    output:
+        dice="results/{dataset}/dice.csv",
+    log:
+        "results/{dataset}/logs/collect_table_dice.log",
+    benchmark:
+        "results/{dataset}/benchmarks/collect_table_dice.tsv"
+    params:
+        n=config["n"],
+        code=code_of("collect_dice"),
+
+
+rule write_tables:
+    # The paper's Table 1, scores by class, and the differences between every two methods.
+    input:
+        manifest="results/{dataset}/manifest.csv",
+        dice="results/{dataset}/dice.csv",
+    output:
+        csv="results/{dataset}/table1.csv",
+        md="results/{dataset}/table1.md",
+        tex="results/{dataset}/table1.tex",
+        per_class="results/{dataset}/per_class.csv",
+        differences="results/{dataset}/differences.csv",
+    log:
+        "results/{dataset}/logs/write_tables.log",
+    benchmark:
+        "results/{dataset}/benchmarks/write_tables.tsv"
+    conda:
+        "../../envs/array.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        methods=config["table"]["methods"],
+        missing={},
+        notes=lambda wildcards: method_notes(config, judged()),
+        paper=config["table"]["paper"],
+        tolerance=config["evaluation"]["surface_tolerance"],
+        code=code_of("write_tables"),
+    script:
+        "../../scripts/write_tables.py"
+
+
+rule collect_ablation:
+    input:
+        dice=ablation_dice,
+    output:
+        ablation="results/{dataset}/ablation.csv",
+    log:
+        "results/{dataset}/logs/collect_ablation.log",
+    benchmark:
+        "results/{dataset}/benchmarks/collect_ablation.tsv"
+    conda:
+        "../../envs/array.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        methods=config["ablation"]["methods"],
+        code=code_of("collect_ablation"),
+    script:
+        "../../scripts/collect_ablation.py"

@@ -140,7 +140,7 @@ rule prepare_masks:
         mem_mb=2000,
         runtime=60,
     params:
-        size=[config["images"]["height"], config["images"]["width"]],
+        size=SIZE,
         cases=lambda wildcards: [
             row.case for row in rows_of_shard(wildcards) if row.labels
         ],

@@ -4,6 +4,7 @@
 rule clean:
     input:
         probabilities="results/{dataset}/n{n}/seed{seed}/f_theta/probabilities/{shard}.nii.gz",
+        tuned=tuned("sam"),
     output:
         masks="results/{dataset}/n{n}/seed{seed}/cleaned/{shard}.nii.gz",
     log:
@@ -73,7 +74,8 @@ rule refine:
     input:
         embeddings=embeddings_of,
         prompts="results/{dataset}/n{n}/seed{seed}/prompts/{shard}.json",
-        checkpoint=config["sam"]["models"][config["sam"]["model"]]["file"],
+        checkpoint=sam_file(config["sam"]["model"]),
+        tuned=tuned("sam"),
     output:
         masks="results/{dataset}/n{n}/seed{seed}/refined/{shard}.nii.gz",
         quality="results/{dataset}/n{n}/seed{seed}/refined/{shard}.csv",
@@ -90,8 +92,8 @@ rule refine:
         runtime=240,
     params:
         sam=config["sam"]["models"][config["sam"]["model"]],
-        size=[config["images"]["height"], config["images"]["width"]],
-        passes={key: config["sam"][key] for key in ("first", "second")},
+        size=SIZE,
+        passes=PASSES,
         code=code_of("refine"),
     script:
         "../../scripts/refine.py"

@@ -70,3 +70,112 @@ rule draw_training:
         code=code_of("draw_training"),
     script:
         "../../scripts/draw_training.py"
+
+
+rule draw_ablation:
+    # Dice over the number of labelled images, the paper's Fig. 2.
+    input:
+        dice=ablation_dice,
+    output:
+        svg="results/{dataset}/figures/ablation.svg",
+        png="results/{dataset}/figures/ablation.png",
+    log:
+        "results/{dataset}/logs/draw_ablation.log",
+    benchmark:
+        "results/{dataset}/benchmarks/draw_ablation.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        methods={
+            method: method_of(method).name for method in config["ablation"]["methods"]
+        },
+        code=code_of("draw_ablation"),
+    script:
+        "../../scripts/draw_ablation.py"
+
+
+rule draw_qualitative:
+    # Best, median and worst case, the paper's Fig. 3 to 5.
+    input:
+        **{
+            method: partial(shown_predictions, method=method)
+            for method in METHODS_SHOWN
+        },
+        dice="results/{dataset}/dice.csv",
+        images=lambda wildcards: prepared("images", shards_of(judged())),
+        masks=lambda wildcards: prepared("masks", shards_of(judged())),
+    output:
+        best="results/{dataset}/figures/qualitative_best.png",
+        median="results/{dataset}/figures/qualitative_median.png",
+        worst="results/{dataset}/figures/qualitative_worst.png",
+    log:
+        "results/{dataset}/logs/draw_qualitative.log",
+    benchmark:
+        "results/{dataset}/benchmarks/draw_qualitative.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        methods={method: method_of(method).name for method in METHODS_SHOWN},
+        ranked_by=RANKED_BY,
+        seed=config["seeds"][0],
+        code=code_of("draw_qualitative"),
+    script:
+        "../../scripts/draw_qualitative.py"
+
+
+rule draw_tuning:
+    input:
+        trials="results/{dataset}/n{n}/tuned/{refiner}_trials.csv",
+    output:
+        picture="results/{dataset}/n{n}/figures/tuning_{refiner}.png",
+    log:
+        "results/{dataset}/logs/n{n}/draw_tuning_{refiner}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/n{n}/draw_tuning_{refiner}.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        title=lambda wildcards: f"{wildcards.dataset}, n = {wildcards.n}: tuning of {wildcards.refiner}",
+        code=code_of("draw_tuning"),
+    script:
+        "../../scripts/draw_tuning.py"
+
+
+rule write_report:
+    # Everything on one page that opens offline.
+    input:
+        unpack(report_files),
+    output:
+        page="results/{dataset}/report.html",
+    log:
+        "results/{dataset}/logs/write_report.log",
+    benchmark:
+        "results/{dataset}/benchmarks/write_report.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        n=config["n"],
+        seed=config["seeds"][0],
+        config=config,
+        benchmarks=f"{RESULTS}/benchmarks",
+        shown=12,
+        template=sha256(SCRIPTS / "samcarry/report.html.jinja"),
+        code=code_of("write_report"),
+    script:
+        "../../scripts/write_report.py"

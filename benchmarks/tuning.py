@@ -1,0 +1,134 @@
+"""Tuning SAM against recomputing every trial: seconds of a study, ratio, and whether the gains agree.
+
+    python benchmarks/tuning.py
+    python benchmarks/tuning.py --trials 200 --cases 10
+
+Cases are drawn phantoms, whose true masks, moved and blurred, stand for f_theta's probability maps. The
+other way to the same gains reads probability maps, masks and embeddings from disk in each trial, cleans
+the maps, and asks segment-anything's own SamPredictor for one mask after the other.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import ndimage
+from segment_anything import SamPredictor
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from samcarry.cleaning import CleaningSettings, clean
+from samcarry.files import usable_cpus
+from samcarry.gains import read_cases
+from samcarry.metrics import dice
+from samcarry.phantom import CLASSES, draw_phantoms
+from samcarry.prompts import extract_prompts
+from samcarry.sam import embed, embeddings_by_case, open_embeddings, write_embeddings
+from samcarry.sam_checkpoints import load_sam
+from samcarry.sam_gains import gain_of_sam
+from samcarry.search_spaces import cleaning_of, sam_space
+from samcarry.stacks import Stack, read_stack, write_stack
+from samcarry.tuning import best, tune
+
+SIZE = (192, 192)
+FILES = ("probabilities.nii.gz", "masks.nii.gz", "embeddings.safetensors")
+
+
+def degraded(mask, rng):
+    """A probability map (times 255) of a mask that is moved, blurred and has stray spots."""
+    moved = ndimage.shift(mask.astype(float), rng.normal(0, 2, 2))
+    blurred = ndimage.gaussian_filter(moved, 2) + 0.15 * ndimage.gaussian_filter(rng.normal(0, 8, SIZE), 4)
+    return (255 * blurred.clip(0, 1)).astype(np.uint8)
+
+
+def draw_shard(folder, count, sam):
+    """Write probability maps, masks and embeddings of `count` phantoms as one shard each."""
+    rng = np.random.default_rng(0)
+    names, maps, masks, embeddings = [], [], [], []
+    for phantom in draw_phantoms(counts={"val": count}, seed=0, height=SIZE[0], width=SIZE[1]):
+        truth = [phantom.masks.get(name, np.zeros(SIZE, dtype=bool)) for name in CLASSES]
+        names.append(phantom.case)
+        maps.append([degraded(mask, rng) for mask in truth])
+        masks.append(truth)
+        embeddings.append(embed(sam, phantom.image))
+    for file, kind, values in zip(FILES, ("probability", "mask"), (maps, masks), strict=False):
+        stack = Stack(np.array(values).astype(np.uint8), kind, tuple(names), CLASSES)
+        write_stack(folder / file, stack)
+    write_embeddings(folder / FILES[2], names, embeddings, {})
+
+
+def ask(predictor, prompt, kind, logits=None):
+    """Mask and low-resolution logits of one prompt."""
+    parts = kind.split("+")
+    box = np.array(prompt.box) if "box" in parts else None
+    points = labels = None
+    if "pos" in parts:
+        negative = prompt.negative if "neg" in parts else ()
+        points, labels = np.array([prompt.positive, *negative]), np.array([1] + [0] * len(negative))
+    mask, _, found = predictor.predict(points, labels, box, mask_input=logits, multimask_output=False)
+    return mask[0], found
+
+
+def gain_from_disk(folder, sam, settings):
+    """The gain of one trial, everything read and computed anew."""
+    maps, masks = read_stack(folder / FILES[0]), read_stack(folder / FILES[1])
+    predictor = SamPredictor(sam)
+    gains = []
+    with open_embeddings(folder / FILES[2]) as embedding_of:
+        for index, case in enumerate(maps.cases):
+            predictor.is_image_set = True
+            predictor.features = embedding_of(case).float()[None].to(sam.device)
+            predictor.original_size = SIZE
+            side = sam.image_encoder.img_size
+            predictor.input_size = predictor.transform.get_preprocess_shape(*SIZE, side)
+            prompts = extract_prompts(clean(maps.values[index], cleaning_of(settings)))
+            for place, prompt in enumerate(prompts):
+                redrawn = np.zeros(SIZE, dtype=bool)
+                if prompt is not None:
+                    redrawn, logits = ask(predictor, prompt, settings["first"])
+                    if settings["second"] is not None:
+                        redrawn, _ = ask(predictor, prompt, settings["second"], logits)
+                reference = masks.masks[index, place]
+                if reference.any():
+                    gains.append(dice(reference, redrawn) - dice(reference, maps.masks[index, place]))
+    return float(np.mean(gains))
+
+
+def main():
+    """Run both and print the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--cases", type=int, default=6)
+    arguments = parser.parse_args()
+    torch.set_num_threads(usable_cpus())
+    sam = load_sam("tiny", ROOT / "resources/tiny_sam.safetensors")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        draw_shard(folder, arguments.cases, sam)
+        began = time.perf_counter()
+        cases = read_cases([str(folder / FILES[0])], [str(folder / FILES[1])])
+        with embeddings_by_case([folder / FILES[2]]) as embedding_of:
+            embeddings = [embedding_of(case.name) for case in cases]
+        space = sam_space(CleaningSettings("dilation", "square", 2), "box", "pos+neg", 8)
+        gain = gain_of_sam(sam, cases, embeddings)
+        tried = tune(folder / "journal", "benchmark", space, gain, arguments.trials, 0)
+        ours = time.perf_counter() - began
+        began = time.perf_counter()
+        anew = [gain_from_disk(folder, sam, trial.settings) for trial in tried]
+        theirs = time.perf_counter() - began
+    apart = max(abs(trial.gain - other) for trial, other in zip(tried, anew, strict=True))
+    different = len({tuple(trial.settings.items()) for trial in tried})
+    print(f"{len(tried)} trials ({different} different settings) on {arguments.cases} cases")
+    print(f"study {ours:.1f} s, every trial anew with SamPredictor {theirs:.1f} s: {theirs / ours:.1f} times")
+    print(
+        f"largest difference of a gain: {100 * apart:.4f} points of Dice; best {100 * best(tried).gain:+.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

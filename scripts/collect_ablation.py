@@ -1,0 +1,10 @@
+"""Dice of each method over the subsets X^n, for Fig. 2."""
+
+from job import job
+from samcarry.methods import in_order
+from samcarry.summary import read_dice, summarise_ablation
+from samcarry.table1 import write_table
+
+with job(snakemake):
+    tables = [read_dice(path) for path in snakemake.input.dice]
+    write_table(snakemake.output.ablation, summarise_ablation(tables, in_order(snakemake.params.methods)))

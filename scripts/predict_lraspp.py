@@ -1,0 +1,14 @@
+"""Predict one shard's probability maps by LR-ASPP, from embeddings that are there already."""
+
+from job import job
+from samcarry.lraspp import load_lraspp, predict_from_embeddings
+from samcarry.sam import open_embeddings
+from samcarry.stacks import Stack, read_stack, write_stack
+
+with job(snakemake) as this:
+    network, about = load_lraspp(snakemake.input.model, this.device)
+    images = read_stack(snakemake.input.images)
+    with open_embeddings(snakemake.input.embeddings) as embedding_of:
+        values = predict_from_embeddings(network, embedding_of, images.cases, images.values.shape[1:])
+    stack = Stack(values, "probability", images.cases, tuple(about["classes"]), this.made_by)
+    write_stack(snakemake.output.probabilities, stack)

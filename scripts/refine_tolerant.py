@@ -1,0 +1,38 @@
+"""Let SAM redraw the masks of one shard, with P itself as the first dense prompt."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from job import job
+from samcarry.progress import progress
+from samcarry.prompts import prompts_from_json
+from samcarry.sam import as_mask_prompt, open_embeddings, refine, write_quality
+from samcarry.sam_checkpoints import load_sam
+from samcarry.settings import read_tuned
+from samcarry.stacks import Stack, read_stack, write_stack
+from samcarry.tolerant_prompts import soft_masks
+
+with job(snakemake) as this:
+    given, params = snakemake.input, snakemake.params
+    passes = {**params.passes, **read_tuned(given.tuned).get("sam", {})}
+    sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
+    entries = json.loads(Path(given.prompts).read_text(encoding="utf-8"))
+    initial = read_stack(given.probabilities)
+    refined = {}
+    with open_embeddings(given.embeddings) as embedding_of:
+        pairs = list(zip(initial.cases, initial.values, strict=True))
+        for case, probabilities in progress(pairs, "refined"):
+            prompts = prompts_from_json(entries[case], initial.classes)
+            prior = None
+            if any(prompts):
+                prior = as_mask_prompt(
+                    sam, torch.from_numpy(soft_masks(probabilities, prompts)).to(sam.device)
+                )
+            refined[case] = refine(sam, embedding_of(case), prompts, params.size, **passes, prior=prior)
+    masks = np.stack([answer.masks for answer in refined.values()]).astype(np.uint8)
+    stack = Stack(masks, "mask", initial.cases, initial.classes, this.made_by)
+    write_stack(snakemake.output.masks, stack)
+    write_quality(snakemake.output.quality, refined, initial.classes)

@@ -1,0 +1,85 @@
+"""Batches: drawn with replacement, normalised, moved by a random affine map (paper §3.1)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from samcarry.shards import TrainingData
+from samcarry.subset import SubsetStatistics
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Cases of one iteration, before augmentation.
+
+    Attributes:
+        chosen: their places in the training data (B,).
+        images: normalised (B, 1, H, W).
+        masks: 0 or 1 (B, C, H, W).
+        weights: of each class in the loss (B, C, 1, 1), or None where all count alike.
+    """
+
+    chosen: NDArray[np.int64]
+    images: Tensor
+    masks: Tensor
+    weights: Tensor | None
+
+
+def generator_of(seed: int, iteration: int) -> torch.Generator:
+    """Random numbers that depend on seed and iteration alone, so that a training can be resumed."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + iteration)
+
+
+def draw_batch(
+    data: TrainingData,
+    statistics: SubsetStatistics,
+    batch_size: int,
+    generator: torch.Generator,
+    device: str,
+) -> Batch:
+    """Draw cases with replacement, and normalise them."""
+    chosen = torch.randint(len(data.images), (batch_size,), generator=generator).numpy()
+    weights = None
+    if data.weights is not None:
+        weights = torch.from_numpy(data.weights[chosen]).to(device)[:, :, None, None]
+    return Batch(
+        chosen,
+        normalise(torch.from_numpy(data.images[chosen]).to(device), statistics.mean, statistics.std),
+        torch.from_numpy(data.masks[chosen]).to(device).float(),
+        weights,
+    )
+
+
+def normalise(images: Tensor, mean: float, std: float) -> Tensor:
+    """Grey values uint8 (B, H, W) -> (B, 1, H, W) with the mean and deviation of X^n."""
+    return ((images.float() / 255 - mean) / std)[:, None]
+
+
+def draw_affine(count: int, sigma: float, generator: torch.Generator) -> Tensor:
+    """Affine maps (count, 2, 3): identity + N(0, sigma) for each of the six numbers."""
+    return torch.eye(2, 3) + sigma * torch.randn(count, 2, 3, generator=generator)
+
+
+def warp(values: Tensor, theta: Tensor, mode: str = "bilinear") -> Tensor:
+    """Move (B, C, H, W) by affine maps (B, 2, 3); zeros come from outside."""
+    grid = F.affine_grid(theta.to(values.device), list(values.shape), align_corners=False)
+    return F.grid_sample(values, grid, mode=mode, align_corners=False)
+
+
+def inverse(theta: Tensor) -> Tensor:
+    """The affine maps that undo `theta` (B, 2, 3)."""
+    below = theta.new_tensor([0.0, 0.0, 1.0]).expand(len(theta), 1, 3)
+    return torch.linalg.inv(torch.cat([theta, below], dim=1))[:, :2]
+
+
+def augment(images: Tensor, masks: Tensor, sigma: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Apply one random affine map a sample.
+
+    Bilinear for images (B, 1, H, W), nearest for masks (B, C, H, W), zeros from outside.
+    """
+    theta = draw_affine(len(images), sigma, generator)
+    return warp(images, theta), warp(masks, theta, "nearest")

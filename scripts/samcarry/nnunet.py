@@ -1,0 +1,247 @@
+"""The comparison with nnU-Net (paper §4.1): nnunetv2 itself, 2-D, binary cross-entropy alone.
+
+It trains, augments and predicts as the framework does, from what `nnunet_plan` made.
+"""
+
+import ctypes
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from samcarry.errors import InputError
+from samcarry.files import atomic, write_text
+from samcarry.nnunet_plan import NAME, RAISE, Plan, constants, hushed, set_environment
+from samcarry.progress import progress
+
+log = logging.getLogger(__name__)
+
+SPACING = {"spacing": (999, 1, 1)}  # what nnU-Net takes a PNG's to be
+
+
+@dataclass(frozen=True)
+class NnunetSettings:
+    """What the training depends on besides the plan; the config's schema gives meaning and defaults."""
+
+    epochs: int
+    iterations_per_epoch: int
+    validation_iterations: int
+    mirroring: bool
+
+
+# ---- training -------------------------------------------------------------------------------
+
+
+def train(
+    plan: Plan,
+    settings: NnunetSettings,
+    folder: Path,
+    work: Path,
+    *,
+    seed: int,
+    device: str,
+    threads: int,
+    workers: int,
+    fingerprint: str,
+) -> dict[str, Tensor]:
+    """Train as planned on what `make_plan` preprocessed; go on from nnU-Net's own checkpoint if there is one.
+
+    Args:
+        plan: what `make_plan` gave.
+        settings: length and mirroring.
+        folder: the one given to `make_plan`.
+        work: gets the checkpoints; the caller removes it when the weights are safe.
+        seed: of weights, batches and augmentation.
+        device: 'cpu' or 'cuda'.
+        threads: of torch.
+        workers: processes that load and augment; 0 does it here, the only way that is reproducible.
+        fingerprint: of data, settings and code; a checkpoint with another one is not taken up.
+
+    Returns:
+        The network's weights.
+
+    Raises:
+        InputError: the preprocessed data are incomplete or of another plan, or the training diverged.
+    """
+    _check_preprocessed(plan, folder)
+    _drop_if_stale(work, fingerprint)
+    set_environment(folder, work, threads, workers)
+    if workers:
+        _take_children_along()
+    with hushed():
+        trainer = _resume(plan, settings, seed, device)
+        if trainer.current_epoch < settings.epochs:
+            trainer.run_training()
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.network.named_parameters()}
+
+
+def _check_preprocessed(plan: Plan, folder: Path) -> None:
+    root = folder / "preprocessed" / NAME
+    data = root / plan.plans["configurations"]["2d"]["data_identifier"]
+    wanted = [root / "dataset_fingerprint.json"]
+    for name in plan.dataset["dataset"]:
+        wanted += [data / f"{name}{ending}" for ending in (".b2nd", "_seg.b2nd", ".pkl")]
+    try:
+        ours = (
+            json.loads((root / "dataset.json").read_text(encoding="utf-8"))["samcarry"]
+            == plan.dataset["samcarry"]
+        )
+    except (OSError, ValueError, KeyError):
+        ours = False
+    if not ours or not all(path.is_file() for path in wanted):
+        raise InputError(
+            f"{root}: what nnU-Net preprocessed is incomplete or of another plan. "
+            f"Delete the folder {folder} and run the same command again: it is made anew."
+        )
+
+
+def _drop_if_stale(work: Path, fingerprint: str) -> None:
+    mark = work / "fingerprint"
+    if work.exists() and (not mark.is_file() or mark.read_text() != fingerprint):
+        log.info("%s is from other data, settings or code: starting anew", work)
+        shutil.rmtree(work)
+    write_text(mark, fingerprint)
+
+
+def _resume(plan: Plan, settings: NnunetSettings, seed: int, device: str) -> Any:
+    """A trainer as its last checkpoint left it, or a fresh one."""
+    trainer = _trainer(plan, settings, seed, device)
+    for kind in ("final", "latest"):
+        path = Path(trainer.output_folder, f"checkpoint_{kind}.pth")
+        if not path.is_file():
+            continue
+        try:
+            trainer.load_checkpoint(str(path))
+        except Exception as error:
+            log.warning("%s cannot be read (%s): starting anew", path, error)
+            path.unlink()
+            return _resume(plan, settings, seed, device)
+        log.info("going on from epoch %d (%s)", trainer.current_epoch, path)
+        break
+    return trainer
+
+
+def _trainer(plan: Plan, settings: NnunetSettings, seed: int, device: str) -> Any:
+    from samcarry.nnunet_trainer import BCETrainer
+
+    torch.manual_seed(seed)
+    plans = {**plan.plans, "continue_training": True}  # nnU-Net takes this key out again
+    trainer = BCETrainer(plans, "2d", "all", plan.dataset, torch.device(device))
+    trainer.num_epochs = settings.epochs
+    trainer.num_iterations_per_epoch = settings.iterations_per_epoch
+    trainer.num_val_iterations_per_epoch = settings.validation_iterations
+    trainer.seed, trainer.mirroring = seed, settings.mirroring
+    trainer.save_every = 1
+    trainer.logger.plot_progress_png = lambda folder: None
+    trainer.initialize()
+    return trainer
+
+
+def _take_children_along() -> None:
+    """Have Linux end processes that are forked from now on when this one ends, however it ends."""
+    if sys.platform == "linux":
+        set_death_signal = 1
+        os.register_at_fork(
+            after_in_child=lambda: ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+        )  # fmt: skip
+
+
+# ---- the model and its predictions ----------------------------------------------------------
+
+
+def save_nnunet(
+    path: str | Path,
+    weights: Mapping[str, Tensor],
+    plan: Plan,
+    settings: NnunetSettings,
+    about: Mapping[str, Any],
+) -> None:
+    """Write weights as safetensors, atomically, with all that predicting needs (JSON) in the metadata."""
+    everything = {
+        **about,
+        "cases": plan.dataset["samcarry"]["cases"],
+        "classes": plan.classes,
+        "mirroring": settings.mirroring,
+        "plans": plan.plans,
+        "dataset": plan.dataset,
+    }
+    metadata = {"samcarry": json.dumps(everything, sort_keys=True, ensure_ascii=False)}
+    with atomic(path) as private:
+        save_file(dict(weights), private, metadata)
+
+
+def load_nnunet(path: str | Path, device: str, threads: int) -> tuple[Any, dict[str, Any]]:
+    """nnU-Net's predictor with the weights of `path`, and the file's `about`. Nothing is unpickled.
+
+    Raises:
+        InputError: the file is missing, damaged or no nnU-Net of samcarry.
+    """
+    os.environ.update(constants(threads))
+    try:
+        with safe_open(path, framework="pt") as stream:
+            about = json.loads(stream.metadata()["samcarry"])
+            weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+        plan = Plan(about["plans"], about["dataset"])
+        with hushed():
+            predictor = _predictor(plan, weights, about["mirroring"], device)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{path}: this is no nnU-Net of samcarry, or it is damaged ({str(error).splitlines()[0]}). "
+            f"Delete it and run the same command again: it is trained anew."
+        ) from error
+    return predictor, about
+
+
+def _predictor(plan: Plan, weights: Mapping[str, Tensor], mirroring: bool, device: str) -> Any:
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+    manager = PlansManager(plan.plans)
+    configuration = manager.get_configuration("2d")
+    network = get_network_from_plans(
+        configuration.network_arch_class_name,
+        configuration.network_arch_init_kwargs,
+        configuration.network_arch_init_kwargs_req_import,
+        1,
+        len(plan.classes),
+        deep_supervision=False,
+    )
+    if weights.keys() != dict(network.named_parameters()).keys():
+        raise KeyError("weights of another network")
+    network.load_state_dict(weights, strict=False)  # it names most of its weights twice
+    predictor = nnUNetPredictor(
+        use_mirroring=mirroring,
+        perform_everything_on_device=device == "cuda",
+        device=torch.device(device),
+        allow_tqdm=False,
+    )
+    axes = (0, 1) if mirroring else None
+    network = network.to(device).eval()
+    parameters = [network.state_dict()]
+    predictor.manual_initialization(network, manager, configuration, parameters, plan.dataset, "", axes)
+    return predictor
+
+
+def predict(predictor: Any, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Probabilities times 255 (N, class, H, W) of grey images uint8 (N, H, W)."""
+    answers = []
+    for image in progress(images, "predicted"):
+        raised = image[None, None].astype(np.float32) + RAISE
+        with hushed():
+            _, probabilities = predictor.predict_single_npy_array(raised, SPACING, None, None, True)
+        answers.append(np.rint(probabilities[:, 0] * 255).astype(np.uint8))
+    return np.stack(answers)

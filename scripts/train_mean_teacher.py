@@ -1,0 +1,56 @@
+"""Train Mean Teacher from f_θ on labelled and unlabelled cases, maybe with SAM's selection."""
+
+import contextlib
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from job import checkpoint_beside, job
+from samcarry.loop import TrainingSettings, write_curve
+from samcarry.mean_teacher import MeanTeacherSettings, train_mean_teacher
+from samcarry.sam import embeddings_by_case
+from samcarry.sam_checkpoints import load_sam
+from samcarry.sam_selection import select_by_sam
+from samcarry.shards import gather, gather_unlabelled, pairs_of
+from samcarry.stacks import read_stack
+from samcarry.subset import SubsetStatistics
+from samcarry.unet import load_unet, save_unet
+
+with (
+    job(snakemake) as this,
+    tempfile.TemporaryDirectory(dir=snakemake.resources.tmpdir) as scratch,
+    contextlib.ExitStack() as files,
+):
+    given, params = snakemake.input, snakemake.params
+    statistics = SubsetStatistics(**json.loads(Path(given.statistics).read_text()))
+    settings = TrainingSettings(**params.training)
+    few = gather(pairs_of(given.images, given.masks), params.cases, Path(scratch, "few"))
+    many = gather_unlabelled(
+        map(read_stack, given.unlabelled), params.unlabelled, len(statistics.classes), Path(scratch, "many")
+    )
+    select = None
+    if given.embeddings:
+        sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
+        embedding_of = files.enter_context(embeddings_by_case(given.embeddings))
+        select = select_by_sam(sam, embedding_of, params.unlabelled, params.agreement)
+    model, seed = snakemake.output.model, int(snakemake.wildcards.seed)
+    checkpoint = checkpoint_beside(
+        model, settings, params.mean_teacher, params.agreement, seed, params.code, *map(Path, given)
+    )
+    network, curve = train_mean_teacher(
+        few,
+        many,
+        statistics,
+        settings,
+        MeanTeacherSettings(**params.mean_teacher),
+        start=load_unet(given.start, this.device)[0],
+        seed=seed,
+        device=this.device,
+        checkpoint=checkpoint,
+        select=select,
+    )
+    write_curve(snakemake.output.curve, curve)
+    about = {**asdict(statistics), "size": few.images.shape[1:], "made_by": this.made_by}
+    save_unet(model, network, about)
+    checkpoint.path.unlink(missing_ok=True)

@@ -1,0 +1,84 @@
+# The comparison with nnU-Net itself. Its three folders (raw, preprocessed, training) are no declared outputs:
+# Snakemake would delete the checkpoints of a training that was killed.
+
+
+rule plan_nnunet:
+    input:
+        images=lambda wildcards: prepared("images", subset_shards(wildcards)),
+        masks=lambda wildcards: prepared("masks", subset_shards(wildcards)),
+    output:
+        plans="results/{dataset}/n{n}/nnunet/plans.json",
+        dataset="results/{dataset}/n{n}/nnunet/dataset.json",
+    log:
+        "results/{dataset}/logs/n{n}/plan_nnunet.log",
+    benchmark:
+        "results/{dataset}/benchmarks/n{n}/plan_nnunet.tsv"
+    conda:
+        "../../envs/nnunet.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=120,
+    params:
+        planning={
+            key: config["nnunet"][key] for key in ("planning_gb", "max_batch_size")
+        },
+        cases=subset,
+        code=code_of("plan_nnunet"),
+    script:
+        "../../scripts/plan_nnunet.py"
+
+
+rule train_nnunet:
+    input:
+        plans="results/{dataset}/n{n}/nnunet/plans.json",
+        dataset="results/{dataset}/n{n}/nnunet/dataset.json",
+    output:
+        model="results/{dataset}/n{n}/seed{seed}/nnunet/model.safetensors",
+    log:
+        "results/{dataset}/logs/n{n}/seed{seed}/train_nnunet.log",
+    benchmark:
+        "results/{dataset}/benchmarks/n{n}/seed{seed}/train_nnunet.tsv"
+    conda:
+        "../../envs/nnunet.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=gpus,
+        mem_mb=16000,
+        runtime=1440,
+    params:
+        settings={
+            key: config["nnunet"][key]
+            for key in (
+                "epochs",
+                "iterations_per_epoch",
+                "validation_iterations",
+                "mirroring",
+            )
+        },
+        code=code_of("train_nnunet"),
+    script:
+        "../../scripts/train_nnunet.py"
+
+
+rule predict_nnunet:
+    input:
+        model="results/{dataset}/n{n}/seed{seed}/nnunet/model.safetensors",
+        images="results/{dataset}/prepared/{shard}/images.nii.gz",
+    output:
+        probabilities="results/{dataset}/n{n}/seed{seed}/nnunet/probabilities/{shard}.nii.gz",
+    log:
+        "results/{dataset}/logs/n{n}/seed{seed}/predict_nnunet/{shard}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/n{n}/seed{seed}/predict_nnunet/{shard}.tsv"
+    conda:
+        "../../envs/nnunet.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=gpus,
+        mem_mb=6000,
+        runtime=240,
+    params:
+        code=code_of("predict_nnunet"),
+    script:
+        "../../scripts/predict_nnunet.py"
