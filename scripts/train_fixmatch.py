@@ -1,6 +1,5 @@
 """Train a U-Net from f_θ by weak-to-strong consistency on labelled and unlabelled cases."""
 
-import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -10,12 +9,12 @@ from samcarry.fixmatch import FixMatchSettings, train_fixmatch
 from samcarry.loop import TrainingSettings, write_curve
 from samcarry.shards import gather, gather_unlabelled, pairs_of
 from samcarry.stacks import read_stack
-from samcarry.subset import SubsetStatistics
+from samcarry.subset import read_statistics
 from samcarry.unet import load_unet, save_unet
 
 with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources.tmpdir) as scratch:
     given, params = snakemake.input, snakemake.params
-    statistics = SubsetStatistics(**json.loads(Path(given.statistics).read_text()))
+    statistics = read_statistics(given.statistics)
     settings = TrainingSettings(**params.training)
     few = gather(pairs_of(given.images, given.masks), params.cases, Path(scratch, "few"))
     many = gather_unlabelled(
@@ -24,16 +23,9 @@ with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources
     model, seed = snakemake.output.model, int(snakemake.wildcards.seed)
     checkpoint = checkpoint_beside(model, settings, params.fixmatch, seed, params.code, *map(Path, given))
     network, curve = train_fixmatch(
-        few,
-        many,
-        statistics,
-        settings,
-        FixMatchSettings(**params.fixmatch),
-        start=load_unet(given.start, this.device)[0],
-        seed=seed,
-        device=this.device,
-        checkpoint=checkpoint,
-    )
+        few, many, statistics, settings, FixMatchSettings(**params.fixmatch),
+        start=load_unet(given.start, this.device)[0], seed=seed, device=this.device, checkpoint=checkpoint,
+    )  # fmt: skip
     write_curve(snakemake.output.curve, curve)
     about = {**asdict(statistics), "size": few.images.shape[1:], "made_by": this.made_by}
     save_unet(model, network, about)

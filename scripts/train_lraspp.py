@@ -1,6 +1,5 @@
 """Train an LR-ASPP head on the frozen image encoder of the configured SAM."""
 
-import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +10,11 @@ from samcarry.loop import TrainingSettings, write_curve
 from samcarry.lraspp import save_lraspp, train_lraspp
 from samcarry.sam_checkpoints import load_sam
 from samcarry.shards import gather, pairs_of
-from samcarry.subset import SubsetStatistics
+from samcarry.subset import read_statistics
 
 with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources.tmpdir) as scratch:
     given, params = snakemake.input, snakemake.params
-    statistics = SubsetStatistics(**json.loads(Path(given.statistics).read_text()))
+    statistics = read_statistics(given.statistics)
     settings = TrainingSettings(**params.training)
     sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
     data = gather(pairs_of(given.images, given.masks), params.cases, Path(scratch))

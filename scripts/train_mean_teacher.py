@@ -1,7 +1,6 @@
 """Train Mean Teacher from f_θ on labelled and unlabelled cases, maybe with SAM's selection."""
 
 import contextlib
-import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from samcarry.sam_checkpoints import load_sam
 from samcarry.sam_selection import select_by_sam
 from samcarry.shards import gather, gather_unlabelled, pairs_of
 from samcarry.stacks import read_stack
-from samcarry.subset import SubsetStatistics
+from samcarry.subset import read_statistics
 from samcarry.unet import load_unet, save_unet
 
 with (
@@ -23,7 +22,7 @@ with (
     contextlib.ExitStack() as files,
 ):
     given, params = snakemake.input, snakemake.params
-    statistics = SubsetStatistics(**json.loads(Path(given.statistics).read_text()))
+    statistics = read_statistics(given.statistics)
     settings = TrainingSettings(**params.training)
     few = gather(pairs_of(given.images, given.masks), params.cases, Path(scratch, "few"))
     many = gather_unlabelled(
@@ -39,17 +38,10 @@ with (
         model, settings, params.mean_teacher, params.agreement, seed, params.code, *map(Path, given)
     )
     network, curve = train_mean_teacher(
-        few,
-        many,
-        statistics,
-        settings,
-        MeanTeacherSettings(**params.mean_teacher),
-        start=load_unet(given.start, this.device)[0],
-        seed=seed,
-        device=this.device,
-        checkpoint=checkpoint,
-        select=select,
-    )
+        few, many, statistics, settings, MeanTeacherSettings(**params.mean_teacher),
+        start=load_unet(given.start, this.device)[0], seed=seed, device=this.device,
+        checkpoint=checkpoint, select=select,
+    )  # fmt: skip
     write_curve(snakemake.output.curve, curve)
     about = {**asdict(statistics), "size": few.images.shape[1:], "made_by": this.made_by}
     save_unet(model, network, about)

@@ -1,6 +1,5 @@
 """Train a U-Net: f_θ on labels, f_φ on pseudo labels, or the fully supervised one."""
 
-import json
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -9,13 +8,13 @@ from job import checkpoint_beside, job
 from samcarry.loop import TrainingSettings, write_curve
 from samcarry.pseudo_weights import read_weights
 from samcarry.shards import gather, pairs_of
-from samcarry.subset import SubsetStatistics
+from samcarry.subset import read_statistics
 from samcarry.training import train
 from samcarry.unet import load_unet, save_unet
 
 with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources.tmpdir) as scratch:
     given, params = snakemake.input, snakemake.params
-    statistics = SubsetStatistics(**json.loads(Path(given.statistics).read_text()))
+    statistics = read_statistics(given.statistics)
     settings = TrainingSettings(**params.training)
     data = gather(pairs_of(given.images, given.masks), params.cases, Path(scratch))
     if given.get("weights"):

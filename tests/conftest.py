@@ -24,6 +24,8 @@ TINY = {
     "ablation": {"n": [2]},
     "seeds": [0],
     "training": {"width": 4, "depth": 2, "iterations": 30, "threads": 1},
+    "tuning": {"trials": 0},
+    "nnunet": {"epochs": 1, "iterations_per_epoch": 2, "max_batch_size": 2},
 }
 
 
@@ -111,6 +113,25 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     outcome = project.run()
     assert outcome.returncode == 0, outcome.stdout
     return project
+
+
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which every method of Table 1 has run, tuned; tests must not change its results."""
+    project = make_project(tmp_path_factory.mktemp("compared"))
+    project.configure(
+        tuning={"trials": 3, "max_radius": 2}, ablation={"n": [2], "methods": ["unet", "ours_r"]}
+    )
+    outcome = project.run("results/demo/report.html")
+    assert outcome.returncode == 0, outcome.stdout
+    return project
+
+
+@pytest.fixture
+def copy_of_compared(compared: Project, tmp_path: Path) -> Project:
+    """A copy of the compared project that a test may change."""
+    shutil.copytree(compared.folder, tmp_path / "copy", symlinks=True)
+    return Project(tmp_path / "copy")
 
 
 @pytest.fixture

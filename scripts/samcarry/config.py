@@ -17,6 +17,7 @@ WITHOUT_SAM = {
     "unet_full",
 }
 MEDSAM_METHOD = "unet_medsam"
+_TUNED = ("unet_sam", MEDSAM_METHOD, "unet_random_walk", "ours_r")
 
 Config = dict[str, Any]
 
@@ -98,8 +99,8 @@ def method_notes(config: Config, judged_split: str) -> dict[str, str]:
     if medsam is not None and config["sam"]["models"][medsam]["model"] == "tiny":
         notes[MEDSAM_METHOD] = "the tiny SAM asked as MedSAM is, not MedSAM's own weights"
     if config["tuning"]["trials"] and judged_split == "val":
-        tuned = "its settings were tuned on the very cases it is judged on, as there is no test split"
-        for method in ("unet_sam", MEDSAM_METHOD, "unet_random_walk"):
+        tuned = "settings tuned on the very cases it is judged on, as there is no test split"
+        for method in _TUNED:
             notes[method] = f"{notes[method]}; {tuned}" if method in notes else tuned
     return notes
 

@@ -1,8 +1,10 @@
 """What a training subset X^n tells the network: grey-value statistics and class weights."""
 
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,11 @@ class SubsetStatistics:
     mean: float
     std: float
     positive_weight: tuple[float, ...]
+
+
+def read_statistics(path: str | Path) -> SubsetStatistics:
+    """Statistics as they were written: their fields as JSON."""
+    return SubsetStatistics(**json.loads(Path(path).read_text(encoding="utf-8")))
 
 
 def subset_statistics(

@@ -1,0 +1,148 @@
+"""Every row of Table 1 on tiny phantoms, tuned on validation, told on one page."""
+
+import csv
+import io
+import re
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from samcarry.methods import METHOD_IDS, METHODS
+
+PAPER = [method.id for method in METHODS if method.in_paper] + ["unet_full"]
+
+
+def table(project, path):
+    return list(csv.DictReader(io.StringIO(project.read(path))))
+
+
+def test_table_1_has_every_row_of_the_paper_filled(compared):
+    rows = table(compared, "results/demo/table1.csv")
+    assert [row["method"] for row in rows] == PAPER
+    assert all(0 <= float(row["mean"]) <= 100 for row in rows)
+    assert {row["cases"] for row in rows} == {"2"}
+    header = compared.read("results/demo/table1.csv").splitlines()[0]
+    assert header.startswith("dataset,supervision,method,n,seeds,cases,mean,std,")
+
+
+def test_each_mean_of_table_1_is_the_mean_of_its_rows_in_dice_csv(compared):
+    dice = table(compared, "results/demo/dice.csv")
+    for row in table(compared, "results/demo/table1.csv"):
+        cases = {}
+        for entry in dice:
+            if entry["method"] == row["method"] and entry["dice"]:
+                cases.setdefault(entry["case"], []).append(float(entry["dice"]))
+        expected = 100 * np.mean([np.mean(values) for values in cases.values()])
+        assert float(row["mean"]) == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_stand_in_for_medsam_is_said_in_plain_words(compared):
+    for page in ("table1.md", "table1.tex", "report.html"):
+        assert "not MedSAM's own weights" in re.sub(r"&#39;|’", "'", compared.read(f"results/demo/{page}"))
+
+
+@pytest.mark.parametrize(
+    ("refiner", "blocks"),
+    [("sam", {"cleaning", "sam"}), ("medsam", {"medsam"}), ("random_walk", {"random_walk"})],
+)
+def test_tuned_settings_are_blocks_of_a_config(compared, refiner, blocks):
+    tuned = yaml.safe_load(compared.read(f"results/demo/n3/tuned/{refiner}.yaml"))
+    assert set(tuned) == blocks
+    assert len(table(compared, f"results/demo/n3/tuned/{refiner}_trials.csv")) == 3
+
+
+def test_tuned_settings_pasted_into_the_config_pass_its_schema(copy_of_compared):
+    tuned = yaml.safe_load(copy_of_compared.read("results/demo/n3/tuned/sam.yaml"))
+    copy_of_compared.configure(**tuned)
+    assert "Job stats" in copy_of_compared.run("-n").stdout
+
+
+def test_a_finished_comparison_has_nothing_left_to_do(compared):
+    assert compared.planned("results/demo/report.html") == set()
+
+
+def test_the_page_opens_offline_and_names_every_method(compared):
+    page = compared.read("results/demo/report.html")
+    assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", page)
+    assert all(method in page for method in PAPER)
+
+
+@pytest.mark.parametrize("place", ["best", "median", "worst"])
+def test_qualitative_pictures_are_drawn(compared, place):
+    picture = Image.open(compared.folder / f"results/demo/figures/qualitative_{place}.png")
+    assert np.asarray(picture.convert("L")).std() > 10
+
+
+def test_the_ablation_has_every_n_and_method(compared):
+    rows = table(compared, "results/demo/ablation.csv")
+    assert {(row["n"], row["method"]) for row in rows} == {(n, m) for n in "23" for m in ("unet", "ours_r")}
+
+
+def scramble(project, split):
+    """Turn every label image of a split upside down; return how many there were."""
+    cases = [row["case"] for row in table(project, "results/demo/manifest.csv") if row["split"] == split]
+    files = [
+        file for case in cases for file in (project.folder / f"results/demo/phantom/labels/{case}").glob("*")
+    ]
+    for file in files:
+        Image.fromarray(np.asarray(Image.open(file))[::-1].copy()).save(file)
+    return len(files)
+
+
+SCORING = {
+    "prepare_masks", "evaluate", "evaluate_full", "collect_dice", "collect_table_dice", "write_tables",
+    "summarise", "draw_cases", "draw_qualitative", "draw_ablation", "collect_ablation", "write_report",
+}  # fmt: skip
+
+
+def test_scrambled_test_labels_move_the_scores_and_nothing_else(copy_of_compared):
+    assert scramble(copy_of_compared, "test")
+    planned = copy_of_compared.planned("results/demo/table1.md")
+    assert {"evaluate", "evaluate_full", "write_tables"} <= planned <= SCORING
+    before = table(copy_of_compared, "results/demo/table1.csv")
+    assert copy_of_compared.run("results/demo/table1.md").returncode == 0
+    after = table(copy_of_compared, "results/demo/table1.csv")
+    assert [row["mean"] for row in before] != [row["mean"] for row in after]
+
+
+def test_scrambled_validation_labels_do_reach_the_tuning(copy_of_compared):
+    """The test above could not fail if no change of a label were noticed."""
+    assert scramble(copy_of_compared, "val")
+    planned = copy_of_compared.planned("results/demo/table1.md")
+    assert {"tune_sam", "tune_medsam", "tune_random_walk", "clean", "train_f_phi"} <= planned
+    assert not planned & {"train_f_theta", "train_mean_teacher", "train_lraspp", "train_nnunet"}
+
+
+def test_a_row_that_a_data_set_cannot_have_says_why(copy_of_compared):
+    manifest = copy_of_compared.folder / "results/demo/manifest.csv"
+    rows = list(csv.reader(io.StringIO(manifest.read_text())))
+    labels = rows[0].index("labels")
+    assert any(row[2] == "unlabelled" and row[labels] for row in rows)
+    assert "n/a" not in copy_of_compared.read("results/demo/table1.md")
+
+
+def test_rows_beyond_the_paper_are_made_where_they_are_asked_for(copy_of_compared):
+    beyond = [method for method in METHOD_IDS if method not in PAPER]
+    copy_of_compared.configure(
+        tuning={"trials": 3, "max_radius": 2}, table={"methods": ["unet", "ours_r", *beyond]}
+    )
+    outcome = copy_of_compared.run("results/demo/table1.md")
+    assert outcome.returncode == 0, outcome.stdout
+    assert [row["method"] for row in table(copy_of_compared, "results/demo/table1.csv")][2:] == beyond
+
+
+def test_medsam_is_refused_under_sams_name(project):
+    project.configure(sam={"model": "tiny_medsam"})
+    outcome = project.run("-n")
+    assert outcome.returncode != 0
+    assert "MedSAM takes boxes only, in one pass: name it under medsam.model" in outcome.stdout
+    assert "Traceback" not in outcome.stdout
+
+
+def test_a_method_that_needs_a_medsam_says_so(project):
+    project.configure(medsam={"model": None}, methods=["unet", "unet_medsam"])
+    outcome = project.run("-n")
+    assert outcome.returncode != 0
+    assert "unet_medsam needs medsam.model" in outcome.stdout
