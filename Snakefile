@@ -1,10 +1,12 @@
 # samcarry: a few labelled radiographs in, a good segmentation model out.
 #
 #   snakemake --cores 8 --resources gpu=1                            the main line of config.yaml
-#   snakemake --cores 8 --resources gpu=1 results/demo/n5/dice.csv   one ablation subset X^5
-#   snakemake --cores 8 --resources gpu=1 results/demo/table1.md     the paper's Table 1, all methods
-#   snakemake --cores 8 --resources gpu=1 results/demo/report.html   everything on one page
+#   snakemake results/demo/n5/dice.csv --cores 8 --resources gpu=1   one ablation subset X^5
+#   snakemake results/demo/table1.md --cores 8 --resources gpu=1     the paper's Table 1, all methods
+#   snakemake results/demo/report.html --cores 8 --resources gpu=1   everything on one page
 #   snakemake --cores 8 --resources gpu=1 --configfile config/own-data.yaml
+#
+# A target comes first: --resources and --configfile take all that follows them.
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -50,6 +52,11 @@ rule ablation:
             dataset=config["dataset"],
             n=config["ablation"]["n"],
             product=["dice.csv", "summary.md"],
+        ),
+        expand(
+            "results/{dataset}/{product}",
+            dataset=config["dataset"],
+            product=["ablation.csv", "figures/ablation.svg"],
         ),
 
 

@@ -122,7 +122,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.configure(
         tuning={"trials": 3, "max_radius": 2}, ablation={"n": [2], "methods": ["unet", "ours_r"]}
     )
-    outcome = project.run("results/demo/report.html")
+    outcome = project.run("results/demo/report.html", "results/demo/ablation.csv")
     assert outcome.returncode == 0, outcome.stdout
     return project
 

@@ -17,7 +17,17 @@ WITHOUT_SAM = {
     "unet_full",
 }
 MEDSAM_METHOD = "unet_medsam"
-_TUNED = ("unet_sam", MEDSAM_METHOD, "unet_random_walk", "ours_r")
+_TUNED = (
+    "unet_sam",
+    MEDSAM_METHOD,
+    "unet_random_walk",
+    "ours_r",
+    "ours_r_weighted",
+    "ours_r_round2",
+    "ours_r_warm",
+    "unet_sam_tolerant",
+    "ours_r_tolerant",
+)
 
 Config = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""The comparison with nnU-Net (paper §4.1): nnunetv2 itself, 2-D, binary cross-entropy alone.
+"""The comparison with nnU-Net (paper §3.1): nnunetv2 itself, 2-D, binary cross-entropy alone.
 
 It trains, augments and predicts as the framework does, from what `nnunet_plan` made.
 """

@@ -1,4 +1,4 @@
-"""nnU-Net's trainer with binary cross-entropy alone (paper §4.1), reproducible, quiet, safe to kill.
+"""nnU-Net's trainer with binary cross-entropy alone (paper §3.1), reproducible, quiet, safe to kill.
 
 This imports nnunetv2, which takes seconds: `samcarry.nnunet` does it where it is needed.
 """

@@ -196,11 +196,11 @@ def how_to_trace(dataset: str, n: int, seed: int, method: str) -> list[tuple[str
         own = f"{root}/full/seed{seed}"
         job, scores = f"full/seed{seed}/evaluate", f"{own}/dice.csv"
     return [
-        ("A row of Table 1 is the mean over the cases of", f"{root}/n{n}/dice.csv"),
+        ("A row of Table 1 is the mean over the cases of", f"{root}/dice.csv"),
         (f"Its rows with method {method} and seed {seed} are those of", scores),
         ("which the rule 'evaluate' wrote; its log is", f"{root}/logs/{job}.log"),
         ("Time and memory of that job", f"{root}/benchmarks/{job}.tsv"),
         ("The predictions that were scored; their NIfTI header (made_by) says what made them", f"{own}/"),
         ("The cases, their splits and shards", f"{root}/manifest.csv"),
-        ("Make it anew", f"snakemake --cores 8 --resources gpu=1 --force {scores}"),
+        ("Make it anew", f"snakemake {scores} --force --cores 8 --resources gpu=1 (and --configfile, as in this run)"),
     ]
