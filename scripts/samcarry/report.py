@@ -202,5 +202,5 @@ def how_to_trace(dataset: str, n: int, seed: int, method: str) -> list[tuple[str
         ("Time and memory of that job", f"{root}/benchmarks/{job}.tsv"),
         ("The predictions that were scored; their NIfTI header (made_by) says what made them", f"{own}/"),
         ("The cases, their splits and shards", f"{root}/manifest.csv"),
-        ("Make it anew", f"snakemake {scores} --force --cores 8 --resources gpu=1 (and --configfile, as in this run)"),
+        ("Make it anew", f"snakemake {scores} --force --cores 8 (and --configfile, as in this run)"),
     ]
