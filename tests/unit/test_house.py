@@ -101,3 +101,10 @@ def test_rules_name_log_benchmark_environment_threads_and_resources():
                 assert f"    {directive}:" in block, block
             for resource in ("mem_mb=", "runtime="):
                 assert resource in block, block
+
+
+def test_the_map_of_the_library_names_every_module_once():
+    rooms = (ROOT / "CONTRIBUTING.md").read_text().split("## The rooms of the library")[1].split("\n## ")[0]
+    named = re.findall(r"`(\w+)`", rooms.split("|---|---|")[1])
+    modules = {path.stem for path in (ROOT / "scripts/samcarry").glob("*.py")} - {"__init__"}
+    assert sorted(named) == sorted(modules)
