@@ -4,7 +4,6 @@ The encoder stays as it is. Its embedding is the low-level input of torchvision'
 blocks make the high-level one.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor, nn
@@ -23,9 +20,8 @@ from torchvision.models.segmentation.lraspp import LRASPPHead
 from torchvision.ops import Conv2dNormActivation
 
 from samcarry.batches import generator_of
-from samcarry.errors import InputError
-from samcarry.files import atomic
 from samcarry.loop import Checkpoint, Step, TrainingSettings, run
+from samcarry.model_files import read_model, write_model
 from samcarry.sam import to_sam_input
 from samcarry.shards import TrainingData
 from samcarry.subset import SubsetStatistics
@@ -170,15 +166,12 @@ def predict_from_embeddings(
 
 
 def save_lraspp(path: str | Path, network: SamLraspp, about: Mapping[str, Any]) -> None:
-    """Write weights as safetensors, atomically, with `about` (JSON) in the metadata.
+    """Write blocks and head, atomically.
 
     `about` is what a user needs beside the weights: classes, size, mean, std, which SAM, what made it.
     """
     shape = {"embed_dim": network.channels, "side": network.side}
-    metadata = {"samcarry": json.dumps({**about, **shape}, sort_keys=True, ensure_ascii=False)}
-    state = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-    with atomic(path) as private:
-        save_file(state, private, metadata)
+    write_model(path, network.state_dict(), {**about, **shape})
 
 
 def load_lraspp(path: str | Path, device: str = "cpu") -> tuple[SamLraspp, dict[str, Any]]:
@@ -187,16 +180,12 @@ def load_lraspp(path: str | Path, device: str = "cpu") -> tuple[SamLraspp, dict[
     Raises:
         InputError: the file is missing, damaged or no LR-ASPP of samcarry.
     """
-    try:
-        with safe_open(path, framework="pt") as stream:
-            about = json.loads(stream.metadata()["samcarry"])
-            state = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+
+    def build(weights: dict[str, Tensor], about: dict[str, Any]) -> SamLraspp:
         network = SamLraspp(len(about["classes"]), about["embed_dim"], about["side"])
-        network.load_state_dict(state)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        what = str(error).splitlines()[0]  # torch lists each weight on a line of its own
-        raise InputError(
-            f"{path}: this is no LR-ASPP of samcarry, or it is damaged ({what}). "
-            f"Delete it and run the same command again: it is trained anew."
-        ) from error
+        network.load_state_dict(weights)
+        return network
+
+    network, about = read_model(path, "LR-ASPP", build)
+    # Not within `build`: a GPU without memory is no damaged file.
     return network.to(device).eval(), about

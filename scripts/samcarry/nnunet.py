@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from samcarry.errors import InputError
-from samcarry.files import atomic, write_text
+from samcarry.files import write_text
+from samcarry.model_files import read_model, write_model
 from samcarry.nnunet_plan import NAME, RAISE, Plan, constants, hushed, set_environment
 from samcarry.progress import progress
 
@@ -178,9 +177,7 @@ def save_nnunet(
         "plans": plan.plans,
         "dataset": plan.dataset,
     }
-    metadata = {"samcarry": json.dumps(everything, sort_keys=True, ensure_ascii=False)}
-    with atomic(path) as private:
-        save_file(dict(weights), private, metadata)
+    write_model(path, weights, everything)
 
 
 def load_nnunet(path: str | Path, device: str, threads: int) -> tuple[Any, dict[str, Any]]:
@@ -190,19 +187,12 @@ def load_nnunet(path: str | Path, device: str, threads: int) -> tuple[Any, dict[
         InputError: the file is missing, damaged or no nnU-Net of samcarry.
     """
     os.environ.update(constants(threads))
-    try:
-        with safe_open(path, framework="pt") as stream:
-            about = json.loads(stream.metadata()["samcarry"])
-            weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-        plan = Plan(about["plans"], about["dataset"])
+
+    def build(weights: dict[str, Tensor], about: dict[str, Any]) -> Any:
         with hushed():
-            predictor = _predictor(plan, weights, about["mirroring"], device)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"{path}: this is no nnU-Net of samcarry, or it is damaged ({str(error).splitlines()[0]}). "
-            f"Delete it and run the same command again: it is trained anew."
-        ) from error
-    return predictor, about
+            return _predictor(Plan(about["plans"], about["dataset"]), weights, about["mirroring"], device)
+
+    return read_model(path, "nnU-Net", build)
 
 
 def _predictor(plan: Plan, weights: Mapping[str, Tensor], mirroring: bool, device: str) -> Any:

@@ -1,6 +1,5 @@
 """The U-Net f of the paper: f_θ, f_φ and full supervision all have this one shape (§3.1)."""
 
-import json
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -8,12 +7,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from samcarry.errors import InputError
-from samcarry.files import atomic
+from samcarry.model_files import read_model, write_model
 
 
 def _two_convolutions(inputs: int, outputs: int) -> nn.Sequential:
@@ -61,15 +57,12 @@ class UNet(nn.Module):
 
 
 def save_unet(path: str | Path, network: UNet, about: Mapping[str, Any]) -> None:
-    """Write weights as safetensors, atomically, with `about` (JSON) in the metadata.
+    """Write the network, atomically.
 
     `about` is what a user needs beside the weights: classes, size, mean, std, and what made it.
     """
     shape = {"width": network.width, "depth": network.depth}
-    metadata = {"samcarry": json.dumps({**about, **shape}, sort_keys=True, ensure_ascii=False)}
-    state = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-    with atomic(path) as private:
-        save_file(state, private, metadata)
+    write_model(path, network.state_dict(), {**about, **shape})
 
 
 def load_unet(path: str | Path, device: str = "cpu") -> tuple[UNet, dict[str, Any]]:
@@ -78,16 +71,12 @@ def load_unet(path: str | Path, device: str = "cpu") -> tuple[UNet, dict[str, An
     Raises:
         InputError: the file is missing, damaged or no U-Net of samcarry.
     """
-    try:
-        with safe_open(path, framework="pt") as stream:
-            about = json.loads(stream.metadata()["samcarry"])
-            state = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+
+    def build(weights: dict[str, Tensor], about: dict[str, Any]) -> UNet:
         network = UNet(len(about["classes"]), about["width"], about["depth"])
-        network.load_state_dict(state)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        what = str(error).splitlines()[0]  # torch lists each weight on a line of its own
-        raise InputError(
-            f"{path}: this is no U-Net of samcarry, or it is damaged ({what}). "
-            f"Delete it and run the same command again: it is trained anew."
-        ) from error
+        network.load_state_dict(weights)
+        return network
+
+    network, about = read_model(path, "U-Net", build)
+    # Not within `build`: a GPU without memory is no damaged file.
     return network.to(device).eval(), about
