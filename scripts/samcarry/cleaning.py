@@ -23,13 +23,16 @@ class CleaningSettings:
 
 def clean(probabilities: NDArray[np.uint8], settings: CleaningSettings) -> NDArray[np.bool_]:
     """Cleaned masks (class, height, width) of probabilities times 255 (class, height, width)."""
+    return reshape_each(most_likely_components(probabilities), settings)
+
+
+def reshape_each(components: NDArray[np.bool_], settings: CleaningSettings) -> NDArray[np.bool_]:
+    """The morphological operation on each mask (class, height, width)."""
     element = structuring_element(settings.element, settings.radius)
-    cleaned = np.zeros(probabilities.shape, dtype=bool)
-    for index, probability in enumerate(probabilities):
-        component = most_likely_component(probability)
-        if component is not None:
-            cleaned[index] = reshape(component, settings.operation, element)
-    return cleaned
+    reshaped = np.zeros_like(components)
+    for index, component in enumerate(components):
+        reshaped[index] = reshape(component, settings.operation, element)
+    return reshaped
 
 
 def most_likely_components(probabilities: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -77,7 +80,7 @@ def reshape(mask: NDArray[np.bool_], operation: str, element: NDArray[np.bool_])
 
     An erosion that would delete the whole mask leaves it as it is: a small structure is still there.
     """
-    if operation == "none" or element.size == 1:
+    if operation == "none" or element.size == 1 or not mask.any():
         return mask
     margin = max(element.shape)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))

@@ -4,7 +4,7 @@ Coordinates are continuous: pixel (row 0, column 0) covers [0, 1) × [0, 1), poi
 a single pixel at the origin is thus (0, 0, 1, 1) and its centre (0.5, 0.5).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,19 +24,36 @@ class Prompt:
     negative: tuple[Point, ...]  # the positive points of all other present classes
 
 
-def extract_prompts(masks: NDArray[np.bool_]) -> list[Prompt | None]:
+def centre_of_mass(mask: NDArray[np.bool_]) -> Point:
+    """The centre of mass (x, y) of a mask (height, width) that is not empty."""
+    rows, columns = np.nonzero(mask)
+    return float(columns.mean() + 0.5), float(rows.mean() + 0.5)
+
+
+def extract_prompts(
+    masks: NDArray[np.bool_],
+    point_of: Callable[[NDArray[np.bool_]], Point] = centre_of_mass,
+    box_of: Callable[[int, Box], Box] = lambda index, box: box,
+) -> list[Prompt | None]:
     """Prompts of each class from cleaned masks (class, height, width); None = class absent.
 
-    The positive point is the centre of mass of the part of the class that no other class covers, of
-    the whole class if nothing is left. A single present class has no negative points.
+    The positive point is that of the part of the class that no other class covers, of the whole class
+    if nothing is left. A single present class has no negative points.
+
+    Args:
+        masks: cleaned masks.
+        point_of: the point of a mask that is not empty; in the paper its centre of mass.
+        box_of: from a class's place and its bounding box to the box that is asked with.
     """
     covered = masks.sum(axis=0)
     positive = {
-        index: _positive_point(mask, mask & (covered == 1)) for index, mask in enumerate(masks) if mask.any()
+        index: point_of(uncovered if (uncovered := mask & (covered == 1)).any() else mask)
+        for index, mask in enumerate(masks)
+        if mask.any()
     }
     return [
         Prompt(
-            box=bounding_box(mask),
+            box=box_of(index, bounding_box(mask)),
             positive=positive[index],
             negative=tuple(point for other, point in positive.items() if other != index),
         )
@@ -50,11 +67,6 @@ def bounding_box(mask: NDArray[np.bool_]) -> Box:
     """Edges (x0, y0, x1, y1) of the pixels of a mask (height, width) that is not empty."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
-
-
-def _positive_point(mask: NDArray[np.bool_], uncovered: NDArray[np.bool_]) -> Point:
-    rows, columns = np.nonzero(uncovered if uncovered.any() else mask)
-    return float(columns.mean() + 0.5), float(rows.mean() + 0.5)
 
 
 def prompts_to_json(prompts: Sequence[Prompt | None], classes: Sequence[str]) -> dict[str, object]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from segment_anything.modeling import Sam
 from torch import Tensor
 
-from samcarry.cleaning import CleaningSettings, reshape, structuring_element
+from samcarry.cleaning import CleaningSettings, reshape_each
 from samcarry.gains import Case, Gain, mean_gain
 from samcarry.prompts import Prompt, extract_prompts
 from samcarry.protocols import MEDSAM_PASSES, refine_case
@@ -83,9 +83,4 @@ def gain_of_medsam(sam: Sam, cases: Sequence[Case], embeddings: Sequence[Tensor]
 
 def clean_prompts(case: Case, cleaning: CleaningSettings) -> list[Prompt | None]:
     """Prompts of each class of a case, as those of `cleaning.clean`'s masks."""
-    element = structuring_element(cleaning.element, cleaning.radius)
-    masks = [
-        reshape(component, cleaning.operation, element) if component.any() else component
-        for component in case.components
-    ]
-    return extract_prompts(np.stack(masks))
+    return extract_prompts(reshape_each(case.components, cleaning))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from samcarry.prompts import Box, Point, Prompt, bounding_box
+from samcarry.prompts import Box, Point, Prompt, extract_prompts
 
 LEAK = 0.15
 """A side of a box moves on while the mean probability of the next row or column exceeds this."""
@@ -26,22 +26,9 @@ def extract_tolerant_prompts(
         masks: the most likely component of each class, or a cleaned mask.
         probabilities: times 255, of the same shape.
     """
-    covered = masks.sum(axis=0)
-    positive = {
-        index: deepest_point(mask & (covered == 1) if (mask & (covered == 1)).any() else mask)
-        for index, mask in enumerate(masks)
-        if mask.any()
-    }
-    return [
-        Prompt(
-            box=grown_box(bounding_box(mask), probability / 255),
-            positive=positive[index],
-            negative=tuple(point for other, point in positive.items() if other != index),
-        )
-        if index in positive
-        else None
-        for index, (mask, probability) in enumerate(zip(masks, probabilities, strict=True))
-    ]
+    return extract_prompts(
+        masks, deepest_point, lambda index, box: grown_box(box, probabilities[index] / 255)
+    )
 
 
 def deepest_point(mask: NDArray[np.bool_]) -> Point:
