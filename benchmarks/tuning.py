@@ -28,7 +28,7 @@ from samcarry.gains import read_cases
 from samcarry.metrics import dice
 from samcarry.phantom import CLASSES, draw_phantoms
 from samcarry.prompts import extract_prompts
-from samcarry.sam import embed, embeddings_by_case, open_embeddings, write_embeddings
+from samcarry.sam import embed, open_embeddings, write_embeddings
 from samcarry.sam_checkpoints import load_sam
 from samcarry.sam_gains import gain_of_sam
 from samcarry.search_spaces import cleaning_of, sam_space
@@ -112,7 +112,7 @@ def main():
         draw_shard(folder, arguments.cases, sam)
         began = time.perf_counter()
         cases = read_cases([str(folder / FILES[0])], [str(folder / FILES[1])])
-        with embeddings_by_case([folder / FILES[2]]) as embedding_of:
+        with open_embeddings(folder / FILES[2]) as embedding_of:
             embeddings = [embedding_of(case.name) for case in cases]
         space = sam_space(CleaningSettings("dilation", "square", 2), "box", "pos+neg", 8)
         gain = gain_of_sam(sam, cases, embeddings)

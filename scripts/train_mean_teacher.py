@@ -8,7 +8,7 @@ from pathlib import Path
 from job import checkpoint_beside, job
 from samcarry.loop import TrainingSettings, write_curve
 from samcarry.mean_teacher import MeanTeacherSettings, train_mean_teacher
-from samcarry.sam import embeddings_by_case
+from samcarry.sam import open_embeddings
 from samcarry.sam_checkpoints import load_sam
 from samcarry.sam_selection import select_by_sam
 from samcarry.shards import gather, gather_unlabelled, pairs_of
@@ -31,7 +31,7 @@ with (
     select = None
     if given.embeddings:
         sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
-        embedding_of = files.enter_context(embeddings_by_case(given.embeddings))
+        embedding_of = files.enter_context(open_embeddings(*given.embeddings))
         select = select_by_sam(sam, embedding_of, params.unlabelled, params.agreement)
     model, seed = snakemake.output.model, int(snakemake.wildcards.seed)
     checkpoint = checkpoint_beside(

@@ -5,7 +5,7 @@ from pathlib import Path
 from job import fingerprint, job
 from samcarry.cleaning import CleaningSettings
 from samcarry.gains import initial_dice, read_cases
-from samcarry.sam import embeddings_by_case
+from samcarry.sam import open_embeddings
 from samcarry.sam_checkpoints import load_sam
 from samcarry.sam_gains import gain_of_medsam, gain_of_sam
 from samcarry.search_spaces import medsam_space, sam_space
@@ -21,7 +21,7 @@ with job(snakemake) as this:
     else:
         space = medsam_space(cleaning, tuning["max_radius"])
     cases = read_cases(given.probabilities, given.masks)
-    with embeddings_by_case(given.embeddings) as embedding_of:
+    with open_embeddings(*given.embeddings) as embedding_of:
         embeddings = [embedding_of(case.name) for case in cases]
     sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
     gain = {"sam": gain_of_sam, "medsam": gain_of_medsam}[protocol](sam, cases, embeddings)

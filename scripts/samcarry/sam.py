@@ -71,29 +71,8 @@ def write_embeddings(
 
 
 @contextmanager
-def open_embeddings(path: str | Path) -> Iterator[Callable[[str], Tensor]]:
+def open_embeddings(*paths: str | Path) -> Iterator[Callable[[str], Tensor]]:
     """Yield a function that reads one case's embedding, so that memory holds one at a time.
-
-    Raises:
-        InputError: the file is missing or damaged.
-    """
-    with _open(path) as stream:
-        yield stream.get_tensor
-
-
-def _open(path: str | Path) -> Any:
-    try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise InputError(
-            f"{path}: these embeddings are damaged ({error}). Delete the file and run the same "
-            f"command again: it is made anew."
-        ) from error
-
-
-@contextmanager
-def embeddings_by_case(paths: Sequence[str | Path]) -> Iterator[Callable[[str], Tensor]]:
-    """As `open_embeddings`, for the cases of several files.
 
     Raises:
         InputError: a file is missing or damaged.
@@ -104,6 +83,16 @@ def embeddings_by_case(paths: Sequence[str | Path]) -> Iterator[Callable[[str], 
             stream = files.enter_context(_open(path))
             file_of |= dict.fromkeys(stream.keys(), stream)
         yield lambda case: file_of[case].get_tensor(case)
+
+
+def _open(path: str | Path) -> Any:
+    try:
+        return safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{path}: these embeddings are damaged ({error}). Delete the file and run the same "
+            f"command again: it is made anew."
+        ) from error
 
 
 # ---- prompts to masks -----------------------------------------------------------------------
