@@ -13,18 +13,27 @@ from samcarry.subset import SubsetStatistics
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Cases of one iteration, before augmentation.
+class Images:
+    """Images of one iteration, before augmentation.
 
     Attributes:
         chosen: their places in the training data (B,).
         images: normalised (B, 1, H, W).
-        masks: 0 or 1 (B, C, H, W).
-        weights: of each class in the loss (B, C, 1, 1), or None where all count alike.
     """
 
     chosen: NDArray[np.int64]
     images: Tensor
+
+
+@dataclass(frozen=True)
+class Batch(Images):
+    """Labelled cases of one iteration, before augmentation.
+
+    Attributes:
+        masks: 0 or 1 (B, C, H, W).
+        weights: of each class in the loss (B, C, 1, 1), or None where all count alike.
+    """
+
     masks: Tensor
     weights: Tensor | None
 
@@ -34,6 +43,19 @@ def generator_of(seed: int, iteration: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed * 1_000_003 + iteration)
 
 
+def draw_images(
+    data: TrainingData,
+    statistics: SubsetStatistics,
+    batch_size: int,
+    generator: torch.Generator,
+    device: str,
+) -> Images:
+    """Draw cases with replacement, and normalise their images; masks are not touched."""
+    chosen = torch.randint(len(data.images), (batch_size,), generator=generator).numpy()
+    grey = torch.from_numpy(data.images[chosen]).to(device)
+    return Images(chosen, normalise(grey, statistics.mean, statistics.std))
+
+
 def draw_batch(
     data: TrainingData,
     statistics: SubsetStatistics,
@@ -41,17 +63,13 @@ def draw_batch(
     generator: torch.Generator,
     device: str,
 ) -> Batch:
-    """Draw cases with replacement, and normalise them."""
-    chosen = torch.randint(len(data.images), (batch_size,), generator=generator).numpy()
+    """Draw cases as `draw_images` does, with their masks and weights."""
+    drawn = draw_images(data, statistics, batch_size, generator, device)
     weights = None
     if data.weights is not None:
-        weights = torch.from_numpy(data.weights[chosen]).to(device)[:, :, None, None]
-    return Batch(
-        chosen,
-        normalise(torch.from_numpy(data.images[chosen]).to(device), statistics.mean, statistics.std),
-        torch.from_numpy(data.masks[chosen]).to(device).float(),
-        weights,
-    )
+        weights = torch.from_numpy(data.weights[drawn.chosen]).to(device)[:, :, None, None]
+    masks = torch.from_numpy(data.masks[drawn.chosen]).to(device).float()
+    return Batch(drawn.chosen, drawn.images, masks, weights)
 
 
 def normalise(images: Tensor, mean: float, std: float) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samcarry.batches import draw_affine, draw_batch, generator_of, warp
+from samcarry.batches import draw_affine, draw_images, generator_of, warp
 from samcarry.loop import Checkpoint, Step, TrainingSettings, run
 from samcarry.shards import TrainingData
 from samcarry.subset import SubsetStatistics
@@ -61,7 +61,7 @@ def train_fixmatch(
     def loss_of(iteration: int) -> Tensor:
         generator = generator_of(seed, iteration)
         loss = supervised(generator)
-        batch = draw_batch(unlabelled, statistics, settings.batch_size, generator, device)
+        batch = draw_images(unlabelled, statistics, settings.batch_size, generator, device)
         weak = warp(batch.images, draw_affine(len(batch.images), settings.affine_sigma, generator))
         with torch.no_grad():
             probability = network(weak).sigmoid()

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from samcarry.batches import Batch, draw_affine, draw_batch, generator_of, inverse, warp
+from samcarry.batches import Images, draw_affine, draw_images, generator_of, inverse, warp
 from samcarry.loop import Checkpoint, Step, TrainingSettings, run
 from samcarry.shards import TrainingData
 from samcarry.subset import SubsetStatistics
@@ -72,7 +72,7 @@ def train_mean_teacher(
     def loss_of(iteration: int) -> Tensor:
         generator = generator_of(seed, iteration)
         loss = supervised(generator)
-        batch = draw_batch(unlabelled, statistics, settings.batch_size, generator, device)
+        batch = draw_images(unlabelled, statistics, settings.batch_size, generator, device)
         consistency = consistency_loss(student, teacher, batch, settings.affine_sigma, generator, select)
         return loss + mean_teacher.consistency_weight * consistency
 
@@ -90,7 +90,7 @@ def train_mean_teacher(
 def consistency_loss(
     student: nn.Module,
     teacher: nn.Module,
-    batch: Batch,
+    batch: Images,
     sigma: float,
     generator: torch.Generator,
     select: Selection | None = None,
