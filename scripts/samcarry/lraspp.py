@@ -19,13 +19,12 @@ from torchvision.models.resnet import BasicBlock
 from torchvision.models.segmentation.lraspp import LRASPPHead
 from torchvision.ops import Conv2dNormActivation
 
-from samcarry.batches import generator_of
-from samcarry.loop import Checkpoint, Step, TrainingSettings, run
+from samcarry.loop import Checkpoint, Step, TrainingSettings
 from samcarry.model_files import read_model, write_model
 from samcarry.sam import to_sam_input
 from samcarry.shards import TrainingData
 from samcarry.subset import SubsetStatistics
-from samcarry.training import in_8_bits, supervised_loss
+from samcarry.training import in_8_bits, run_supervised, supervised_loss
 
 INTER_CHANNELS = 64
 ENCODED_AT_ONCE = 2
@@ -129,13 +128,7 @@ def train_lraspp(
     side = sam.image_encoder.img_size
     network = SamLraspp(len(statistics.classes), sam.prompt_encoder.embed_dim, side).train().to(device)
     loss_of = supervised_loss(OnSam(sam, network, statistics), data, statistics, settings, device)
-    curve = run(
-        lambda iteration: loss_of(generator_of(seed, iteration)),
-        {"network": network},
-        network,
-        settings,
-        checkpoint,
-    )
+    curve = run_supervised(loss_of, network, settings, seed, checkpoint)
     return network.eval(), curve
 
 

@@ -47,14 +47,25 @@ def train(
     fresh = UNet(len(statistics.classes), settings.width, settings.depth)
     network = (fresh if start is None else deepcopy(start)).train().to(device)
     loss_of = supervised_loss(network, data, statistics, settings, device)
-    curve = run(
+    curve = run_supervised(loss_of, network, settings, seed, checkpoint)
+    return network.eval(), curve
+
+
+def run_supervised(
+    loss_of: Callable[[torch.Generator], Tensor],
+    network: nn.Module,
+    settings: TrainingSettings,
+    seed: int,
+    checkpoint: Checkpoint,
+) -> list[Step]:
+    """Train the one network that changes by a `supervised_loss`; the training curve."""
+    return run(
         lambda iteration: loss_of(generator_of(seed, iteration)),
         {"network": network},
         network,
         settings,
         checkpoint,
     )
-    return network.eval(), curve
 
 
 def supervised_loss(

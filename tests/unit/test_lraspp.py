@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from samcarry import lraspp
+from samcarry import lraspp, training
 from samcarry.batches import augment, draw_batch, generator_of, normalise
 from samcarry.errors import InputError
 from samcarry.loop import Checkpoint, TrainingSettings
@@ -188,7 +188,7 @@ def test_a_killed_and_resumed_training_is_the_one_that_was_never_killed(sam, tmp
         return generator_of(seed, now)
 
     with monkeypatch.context() as patch:
-        patch.setattr(lraspp, "generator_of", dying)
+        patch.setattr(training, "generator_of", dying)
         with pytest.raises(KeyboardInterrupt):
             run(sam, tmp_path, checkpoint_seconds=0)
     assert (tmp_path / "checkpoint.pt").exists()
