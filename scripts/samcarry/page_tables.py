@@ -8,7 +8,7 @@ import pandas as pd
 from samcarry.manifest import ManifestRow
 from samcarry.methods import method_of
 from samcarry.summary import number
-from samcarry.table1 import PAPER, SCORES, Column
+from samcarry.table1 import Column, best_figure, columns_of, is_bold
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Table:
 
 def method_table(caption: str, table: pd.DataFrame) -> Table:
     """Table 1 from table1.csv; the best printed figure of the paper's methods with few labels is bold."""
-    columns = (*SCORES, PAPER) if PAPER.mean in table else SCORES
+    columns = columns_of(table)
+    best = {column.head: best_figure(table, column) for column in columns}
     told = _remarks(table)
     rows, bold = [], set()
     for line, (row, remark) in enumerate(zip(table.to_dict("records"), told, strict=True)):
@@ -35,7 +36,7 @@ def method_table(caption: str, table: pd.DataFrame) -> Table:
         counts = ("–", "–") if row["missing"] else (str(row["seeds"]), str(row["cases"]))
         rows.append((method.name + mark, *cells, *counts, method.supervision))
         for place, column in enumerate(columns, start=1):
-            if method.in_paper and number(row[column.mean]) == _best(table, column):
+            if is_bold(row, column, best[column.head]):
                 bold.add((line, place))
     heads = ("Method", *(_capital(column.head) for column in columns), "Seeds", "Cases", "Supervision")
     return Table(caption, heads, tuple(rows), frozenset(range(1, len(heads) - 1)), frozenset(bold))
@@ -154,12 +155,6 @@ def duration(seconds: float) -> str:
 def _score(row: Mapping, column: Column) -> str:
     text = number(row[column.mean])
     return f"{text} ± {number(row[column.deviation])}" if column.deviation and text != "–" else text
-
-
-def _best(table: pd.DataFrame, column: Column) -> str | None:
-    among = [method_of(method).in_paper for method in table["method"]]
-    values = table.loc[among, column.mean].dropna()
-    return number(column.best(list(values))) if column.best and len(values) else None
 
 
 def _capital(text: str) -> str:

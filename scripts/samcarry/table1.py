@@ -114,8 +114,8 @@ def caption(table: pd.DataFrame, split: str, tolerance: float) -> str:
 
 def to_markdown(table: pd.DataFrame, split: str, tolerance: float) -> str:
     """Table 1 as a page of Markdown, its columns aligned for a terminal."""
-    columns = _columns(table)
-    bold = {column.head: _best(table, column) for column in columns}
+    columns = columns_of(table)
+    bold = {column.head: best_figure(table, column) for column in columns}
     notes = _footnotes(table["note"])
     head = ["supervision", "method", *(column.head for column in columns), "seeds", "cases", "id"]
     lines: list[list[str]] = []
@@ -143,8 +143,8 @@ def to_markdown(table: pd.DataFrame, split: str, tolerance: float) -> str:
 
 def to_tex(table: pd.DataFrame, split: str, tolerance: float) -> str:
     """Table 1 as a LaTeX table, to be pasted into a paper that loads booktabs."""
-    columns = _columns(table)
-    bold = {column.head: _best(table, column) for column in columns}
+    columns = columns_of(table)
+    bold = {column.head: best_figure(table, column) for column in columns}
     notes = _footnotes([*table["note"], *(f"n/a: {why}" for why in table["missing"] if why)])
     lines: list[str] = []
     last = ""
@@ -196,18 +196,20 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def _columns(table: pd.DataFrame) -> tuple[Column, ...]:
+def columns_of(table: pd.DataFrame) -> tuple[Column, ...]:
+    """The columns that are printed; the paper's own figures where the table has them."""
     return (*SCORES, PAPER) if PAPER.mean in table else SCORES
 
 
-def _best(table: pd.DataFrame, column: Column) -> str | None:
+def best_figure(table: pd.DataFrame, column: Column) -> str | None:
     """The best figure of a column as it is printed, so that what looks equal is treated alike."""
     among = [method_of(method).in_paper for method in table["method"]]
     values = table.loc[among, column.mean].dropna()
     return number(column.best(values.tolist())) if column.best and len(values) else None
 
 
-def _is_bold(row: Mapping[str, Any], column: Column, best: str | None) -> bool:
+def is_bold(row: Mapping[Any, Any], column: Column, best: str | None) -> bool:
+    """Whether a row's figure is printed bold, `best` being `best_figure` of the column."""
     return method_of(row["method"]).in_paper and number(row[column.mean]) == best
 
 
@@ -217,14 +219,14 @@ def _markdown_cell(row: Mapping[str, Any], column: Column, best: str | None) -> 
     text = number(row[column.mean])
     if column.deviation:
         text += f" ± {number(row[column.deviation])}"
-    return f"**{text}**" if _is_bold(row, column, best) else text
+    return f"**{text}**" if is_bold(row, column, best) else text
 
 
 def _tex_cell(row: Mapping[str, Any], column: Column, best: str | None) -> str:
     if pd.isna(row[column.mean]):
         return "--"
     text = number(row[column.mean])
-    if _is_bold(row, column, best):
+    if is_bold(row, column, best):
         text = rf"\mathbf{{{text}}}"
     if column.deviation and pd.notna(row[column.deviation]):
         text += rf" \pm {number(row[column.deviation])}"
