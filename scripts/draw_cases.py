@@ -7,7 +7,7 @@ from job import job
 from samcarry.figures import CaseView, draw_cases, spread_over_ranks
 from samcarry.prompts import prompts_from_json
 from samcarry.shards import read_shards
-from samcarry.stacks import read_stack
+from samcarry.stacks import read_header
 from samcarry.summary import case_dice, read_dice
 
 STAGES = ("unet", "cleaned", "unet_sam", "ours_p", "ours_r")
@@ -23,7 +23,7 @@ with job(snakemake):
     prompts: dict = {}
     for path in given.prompts:
         prompts |= json.loads(Path(path).read_text(encoding="utf-8"))
-    classes = read_stack(given.masks[0]).classes
+    classes = read_header(given.masks[0]).classes
     views = [
         CaseView(
             case,

@@ -4,7 +4,7 @@ from job import job
 from samcarry.figures import CaseView, best_median_worst, draw_qualitative, rank_cases
 from samcarry.methods import method_of
 from samcarry.shards import read_shards
-from samcarry.stacks import read_stack
+from samcarry.stacks import read_header
 from samcarry.summary import read_dice
 
 with job(snakemake):
@@ -14,7 +14,7 @@ with job(snakemake):
     images = read_shards(given.images, list(chosen.values()))
     stacks = {"reference": given.masks} | {method: given[method] for method in params.methods}
     masks = {stage: read_shards(paths, list(chosen.values())) for stage, paths in stacks.items()}
-    classes = read_stack(given.masks[0]).classes
+    classes = read_header(given.masks[0]).classes
     for place, case in chosen.items():
         view = CaseView(case, images[case], {stage: of[case] for stage, of in masks.items()}, [])
         heading = f"{place} of {len(ranking)} cases by {method_of(params.ranked_by).name}: {case}\n"

@@ -8,12 +8,12 @@ from job import job
 from samcarry.files import write_text
 from samcarry.nnunet_plan import Planning, make_plan
 from samcarry.shards import gather, pairs_of
-from samcarry.stacks import read_stack
+from samcarry.stacks import read_header
 
 with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources.tmpdir) as scratch:
     given, params, wanted = snakemake.input, snakemake.params, snakemake.output
     data = gather(pairs_of(given.images, given.masks), params.cases, Path(scratch))
-    classes = read_stack(given.masks[0]).classes
+    classes = read_header(given.masks[0]).classes
     planning = Planning(**params.planning)
     plan = make_plan(data, params.cases, classes, planning, Path(wanted.plans).parent, this.threads)
     write_text(wanted.plans, json.dumps(plan.plans, indent=1))

@@ -26,7 +26,7 @@ from samcarry.page_tables import (
 )
 from samcarry.records import about_model, model_table, stack_table, time_and_memory, versions_of
 from samcarry.report import Picture, Report, Tuned, how_to_trace, limitations, plain_findings
-from samcarry.stacks import read_stack
+from samcarry.stacks import read_header
 from samcarry.summary import case_dice, read_dice
 
 Files = Mapping[str, Sequence[str]]
@@ -58,7 +58,7 @@ def read_report(
     split, methods = judged_split(cases), in_order(rows["method"].unique())
     ranked_by = "ours_r" if "ours_r" in methods else methods[-1]
     judged = _judged_gallery(files, rows, methods, ranked_by, shown, classes)
-    made_by = [(path, read_stack(path).made_by) for path in _shown_stacks(files, methods)]
+    made_by = [(path, read_header(path).made_by) for path in _shown_stacks(files, methods)]
     models = files.get("models", ())
     makers = [*(made for _, made in made_by), *(about_model(path)["made_by"] for path in models)]
     source = config["dataset"]
@@ -72,7 +72,7 @@ def read_report(
         findings=plain_findings(table, differences, split),
         notes=[_what_dice_is(split), *numbered_notes(table)],
         limits=limitations(config, split, count, rows["seed"].nunique()),
-        splits=split_table("Images of each split; no label of an unlabelled one is used", cases),
+        splits=split_table("Images a split; full supervision alone reads labels of unlabelled ones", cases),
         presence=presence_table("Labelled images that hold the class", cases, classes),
         methods=method_table(f"Table 1: {source}, n = {n}; mean ± standard deviation over cases", table),
         differences=difference_table("Paired differences in points of Dice", main_differences(differences)),
@@ -130,7 +130,7 @@ def _unlabelled_gallery(
     files: Files, cases: Sequence[ManifestRow], shown: int, classes: Sequence[str]
 ) -> list[GalleryCase]:
     images = files.get("unlabelled_images", ())
-    held = {case for path in images for case in read_stack(path).cases}
+    held = {case for path in images for case in read_header(path).cases}
     unlabelled = [row.case for row in cases if row.split == "unlabelled" and row.case in held]
     titles = {
         "unlabelled_unet": "P: U-Net (f_θ)",

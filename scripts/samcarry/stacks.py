@@ -76,6 +76,28 @@ def write_stack(path: str | Path, stack: Stack) -> None:
         nib.save(image, private)
 
 
+@dataclass(frozen=True)
+class Header:
+    """What a shard's file says of itself; the fields are those of `Stack`."""
+
+    kind: str
+    cases: tuple[str, ...]
+    classes: tuple[str, ...]
+    made_by: dict[str, Any]
+
+
+def read_header(path: str | Path) -> Header:
+    """Names and origin of a stack, without its values: of a large shard some kilobytes are read.
+
+    Raises:
+        InputError: the file is missing, or its beginning is damaged or no stack of ours.
+    """
+    try:
+        return _header(nib.load(path))
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
+
+
 def read_stack(path: str | Path) -> Stack:
     """Read a stack that `write_stack` wrote.
 
@@ -85,18 +107,22 @@ def read_stack(path: str | Path) -> Stack:
     try:
         # Decompressed as a whole, since only its end tells whether a file is the one that was written.
         image: Any = nib.Nifti1Image.from_bytes(gzip.decompress(Path(path).read_bytes()))
-        names = json.loads(image.header.extensions[0].get_content())
+        header = _header(image)
         values = image.dataobj.get_unscaled()
-        axes = (2, 1, 0) if names["kind"] == "image" else (2, 3, 1, 0)
-        return Stack(
-            np.ascontiguousarray(values.transpose(axes)),
-            names["kind"],
-            tuple(names["cases"]),
-            tuple(names["classes"]),
-            names["made_by"],
-        )
+        axes = (2, 1, 0) if header.kind == "image" else (2, 3, 1, 0)
+        ordered = np.ascontiguousarray(values.transpose(axes))
+        return Stack(ordered, header.kind, header.cases, header.classes, header.made_by)
     except _DAMAGE as error:
-        raise InputError(
-            f"{path}: this shard is damaged or not from samcarry ({error}). "
-            f"Delete it and run the same command again: it is made anew."
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def _header(image: Any) -> Header:
+    names = json.loads(image.header.extensions[0].get_content())
+    return Header(names["kind"], tuple(names["cases"]), tuple(names["classes"]), names["made_by"])
+
+
+def _damaged(path: str | Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path}: this shard is damaged or not from samcarry ({error}). "
+        f"Delete it and run the same command again: it is made anew."
+    )

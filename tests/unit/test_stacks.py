@@ -1,11 +1,13 @@
 """Shards on disk: what is written comes back, other tools read it, damage is told."""
 
+import gzip
+
 import nibabel as nib
 import numpy as np
 import pytest
 
 from samcarry.errors import InputError
-from samcarry.stacks import Stack, read_stack, write_stack
+from samcarry.stacks import Stack, read_header, read_stack, write_stack
 
 CASES, CLASSES = ("Ärmel", "zwölf — 2"), ("Os capitatum", "Ossa metacarpalia Ⅴ", "ß")
 MASK = np.zeros((2, 3, 4, 5), np.uint8)  # case, class, height, width
@@ -146,3 +148,26 @@ def test_a_stack_with_the_comment_of_another_program_is_refused(tmp_path, commen
 def test_a_web_page_under_the_name_of_a_stack_is_refused(tmp_path):
     (tmp_path / "a.nii.gz").write_text("<html>not found</html>" * 100)
     refused(tmp_path / "a.nii.gz")
+
+
+@pytest.mark.parametrize("kind", STACKS)
+def test_the_header_alone_is_that_of_the_stack(tmp_path, kind):
+    write_stack(tmp_path / "s.nii.gz", STACKS[kind])
+    header, whole = read_header(tmp_path / "s.nii.gz"), read_stack(tmp_path / "s.nii.gz")
+    assert (header.kind, header.cases, header.classes, header.made_by) == (
+        whole.kind,
+        whole.cases,
+        whole.classes,
+        whole.made_by,
+    )
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no gzip", gzip.compress(b"no nifti")])
+def test_a_header_that_cannot_be_read_is_told_in_one_line(tmp_path, content):
+    path = tmp_path / "s.nii.gz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_header(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
