@@ -27,14 +27,8 @@ rule weigh:
 use rule train_f_phi as train_f_phi_weighted with:
     input:
         images=lambda wildcards: prepared("images", shards_of("unlabelled")),
-        masks=lambda wildcards: [
-            f"{RESULTS}/n{wildcards.n}/seed{wildcards.seed}/refined/{shard}.nii.gz"
-            for shard in shards_of("unlabelled")
-        ],
-        weights=lambda wildcards: [
-            f"{RESULTS}/n{wildcards.n}/seed{wildcards.seed}/weights/{shard}.csv"
-            for shard in shards_of("unlabelled")
-        ],
+        masks=of_unlabelled("refined"),
+        weights=of_unlabelled("weights", ".csv"),
         statistics="results/{dataset}/n{n}/statistics.json",
     output:
         model="results/{dataset}/n{n}/seed{seed}/f_phi_weighted/model.safetensors",
@@ -54,10 +48,7 @@ use rule train_f_phi as train_f_phi_warm with:
         images=lambda wildcards: prepared(
             "images", shards_of("unlabelled") + subset_shards(wildcards)
         ),
-        masks=lambda wildcards: [
-            f"{RESULTS}/n{wildcards.n}/seed{wildcards.seed}/refined/{shard}.nii.gz"
-            for shard in shards_of("unlabelled")
-        ]
+        masks=lambda wildcards: of_unlabelled("refined")(wildcards)
         + prepared("masks", subset_shards(wildcards)),
         start="results/{dataset}/n{n}/seed{seed}/f_theta/model.safetensors",
         statistics="results/{dataset}/n{n}/statistics.json",
@@ -115,10 +106,7 @@ use rule refine as refine_round2 with:
 use rule train_f_phi as train_f_phi_round2 with:
     input:
         images=lambda wildcards: prepared("images", shards_of("unlabelled")),
-        masks=lambda wildcards: [
-            f"{RESULTS}/n{wildcards.n}/seed{wildcards.seed}/round2/refined/{shard}.nii.gz"
-            for shard in shards_of("unlabelled")
-        ],
+        masks=of_unlabelled("round2/refined"),
         statistics="results/{dataset}/n{n}/statistics.json",
     output:
         model="results/{dataset}/n{n}/seed{seed}/round2/f_phi/model.safetensors",
@@ -200,10 +188,7 @@ rule refine_tolerant:
 use rule train_f_phi as train_f_phi_tolerant with:
     input:
         images=lambda wildcards: prepared("images", shards_of("unlabelled")),
-        masks=lambda wildcards: [
-            f"{RESULTS}/n{wildcards.n}/seed{wildcards.seed}/tolerant/refined/{shard}.nii.gz"
-            for shard in shards_of("unlabelled")
-        ],
+        masks=of_unlabelled("tolerant/refined"),
         statistics="results/{dataset}/n{n}/statistics.json",
     output:
         model="results/{dataset}/n{n}/seed{seed}/tolerant/f_phi/model.safetensors",

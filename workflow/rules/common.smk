@@ -75,11 +75,11 @@ check_config()
 # The official models need several times the memory of the tiny one.
 BIG_SAM = config["sam"]["model"] != "tiny"
 
-# Threads and the rhythm of checkpoints do not change what a training learns.
+# Threads do not change what a training learns; the weights' cap is in the statistics.
 TRAINING = {
     key: value
     for key, value in config["training"].items()
-    if key not in ("threads", "checkpoint_seconds", "max_positive_weight")
+    if key not in ("threads", "max_positive_weight")
 }
 PASSES = {key: config["sam"][key] for key in ("first", "second")}
 MEDSAM_PASSES = {"first": "box", "second": None}
@@ -316,22 +316,34 @@ def ablation_dice(wildcards):
     return [f"{RESULTS}/n{n}/dice.csv" for n in sizes]
 
 
-def predictions_of(wildcards):
-    """The masks or probabilities that a method is judged by."""
-    root = f"{RESULTS}/n{wildcards.n}/seed{wildcards.seed}"
-    folder = PREDICTIONS[wildcards.method]
-    return [f"{root}/{folder}/{shard}.nii.gz" for shard in shards_of(judged())]
+def predictions(method, n, seed):
+    """The masks or probabilities that a method is judged by, at an n and seed."""
+    folder = (
+        f"full/seed{seed}/probabilities"
+        if method == "unet_full"
+        else f"n{n}/seed{seed}/{PREDICTIONS[method]}"
+    )
+    return [f"{RESULTS}/{folder}/{shard}.nii.gz" for shard in shards_of(judged())]
 
 
 def unlabelled_cases(wildcards):
     return [row.case for row in manifest() if row.split == "unlabelled"]
 
 
+def of_unlabelled(folder, suffix=".nii.gz"):
+    """An input function: the unlabelled shards of a folder below n and seed."""
+
+    def files(wildcards):
+        root = f"{RESULTS}/n{wildcards.n}/seed{wildcards.seed}/{folder}"
+        return [f"{root}/{shard}{suffix}" for shard in shards_of("unlabelled")]
+
+    return files
+
+
 def pseudo_labels(wildcards):
     """What f_φ learns from: R (f_phi) or P (f_phi_p) of the unlabelled cases."""
     folder = {"f_phi": "refined", "f_phi_p": "f_theta/probabilities"}[wildcards.phi]
-    root = f"{RESULTS}/n{wildcards.n}/seed{wildcards.seed}/{folder}"
-    return [f"{root}/{shard}.nii.gz" for shard in shards_of("unlabelled")]
+    return of_unlabelled(folder)(wildcards)
 
 
 def sam_entry(wildcards):
@@ -359,15 +371,7 @@ METHODS_SHOWN = [
 
 def shown_predictions(wildcards, method):
     """Predictions of a method on the judged split, of the first seed."""
-    seed = config["seeds"][0]
-    shards = shards_of(judged())
-    if method == "unet_full":
-        return [
-            f"{RESULTS}/full/seed{seed}/probabilities/{shard}.nii.gz"
-            for shard in shards
-        ]
-    root = f"{RESULTS}/n{config['n']}/seed{seed}/{PREDICTIONS[method]}"
-    return [f"{root}/{shard}.nii.gz" for shard in shards]
+    return predictions(method, config["n"], config["seeds"][0])
 
 
 def refiners_tuned():

@@ -4,7 +4,9 @@
 rule evaluate:
     input:
         masks=lambda wildcards: prepared("masks", shards_of(judged())),
-        predictions=predictions_of,
+        predictions=lambda wildcards: predictions(
+            wildcards.method, wildcards.n, wildcards.seed
+        ),
     output:
         dice="results/{dataset}/n{n}/seed{seed}/dice/{method}.csv",
     log:
@@ -28,10 +30,7 @@ rule evaluate:
 use rule evaluate as evaluate_full with:
     input:
         masks=lambda wildcards: prepared("masks", shards_of(judged())),
-        predictions=lambda wildcards: [
-            f"{RESULTS}/full/seed{wildcards.seed}/probabilities/{shard}.nii.gz"
-            for shard in shards_of(judged())
-        ],
+        predictions=lambda wildcards: predictions("unet_full", None, wildcards.seed),
     output:
         dice="results/{dataset}/full/seed{seed}/dice.csv",
     log:
