@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-Rng = np.random.Generator
-Points = NDArray[np.float64]
+from samcarry.contours import Points, Rng, blob, capsule_widths, polygon, spindle, tooth, turned
 
 
 @dataclass(frozen=True)
@@ -55,85 +54,6 @@ def draw_scene(rng: Rng, height: int, width: int, max_objects: int = 12) -> Scen
     return Scene(image, np.stack([masks[i] for i in chosen]))
 
 
-# ---- contours -------------------------------------------------------------------------------
-
-
-def _turn(points: Points, angle: float) -> Points:
-    cos, sin = np.cos(angle), np.sin(angle)
-    return points @ np.array([[cos, sin], [-sin, cos]])
-
-
-def _blob(rng: Rng, centre: Points, radius: float, roughness: float = 0.12) -> Points:
-    """A closed curve of low Fourier order around `centre`, stretched and turned."""
-    theta = np.linspace(0, 2 * np.pi, 72, endpoint=False)
-    distance = np.ones_like(theta)
-    for order in range(2, 7):
-        amplitude = roughness * rng.normal() / (order - 1) ** 0.8
-        distance += amplitude * np.cos(order * theta + rng.uniform(0, 2 * np.pi))
-    stretch = np.exp(rng.uniform(-0.45, 0.45))
-    curve = np.stack([np.cos(theta) * stretch, np.sin(theta) / stretch], axis=1)
-    curve *= np.maximum(distance, 0.3)[:, None] * radius
-    return centre + _turn(curve, rng.uniform(0, np.pi))
-
-
-def _polygon(rng: Rng, centre: Points, radius: float) -> Points:
-    """A rounded convex polygon with four to seven corners, or a plain rectangle."""
-    if rng.random() < 0.3:
-        half = radius * np.array([np.exp(rng.uniform(-0.6, 0.6)), 1.0])
-        corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
-        return centre + _turn(corners, rng.uniform(0, np.pi))
-    count = int(rng.integers(4, 8))
-    angles = (np.arange(count) + rng.uniform(-0.25, 0.25, count)) * 2 * np.pi / count
-    corners = np.stack([np.cos(angles), np.sin(angles)], axis=1) * radius
-    corners *= rng.uniform(0.8, 1.2, (count, 1))
-    dense = np.concatenate(
-        [np.linspace(corners[i - 1], corners[i], 12, endpoint=False) for i in range(count)]
-    )
-    rounded = ndimage.gaussian_filter1d(dense, rng.uniform(1, 5), axis=0, mode="wrap")
-    return centre + _turn(rounded, rng.uniform(0, np.pi))
-
-
-def _spindle(start: Points, angle: float, length: float, half_widths: Points, bend: float = 0.0) -> Points:
-    """A shape around an axis from `start` along `angle`; `half_widths` are read along the axis."""
-    t = np.linspace(0, 1, len(half_widths))
-    turn = bend * (t - 0.5)
-    axis = np.stack([np.cumsum(np.cos(turn)), np.cumsum(np.sin(turn))], axis=1)
-    axis = (axis - axis[0]) * length / len(half_widths)
-    normal = np.stack([-np.sin(turn), np.cos(turn)], axis=1)
-    left, right = axis + normal * half_widths[:, None], axis - normal * half_widths[:, None]
-    return start + _turn(np.concatenate([left, right[::-1]]), angle)
-
-
-def _capsule_widths(rng: Rng, half_width: float, length: float, flare: float) -> Points:
-    """Half widths of a shaft with round ends that may flare like a bone's."""
-    t = np.linspace(0, 1, 40)
-    cap = min(0.5, half_width / max(length, 1e-6))
-    ends = np.clip(np.minimum(t, 1 - t) / cap, 0, 1)
-    round_ends = np.sqrt(1 - (1 - ends) ** 2)
-    waist = 1 + flare * (np.abs(2 * t - 1) ** rng.uniform(2, 5)) + 0.05 * rng.normal()
-    return half_width * waist * round_ends
-
-
-def _tooth(rng: Rng, neck: Points, angle: float, width: float, length: float) -> Points:
-    """A crown that narrows into one or two roots; the axis runs from crown to root tip."""
-    t = np.linspace(0, 1, 28)
-    crown_share = rng.uniform(0.28, 0.42)
-    crown = np.clip(t / (crown_share * rng.uniform(0.25, 0.5)), 0, 1) ** 0.5
-    root = 1 - np.clip((t - crown_share) / (1 - crown_share), 0, 1) ** rng.uniform(1.0, 2.2)
-    taper = rng.uniform(0.45, 0.85)
-    half = width / 2 * crown * (taper * root + (1 - taper) * (1 - t**3)) / max(taper, 0.6)
-    half = np.minimum(half, width / 2)
-    if rng.random() < 0.35:  # a molar: a broad root end with a notch between two tips
-        half = width / 2 * crown * (1 - 0.3 * t)
-        half[-4:] *= [0.95, 0.85, 0.7, 0.5]
-        outline = _spindle(np.zeros(2), 0.0, length, half, rng.normal(0, 0.1))
-        notch = np.array([[length * rng.uniform(0.6, 0.85), rng.normal(0, 0.05) * width]])
-        outline = np.concatenate([outline[:28], notch, outline[28:]])
-    else:
-        outline = _spindle(np.zeros(2), 0.0, length, half, rng.normal(0, 0.25))
-    return neck + _turn(outline, angle)
-
-
 # ---- layouts --------------------------------------------------------------------------------
 
 
@@ -169,13 +89,13 @@ def few(rng: Rng, height: int, width: int) -> list[Shape]:
         radius = float(np.exp(rng.uniform(np.log(8), np.log(min(height, width) * 0.3))))
         form = rng.integers(3)
         if form == 0:
-            contour = _blob(rng, centre, radius, rng.uniform(0.03, 0.2))
+            contour = blob(rng, centre, radius, rng.uniform(0.03, 0.2))
         elif form == 1:
-            contour = _polygon(rng, centre, radius)
+            contour = polygon(rng, centre, radius)
         else:
             length = radius * rng.uniform(1.5, 4)
-            half = _capsule_widths(rng, radius * rng.uniform(0.25, 0.6), length, rng.uniform(0, 1))
-            contour = _spindle(centre, rng.uniform(0, 2 * np.pi), length, half, rng.normal(0, 0.6))
+            half = capsule_widths(rng, radius * rng.uniform(0.25, 0.6), length, rng.uniform(0, 1))
+            contour = spindle(centre, rng.uniform(0, 2 * np.pi), length, half, rng.normal(0, 0.6))
         shapes.append(look(contour))
     return shapes
 
@@ -200,7 +120,7 @@ def rows(rng: Rng, height: int, width: int) -> list[Shape]:
             y = middle + curvature * offset**2 + side * (gap / 2 + rng.normal(0, 0.06) * scale)
             if rng.random() > 0.12:
                 lean = 2 * curvature * offset + rng.normal(0, 0.12)
-                contour = _tooth(rng, np.array([x, y]), side * np.pi / 2 + lean, size, length)
+                contour = tooth(rng, np.array([x, y]), side * np.pi / 2 + lean, size, length)
                 bright = 1.8 if rng.random() < 0.06 else 1.0  # a filling or a crown of metal
                 scatter = bright * np.exp(rng.normal(0, 0.15))
                 shapes.append(Shape(contour, density * scatter, enamel, 0.15, pulp, dome))
@@ -221,7 +141,7 @@ def cluster(rng: Rng, height: int, width: int) -> list[Shape]:
             grid = np.array([column - (columns - 1) / 2 + 0.5 * (line % 2), line - (lines - 1) / 2])
             centre = middle + spacing * (grid + rng.normal(0, 0.12, 2))
             size = radius * np.exp(rng.normal(0, 0.2))
-            draw = _polygon if rng.random() < 0.5 else _blob
+            draw = polygon if rng.random() < 0.5 else blob
             if rng.random() > 0.1:
                 shapes.append(look(draw(rng, centre, size)))
     sleeves = rng.random() < 0.4
@@ -233,12 +153,12 @@ def cluster(rng: Rng, height: int, width: int) -> list[Shape]:
             angle = side * np.pi / 2 - side * across * rng.uniform(0.2, 0.9)
             length = rng.uniform(3, 14) * radius
             half_width = span / max(count, 1) * rng.uniform(0.28, 0.55)
-            half = _capsule_widths(rng, min(half_width, 1.4 * radius), length, rng.uniform(0.2, 1))
+            half = capsule_widths(rng, min(half_width, 1.4 * radius), length, rng.uniform(0.2, 1))
             bend = rng.normal(0, 0.15)
-            shapes.append(look(_spindle(start, angle, length, half, bend)))
+            shapes.append(look(spindle(start, angle, length, half, bend)))
             if sleeves:  # soft tissue, whose outline is not the bone's
                 wide = np.clip(half * rng.uniform(1.5, 2.4), half_width, None)
-                contour = _spindle(start, angle, 1.1 * length, wide, bend)
+                contour = spindle(start, angle, 1.1 * length, wide, bend)
                 density = shapes[-1].density * rng.uniform(0.2, 0.7)
                 shapes.append(Shape(contour, density, dome=1.0, target=False))
     turn = rng.normal(0, 0.5)
@@ -246,7 +166,7 @@ def cluster(rng: Rng, height: int, width: int) -> list[Shape]:
 
 
 def _rotated(shape: Shape, centre: Points, angle: float) -> Shape:
-    contour = centre + _turn(shape.contour - centre, angle)
+    contour = centre + turned(shape.contour - centre, angle)
     return replace(shape, contour=contour)
 
 
@@ -255,7 +175,7 @@ def many(rng: Rng, height: int, width: int) -> list[Shape]:
     look = _looks(rng, _contrast(rng))
     radius = float(np.exp(rng.uniform(np.log(5), np.log(16))))
     count = int(rng.integers(10, 40) * height * width / 384**2) + 4
-    draw = _blob if rng.random() < 0.6 else _polygon
+    draw = blob if rng.random() < 0.6 else polygon
     return [
         look(draw(rng, _centre(rng, height, width), radius * np.exp(rng.normal(0, 0.25))))
         for _ in range(count)
@@ -266,7 +186,7 @@ def bands(rng: Rng, height: int, width: int) -> list[Shape]:
     """Long curved bands that cross large soft objects."""
     shapes = [
         Shape(
-            _blob(rng, _centre(rng, height, width), min(height, width) * rng.uniform(0.15, 0.35)),
+            blob(rng, _centre(rng, height, width), min(height, width) * rng.uniform(0.15, 0.35)),
             _contrast(rng),
             dome=rng.random(),
         )
@@ -277,10 +197,10 @@ def bands(rng: Rng, height: int, width: int) -> list[Shape]:
     for _ in range(rng.integers(3, 8)):
         length = rng.uniform(80, 320)
         half_width = rng.uniform(4, 16)
-        half = _capsule_widths(rng, half_width, length, rng.uniform(0, 0.5))
+        half = capsule_widths(rng, half_width, length, rng.uniform(0, 0.5))
         angle = direction + rng.normal(0, spread)
         start = _centre(rng, height, width) - 0.5 * length * np.array([np.cos(angle), np.sin(angle)])
-        shapes.append(look(_spindle(start, angle, length, half, rng.normal(0, 0.8))))
+        shapes.append(look(spindle(start, angle, length, half, rng.normal(0, 0.8))))
     return shapes
 
 
@@ -294,18 +214,18 @@ def _distractors(rng: Rng, height: int, width: int) -> Iterator[Shape]:
         axis, reach = rng.uniform(0, np.pi), max(height, width)
         half = np.linspace(rng.uniform(0.2, 0.7), rng.uniform(0.2, 0.7), 12) * min(height, width)
         start = np.array([width, height]) / 2 - reach * np.array([np.cos(axis), np.sin(axis)])
-        contour = _spindle(start, axis, 2.0 * reach, half, rng.normal(0, 0.2))
+        contour = spindle(start, axis, 2.0 * reach, half, rng.normal(0, 0.2))
         yield Shape(contour, rng.uniform(0.05, 0.3), dome=rng.random(), target=False)
     if rng.random() < 0.4:
         for _ in range(rng.integers(1, 4)):
             radius = min(height, width) * rng.uniform(0.2, 0.6)
-            contour = _blob(rng, _centre(rng, height, width), radius)
+            contour = blob(rng, _centre(rng, height, width), radius)
             yield Shape(contour, rng.normal(0, 0.1), dome=rng.random(), target=False)
     if rng.random() < 0.15:
         for _ in range(rng.integers(1, 3)):
             length, half_width = rng.uniform(20, 150), rng.uniform(1.5, 5)
             half = np.full(8, half_width)
-            contour = _spindle(_centre(rng, height, width), rng.uniform(0, 6.3), length, half)
+            contour = spindle(_centre(rng, height, width), rng.uniform(0, 6.3), length, half)
             yield Shape(contour, 1.0, target=False)
 
 
