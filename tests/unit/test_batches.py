@@ -5,22 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from bars import STATISTICS, pictures
 
 from samcarry import batches
 from samcarry.batches import augment, draw_affine, draw_batch, generator_of, inverse, normalise, warp
 from samcarry.shards import TrainingData
-from samcarry.subset import SubsetStatistics
-
-STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0))
-
-
-def pictures():
-    """Two dark pictures with a bright bar each."""
-    masks = np.zeros((2, 2, 16, 16), dtype=bool)
-    masks[0, 0, :, :4] = True
-    masks[1, 1, :4, :] = True
-    noise = np.random.default_rng(0).integers(0, 40, (2, 16, 16))
-    return TrainingData((noise + 200 * masks.any(axis=1)).astype(np.uint8), masks)
 
 
 def batch(seed, iteration, **changes):

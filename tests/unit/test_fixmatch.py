@@ -2,29 +2,17 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from bars import SETTINGS, STATISTICS, dying_at, pictures, states_equal
 
 from samcarry import fixmatch
 from samcarry.batches import generator_of
 from samcarry.fixmatch import FixMatchSettings, pseudo_loss, strong_view, train_fixmatch
-from samcarry.loop import Checkpoint, TrainingSettings
+from samcarry.loop import Checkpoint
 from samcarry.shards import TrainingData
-from samcarry.subset import SubsetStatistics
 from samcarry.unet import UNet
-
-SETTINGS = TrainingSettings(4, 2, 6, 1, 3, 1e-2, 1e-4, 0.03)
-STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0))
-
-
-def pictures(seed=0):
-    masks = np.zeros((2, 2, 16, 16), dtype=bool)
-    masks[0, 0, :, :4] = True
-    masks[1, 1, :4, :] = True
-    noise = np.random.default_rng(seed).integers(0, 40, (2, 16, 16))
-    return TrainingData((noise + 200 * masks.any(axis=1)).astype(np.uint8), masks)
 
 
 def run(folder, seconds=1e9, unlabelled=None, weight=1.0, **changes):
@@ -42,10 +30,6 @@ def run(folder, seconds=1e9, unlabelled=None, weight=1.0, **changes):
     )
 
 
-def states_equal(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
-
-
 def test_it_learns(tmp_path):
     _, curve = run(tmp_path, iterations=60)
     assert curve[-1].loss < 0.7 * curve[0].loss
@@ -54,13 +38,8 @@ def test_it_learns(tmp_path):
 def test_a_killed_and_resumed_training_is_the_one_that_was_never_killed(tmp_path, monkeypatch):
     unbroken, _ = run(tmp_path / "unbroken")
 
-    def dying(seed, iteration):
-        if iteration == 3:
-            raise KeyboardInterrupt
-        return generator_of(seed, iteration)
-
     with monkeypatch.context() as patch:
-        patch.setattr(fixmatch, "generator_of", dying)
+        patch.setattr(fixmatch, "generator_of", dying_at(3))
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path, seconds=0)
     assert states_equal(run(tmp_path)[0], unbroken)

@@ -5,26 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from bars import SETTINGS, STATISTICS, dying_at, pictures, states_equal
 
 from samcarry import mean_teacher
 from samcarry.batches import Batch, generator_of
-from samcarry.loop import Checkpoint, TrainingSettings
+from samcarry.loop import Checkpoint
 from samcarry.mean_teacher import MeanTeacherSettings, consistency_loss, follow, seen, train_mean_teacher
 from samcarry.shards import TrainingData
-from samcarry.subset import SubsetStatistics
 from samcarry.unet import UNet
-
-SETTINGS = TrainingSettings(4, 2, 6, 1, 3, 1e-2, 1e-4, 0.03)
-STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0))
-
-
-def pictures(seed=0):
-    """Two dark pictures with a bright bar each."""
-    masks = np.zeros((2, 2, 16, 16), dtype=bool)
-    masks[0, 0, :, :4] = True
-    masks[1, 1, :4, :] = True
-    noise = np.random.default_rng(seed).integers(0, 40, (2, 16, 16))
-    return TrainingData((noise + 200 * masks.any(axis=1)).astype(np.uint8), masks)
 
 
 def start():
@@ -45,10 +33,6 @@ def run(folder, alpha=0.9, weight=1.0, select=None, seconds=1e9, unlabelled=None
         checkpoint=Checkpoint(folder / "checkpoint.pt", seconds, "ours"),
         select=select,
     )
-
-
-def states_equal(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
 def test_the_average_is_its_closed_form():
@@ -84,13 +68,8 @@ def test_the_start_is_left_as_it_was(tmp_path):
 def test_a_killed_and_resumed_training_is_the_one_that_was_never_killed(tmp_path, monkeypatch):
     unbroken, unbroken_curve = run(tmp_path / "unbroken")
 
-    def dying(seed, iteration):
-        if iteration == 3:
-            raise KeyboardInterrupt
-        return generator_of(seed, iteration)
-
     with monkeypatch.context() as patch:
-        patch.setattr(mean_teacher, "generator_of", dying)
+        patch.setattr(mean_teacher, "generator_of", dying_at(3))
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path, seconds=0)
     assert (tmp_path / "checkpoint.pt").exists()

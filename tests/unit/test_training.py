@@ -8,39 +8,19 @@ import math
 import numpy as np
 import pytest
 import torch
+from bars import SETTINGS, STATISTICS, dying_at, pictures
 
 from samcarry import training
 from samcarry.batches import generator_of, normalise
 from samcarry.errors import InputError
-from samcarry.loop import Checkpoint, Step, TrainingSettings, cosine, write_curve
+from samcarry.loop import Checkpoint, Step, cosine, write_curve
 from samcarry.shards import TrainingData
-from samcarry.subset import SubsetStatistics
 from samcarry.training import predict, train
 from samcarry.unet import UNet
 
-SETTINGS = TrainingSettings(
-    width=4,
-    depth=2,
-    iterations=6,
-    iterations_per_epoch=1,
-    batch_size=3,
-    learning_rate=1e-2,
-    final_learning_rate=1e-4,
-    affine_sigma=0.03,
-)
 PAPER = dataclasses.replace(
     SETTINGS, iterations=1050, iterations_per_epoch=3, learning_rate=1e-3, final_learning_rate=1e-5
 )
-STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0))
-
-
-def pictures():
-    """Two dark pictures with a bright bar each, which is what is to be found."""
-    masks = np.zeros((2, 2, 16, 16), dtype=bool)
-    masks[0, 0, :, :4] = True
-    masks[1, 1, :4, :] = True
-    noise = np.random.default_rng(0).integers(0, 40, (2, 16, 16))
-    return TrainingData((noise + 200 * masks.any(axis=1)).astype(np.uint8), masks)
 
 
 def run(folder, fingerprint="ours", seed=0, checkpoint_seconds=1e9, **changes):
@@ -64,13 +44,7 @@ def assert_same(one, other):
 
 def kill_at(monkeypatch, iteration):
     """Make the next training die when it asks for the batch of an iteration."""
-
-    def dying(seed, now):
-        if now == iteration:
-            raise KeyboardInterrupt
-        return generator_of(seed, now)
-
-    monkeypatch.setattr(training, "generator_of", dying)
+    monkeypatch.setattr(training, "generator_of", dying_at(iteration))
 
 
 def leave_checkpoint(folder, monkeypatch, iteration=3, fingerprint="ours", **changes):
