@@ -6,28 +6,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from dice_rows import of_cases, table
 from scipy import stats
 
 from samcarry.comparison import COLUMNS, all_pairs, compare, holm
-
-
-def table(*rows):
-    """Rows of dice.csv from (method, seed, case, class, reference_px, predicted_px, dice)."""
-    columns = ["method", "seed", "case", "class", "reference_px", "predicted_px", "dice"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def of_cases(**dice):
-    """One seed and class; `unet` has Dice 0.5 everywhere, other methods what is given."""
-    names = [f"case {k}" for k in range(len(next(iter(dice.values()))))]
-    rows = [("unet", 0, case, "Radius", 10, 10, 0.5) for case in names]
-    rows += [
-        (method, 0, case, "Radius", 10, 10, value)
-        for method, values in dice.items()
-        for case, value in zip(names, values, strict=True)
-    ]
-    return table(*rows)
-
 
 BETTER = [0.55, 0.62, 0.48, 0.7, 0.58, 0.66, 0.51, 0.6]
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from dice_rows import of_cases, table
 
 from samcarry.comparison import compare
 from samcarry.scores import DiceRow, write_dice
@@ -16,17 +17,6 @@ from samcarry.summary import (
     summarise_classes,
     to_markdown,
 )
-
-
-def table(*rows):
-    """Rows of dice.csv from (method, seed, case, class, reference_px, predicted_px, dice).
-
-    The Hausdorff distance is 10 px less 10 times Dice, surface Dice half of Dice.
-    """
-    columns = ["method", "seed", "case", "class", "reference_px", "predicted_px", "dice"]
-    frame = pd.DataFrame(rows, columns=columns)
-    return frame.assign(dataset="wrist", n=5, hd95_px=10 - 10 * frame["dice"], surface_dice=frame["dice"] / 2)
-
 
 NAN = np.nan
 # Case a has both classes, case b one; seed 1 is better than seed 0.
@@ -40,18 +30,6 @@ ROWS = table(
     ("unet", 1, "b", "Radius", 10, 9, 1.0),
     ("unet", 1, "b", "Ulna", 0, 0, NAN),
 )
-
-
-def of_cases(**dice):
-    """One seed and class; `unet` has Dice 0.5 everywhere, other methods what is given."""
-    names = [f"case {k}" for k in range(len(next(iter(dice.values()))))]
-    rows = [("unet", 0, case, "Radius", 10, 10, 0.5) for case in names]
-    rows += [
-        (method, 0, case, "Radius", 10, 10, value)
-        for method, values in dice.items()
-        for case, value in zip(names, values, strict=True)
-    ]
-    return table(*rows)
 
 
 # ---- means and deviations -------------------------------------------------------------------
