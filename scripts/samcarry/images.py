@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from samcarry.dicom import DICOM_SUFFIXES, dicom_size, is_dicom, read_dicom
 from samcarry.errors import InputError
 from samcarry.files import atomic
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", *DICOM_SUFFIXES)
 MOST_PIXELS = 100_000_000
 _FORMATS = ("PNG", "JPEG", "TIFF")  # by content; nothing else is tried, whatever the suffix says
 _ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 274, 262, 0
@@ -61,14 +62,16 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def read_grey(path: str | Path, window: tuple[float, float] | None = None) -> NDArray[np.uint8]:
-    """Read a PNG, JPEG or TIFF as grey values.
+    """Read a PNG, JPEG, TIFF or DICOM file as grey values.
 
-    Colours and palettes become luminance, alpha is ignored, EXIF orientation is applied.
+    Colours and palettes become luminance, alpha is ignored, EXIF orientation is applied. Of DICOM see
+    `dicom.read_dicom`.
 
     Args:
         path: the image file.
         window: two percentiles in 0..100, as (0.5, 99.5), whose grey values become 0 and 255: for
-            12-bit data in 16-bit files. None takes the full range of the type (65535 -> 255).
+            12-bit data in 16-bit files. None takes the full range of the type (65535 -> 255) and of
+            DICOM the window that the file asks for.
 
     Returns:
         Shape (height, width), 0 (black) to 255 (white).
@@ -77,6 +80,11 @@ def read_grey(path: str | Path, window: tuple[float, float] | None = None) -> ND
         InputError: if the file cannot be read (see `open_image`), or if its values have no full
             range (floating point, or beyond 16 bits) and no window is given.
     """
+    if is_dicom(path):
+        pixels = read_dicom(path, MOST_PIXELS, with_voi=window is None)
+        if window is not None:
+            return _stretch(pixels.values, window, path)
+        return _scale(pixels.values, pixels.low, pixels.high)
     with open_image(path) as image:
         image.load()
         inverted = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
@@ -97,6 +105,8 @@ def image_size(path: str | Path) -> tuple[int, int]:
     Raises:
         InputError: if the header cannot be read (see `open_image`).
     """
+    if is_dicom(path):
+        return dicom_size(path, MOST_PIXELS)
     with open_image(path) as image:
         width, height = image.size
         # Orientations 5 to 8 turn by a quarter. The size of a TIFF is turned already.
@@ -136,6 +146,11 @@ def _stretch(values: NDArray[Any], window: tuple[float, float], path: str | Path
     low, high = np.percentile(values, window)
     if high <= low:  # nearly all pixels are of one value: take what there is
         low, high = float(values.min()), float(values.max())
+    return _scale(values, low, high)
+
+
+def _scale(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    """Grey values from `low` to `high` -> 0..255, clipped."""
     scaled = (values.astype(np.float64) - low) / max(high - low, np.finfo(np.float64).tiny)
     return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
 

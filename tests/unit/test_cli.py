@@ -1,0 +1,107 @@
+"""samcarry predict, from a folder of images to masks, as a user calls it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from samcarry.cli import main
+from samcarry.masks import read_mask
+from samcarry.unet import UNet, save_unet
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+SIZES = {"a.png": (31, 50), "b.jpg": (64, 20), "c.tif": (17, 17)}  # width, height
+
+
+@pytest.fixture
+def given(tmp_path):
+    """A folder with a model whose every pixel is of the first class, and three images."""
+    torch.manual_seed(0)
+    network = UNet(2, width=4, depth=2)
+    network.head.weight.data.zero_()
+    network.head.bias.data = torch.tensor([9.0, -9.0])
+    about = {"classes": ["all", "none"], "size": [16, 32], "mean": 0.5, "std": 0.25}
+    save_unet(tmp_path / "m.safetensors", network, about)
+    (tmp_path / "images").mkdir()
+    for name, size in SIZES.items():
+        Image.new("L", size, 90).save(tmp_path / "images" / name)
+    return tmp_path
+
+
+def call(folder, *options):
+    paths = [str(folder / name) for name in ("m.safetensors", "images", "out")]
+    return main(["predict", *paths, "--device", "cpu", *options])
+
+
+def test_all_formats_from_another_working_directory(given):
+    command = [sys.executable, "-m", "samcarry", "predict", "m.safetensors", "images", "out"]
+    formats = ["--formats", "png", "labelmap", "nifti", "coco", "overlay"]
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
+    outcome = subprocess.run([*command, *formats], cwd=given, env=environment, capture_output=True, text=True)
+    assert outcome.returncode == 0, outcome.stderr
+    for name, (width, height) in SIZES.items():
+        case = Path(name).stem
+        np.testing.assert_array_equal(
+            read_mask(given / f"out/masks/{case}/all.png"), np.ones((height, width))
+        )
+        assert not (given / f"out/masks/{case}/none.png").exists()
+        assert Image.open(given / f"out/overlays/{case}.png").size == (width, height)
+        assert Image.open(given / f"out/labelmaps/{case}.png").size == (width, height)
+        assert (given / f"out/nifti/{case}.nii.gz").exists()
+    coco = json.loads((given / "out/coco.json").read_text())
+    assert [image["file_name"] for image in coco["images"]] == list(SIZES)
+
+
+def test_masks_and_overlays_are_the_default(given):
+    assert call(given) == 0
+    assert sorted(path.name for path in (given / "out").iterdir()) == [
+        *("classes.csv", "masks", "overlays", "predict.json")
+    ]
+
+
+def test_bad_images_are_told_at_the_end_and_the_good_ones_done(given, capsys):
+    (given / "images/bad.png").write_bytes(b"no image")
+    (given / "images/bad.dcm").write_bytes(b"no image")
+    assert call(given) == 1
+    told = capsys.readouterr().err
+    assert "bad.png" in told
+    assert "bad.dcm" in told
+    assert len(list((given / "out/masks").iterdir())) == 3
+
+
+def test_without_a_good_image_nothing_is_written(given, capsys):
+    for name in SIZES:
+        (given / "images" / name).write_bytes(b"no image")
+    assert call(given) == 1
+    assert "no image could be read" in capsys.readouterr().err
+    assert sorted(path.name for path in given.iterdir()) == ["images", "m.safetensors"]
+
+
+def test_an_earlier_result_is_replaced_only_if_asked_for(given, capsys):
+    assert call(given) == 0
+    (given / "images/c.tif").unlink()
+    assert call(given) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert (given / "out/masks/c").exists()
+    assert call(given, "--overwrite") == 0
+    assert not (given / "out/masks/c").exists()
+
+
+def test_a_folder_that_is_not_ours_is_never_replaced(given, capsys):
+    (given / "out").mkdir()
+    (given / "out/thesis.txt").write_text("mine")
+    assert call(given, "--overwrite") == 1
+    assert "was not made by samcarry predict" in capsys.readouterr().err
+    assert (given / "out/thesis.txt").read_text() == "mine"
+
+
+def test_a_missing_model_is_one_line(given, capsys):
+    (given / "m.safetensors").unlink()
+    assert call(given) == 1
+    assert capsys.readouterr().err.count("\n") == 1
