@@ -1,6 +1,7 @@
 """A digest of the code that a script runs, so that an edit reruns just what it concerns."""
 
 import ast
+import functools
 import hashlib
 from pathlib import Path
 
@@ -14,18 +15,28 @@ def code_digest(script: Path) -> str:
     waiting, seen = [script], {}
     while waiting:
         path = waiting.pop()
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("samcarry."):
-                library = script.parent.joinpath(*str(node.module).split(".")).with_suffix(".py")
-                if library not in seen:
-                    seen[library] = ""
-                    waiting.append(library)
-            _drop_docstring(node)
+        imported, code = _parse(path.read_text(encoding="utf-8"))
         if path != script:
-            seen[path] = ast.dump(tree)
+            seen[path] = code
+        for module in imported:
+            library = script.parent.joinpath(*module.split(".")).with_suffix(".py")
+            if library not in seen:
+                seen[library] = ""
+                waiting.append(library)
     text = "".join(seen[path] for path in sorted(seen))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@functools.cache
+def _parse(source: str) -> tuple[frozenset[str], str]:
+    """The samcarry modules that a source imports, and its code without docstrings, comments and layout."""
+    tree = ast.parse(source)
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("samcarry."):
+            imported.add(str(node.module))
+        _drop_docstring(node)
+    return frozenset(imported), ast.dump(tree)
 
 
 def _drop_docstring(node: ast.AST) -> None:

@@ -20,7 +20,7 @@ def test_an_edit_of_cleaning_reruns_cleaning_and_what_follows_but_no_f_theta(cop
         "if count < 1:",
     )
     planned = copy_of_finished.planned()
-    assert {"clean", "extract_prompts", "refine", "train_f_phi"} <= planned
+    assert {"clean", "refine", "train_f_phi"} <= planned
     assert not planned & {"train_f_theta", "embed", "prepare_images", "train_f_full"}
 
 

@@ -16,7 +16,7 @@ rule weigh:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=240,
     params:
         code=code_of("weigh"),
@@ -71,21 +71,11 @@ use rule clean as clean_round2 with:
         tuned=tuned("sam"),
     output:
         masks="results/{dataset}/n{n}/seed{seed}/round2/cleaned/{shard}.nii.gz",
+        prompts="results/{dataset}/n{n}/seed{seed}/round2/prompts/{shard}.json",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/clean_round2/{shard}.log",
     benchmark:
         "results/{dataset}/benchmarks/n{n}/seed{seed}/clean_round2/{shard}.tsv"
-
-
-use rule extract_prompts as extract_prompts_round2 with:
-    input:
-        masks="results/{dataset}/n{n}/seed{seed}/round2/cleaned/{shard}.nii.gz",
-    output:
-        prompts="results/{dataset}/n{n}/seed{seed}/round2/prompts/{shard}.json",
-    log:
-        "results/{dataset}/logs/n{n}/seed{seed}/extract_prompts_round2/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/extract_prompts_round2/{shard}.tsv"
 
 
 use rule refine as refine_round2 with:
@@ -147,7 +137,7 @@ rule extract_tolerant_prompts:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=240,
     params:
         code=code_of("extract_tolerant_prompts"),
@@ -174,7 +164,7 @@ rule refine_tolerant:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=16000 if BIG_SAM else 4000,
+        mem_mb=memory(16000 if BIG_SAM else 4000),
         runtime=240,
     params:
         sam=config["sam"]["models"].get(config["sam"]["model"]),
@@ -234,7 +224,7 @@ rule train_fixmatch:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=12000,
+        mem_mb=memory(12000),
         runtime=240,
     params:
         training=TRAINING,

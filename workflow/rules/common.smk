@@ -114,16 +114,26 @@ def code_of(script):
     return code_digest(SCRIPTS / f"{script}.py")
 
 
-def gpus(wildcards):
-    """1 where a job may find a GPU: CUDA here, or a cluster that runs it; else 0.
-
-    On a machine without one, a token for it would only make CPU jobs wait for each other.
-    """
+@functools.cache
+def _gpus():
     plugin = workflow.executor_plugin
     is_remote = plugin is not None and not (
         plugin.common_settings.local_exec or plugin.common_settings.dryrun_exec
     )
     return int(is_remote or shutil.which("nvidia-smi") is not None)
+
+
+def gpus(wildcards):
+    """1 where a job may find a GPU: CUDA here, or a cluster that runs it; else 0.
+
+    On a machine without one, a token for it would only make CPU jobs wait for each other.
+    """
+    return _gpus()
+
+
+def memory(megabytes):
+    """What a job asks for; twice that on its second try, which only a cluster's profile grants."""
+    return lambda wildcards, attempt: attempt * megabytes
 
 
 # ---- the data set -----------------------------------------------------------------------------

@@ -20,7 +20,7 @@ rule train_lraspp:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=24000 if BIG_SAM else 12000,
+        mem_mb=memory(24000 if BIG_SAM else 12000),
         runtime=480,
     params:
         training=TRAINING,
@@ -47,7 +47,7 @@ rule predict_lraspp:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=6000,
+        mem_mb=memory(6000),
         runtime=60,
     params:
         code=code_of("predict_lraspp"),
@@ -61,6 +61,7 @@ use rule clean as clean_for_medsam with:
         tuned=tuned("medsam"),
     output:
         masks="results/{dataset}/n{n}/seed{seed}/medsam/cleaned/{shard}.nii.gz",
+        prompts="results/{dataset}/n{n}/seed{seed}/medsam/prompts/{shard}.json",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/clean_for_medsam/{shard}.log",
     benchmark:
@@ -68,17 +69,6 @@ use rule clean as clean_for_medsam with:
     params:
         cleaning=config["medsam"]["cleaning"],
         code=code_of("clean"),
-
-
-use rule extract_prompts as extract_prompts_for_medsam with:
-    input:
-        masks="results/{dataset}/n{n}/seed{seed}/medsam/cleaned/{shard}.nii.gz",
-    output:
-        prompts="results/{dataset}/n{n}/seed{seed}/medsam/prompts/{shard}.json",
-    log:
-        "results/{dataset}/logs/n{n}/seed{seed}/extract_prompts_for_medsam/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/extract_prompts_for_medsam/{shard}.tsv"
 
 
 use rule refine as refine_by_medsam with:
@@ -117,7 +107,7 @@ rule random_walk:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=120,
     params:
         random_walk=config["random_walk"],
@@ -147,7 +137,7 @@ rule train_mean_teacher:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=16000 if BIG_SAM else 12000,
+        mem_mb=memory(16000 if BIG_SAM else 12000),
         runtime=960,
     params:
         training=TRAINING,

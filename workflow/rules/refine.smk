@@ -7,6 +7,7 @@ rule clean:
         tuned=tuned("sam"),
     output:
         masks="results/{dataset}/n{n}/seed{seed}/cleaned/{shard}.nii.gz",
+        prompts="results/{dataset}/n{n}/seed{seed}/prompts/{shard}.json",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/clean/{shard}.log",
     benchmark:
@@ -15,34 +16,13 @@ rule clean:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=60,
     params:
         cleaning=config["cleaning"],
         code=code_of("clean"),
     script:
         "../../scripts/clean.py"
-
-
-rule extract_prompts:
-    input:
-        masks="results/{dataset}/n{n}/seed{seed}/cleaned/{shard}.nii.gz",
-    output:
-        prompts="results/{dataset}/n{n}/seed{seed}/prompts/{shard}.json",
-    log:
-        "results/{dataset}/logs/n{n}/seed{seed}/extract_prompts/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/extract_prompts/{shard}.tsv"
-    conda:
-        "../../envs/array.yaml"
-    threads: 1
-    resources:
-        mem_mb=3000,
-        runtime=60,
-    params:
-        code=code_of("extract_prompts"),
-    script:
-        "../../scripts/extract_prompts.py"
 
 
 rule embed:
@@ -61,7 +41,7 @@ rule embed:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=16000 if BIG_SAM else 4000,
+        mem_mb=memory(16000 if BIG_SAM else 4000),
         runtime=240,
     params:
         sam=sam_entry,
@@ -88,7 +68,7 @@ rule refine:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=16000 if BIG_SAM else 4000,
+        mem_mb=memory(16000 if BIG_SAM else 4000),
         runtime=240,
     params:
         sam=config["sam"]["models"][config["sam"]["model"]],
