@@ -220,10 +220,16 @@ def rows_of_shard(wildcards):
 
 def shards_of(*splits, labelled=False):
     """Names of the shards of some splits; with `labelled` only those with a labelled case."""
+    path = checkpoints.list_cases.get(dataset=DATASET).output.manifest
+    return list(_shards_of(path, os.stat(path).st_mtime_ns, splits, labelled))
+
+
+@functools.cache
+def _shards_of(path, time, splits, labelled):
     return sorted(
         {
             row.shard
-            for row in manifest()
+            for row in _read_manifest(path, time)
             if row.split in splits and (row.labels or not labelled)
         }
     )
