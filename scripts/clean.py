@@ -1,13 +1,10 @@
 """Clean the probability maps of one shard, and turn the masks into boxes and points for SAM."""
 
-import json
-
 import numpy as np
 
 from job import job
 from samcarry.cleaning import CleaningSettings, clean
-from samcarry.files import write_text
-from samcarry.prompts import extract_prompts, prompts_to_json
+from samcarry.prompts import extract_prompts, write_prompts
 from samcarry.settings import read_tuned
 from samcarry.stacks import Stack, read_stack, write_stack
 
@@ -18,8 +15,5 @@ with job(snakemake) as this:
     masks = np.stack([clean(case, settings) for case in probabilities.values])
     stack = Stack(masks.astype(np.uint8), "mask", probabilities.cases, probabilities.classes, this.made_by)
     write_stack(snakemake.output.masks, stack)
-    prompts = {
-        case: prompts_to_json(extract_prompts(drawn), stack.classes)
-        for case, drawn in zip(stack.cases, masks, strict=True)
-    }
-    write_text(snakemake.output.prompts, json.dumps(prompts, ensure_ascii=False, indent=1) + "\n")
+    prompts = {case: extract_prompts(drawn) for case, drawn in zip(stack.cases, masks, strict=True)}
+    write_prompts(snakemake.output.prompts, prompts, stack.classes)

@@ -1,11 +1,8 @@
 """Draw some cases from best to worst: image, reference, P, prompts, R and the final predictions."""
 
-import json
-from pathlib import Path
-
 from job import job
 from samcarry.figures import CaseView, draw_cases, spread_over_ranks
-from samcarry.prompts import prompts_from_json
+from samcarry.prompts import read_prompts
 from samcarry.shards import read_shards
 from samcarry.stacks import read_header
 from samcarry.summary import case_dice, read_dice
@@ -20,16 +17,13 @@ with job(snakemake):
     images = read_shards(given.images, chosen)
     masks = {"reference": read_shards(given.masks, chosen)}
     masks |= {stage: read_shards(given[stage], chosen) for stage in STAGES}
-    prompts: dict = {}
-    for path in given.prompts:
-        prompts |= json.loads(Path(path).read_text(encoding="utf-8"))
-    classes = read_header(given.masks[0]).classes
+    prompts, classes = read_prompts(*given.prompts, classes=read_header(given.masks[0]).classes)
     views = [
         CaseView(
             case,
             images[case],
             {stage: of_case[case] for stage, of_case in masks.items()},
-            prompts_from_json(prompts[case], classes),
+            prompts[case],
         )
         for case in chosen
     ]

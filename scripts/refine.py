@@ -1,13 +1,10 @@
 """Let SAM redraw the masks of one shard from their prompts: R, and SAM's own quality estimate."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 
 from job import job
 from samcarry.progress import progress
-from samcarry.prompts import prompts_from_json
+from samcarry.prompts import read_prompts
 from samcarry.protocols import Passes, refine_case
 from samcarry.sam import open_embeddings, write_quality
 from samcarry.sam_checkpoints import load_sam
@@ -18,21 +15,13 @@ with job(snakemake) as this:
     given, params = snakemake.input, snakemake.params
     passes = Passes(**{**params.passes, **read_tuned(given.tuned).get("sam", {})})
     sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
-    prompts = json.loads(Path(given.prompts).read_text(encoding="utf-8"))
-    classes = list(next(iter(prompts.values())))
+    prompts, classes = read_prompts(given.prompts)
     with open_embeddings(given.embeddings) as embedding_of:
         refined = {
-            case: refine_case(
-                params.sam["protocol"],
-                sam,
-                embedding_of(case),
-                prompts_from_json(entries, classes),
-                params.size,
-                passes,
-            )
-            for case, entries in progress(prompts.items(), "refined")
+            case: refine_case(params.sam["protocol"], sam, embedding_of(case), asked, params.size, passes)
+            for case, asked in progress(prompts.items(), "refined")
         }
     masks = np.stack([answer.masks for answer in refined.values()]).astype(np.uint8)
-    stack = Stack(masks, "mask", tuple(refined), tuple(classes), this.made_by)
+    stack = Stack(masks, "mask", tuple(refined), classes, this.made_by)
     write_stack(snakemake.output.masks, stack)
     write_quality(snakemake.output.quality, refined, classes)

@@ -1,14 +1,11 @@
 """Let SAM redraw the masks of one shard, with P itself as the first dense prompt."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import torch
 
 from job import job
 from samcarry.progress import progress
-from samcarry.prompts import prompts_from_json
+from samcarry.prompts import read_prompts
 from samcarry.sam import as_mask_prompt, open_embeddings, refine, write_quality
 from samcarry.sam_checkpoints import load_sam
 from samcarry.settings import read_tuned
@@ -19,13 +16,13 @@ with job(snakemake) as this:
     given, params = snakemake.input, snakemake.params
     passes = {**params.passes, **read_tuned(given.tuned).get("sam", {})}
     sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
-    entries = json.loads(Path(given.prompts).read_text(encoding="utf-8"))
     initial = read_stack(given.probabilities)
+    prompts_of, _ = read_prompts(given.prompts, classes=initial.classes)
     refined = {}
     with open_embeddings(given.embeddings) as embedding_of:
         pairs = list(zip(initial.cases, initial.values, strict=True))
         for case, probabilities in progress(pairs, "refined"):
-            prompts = prompts_from_json(entries[case], initial.classes)
+            prompts = prompts_of[case]
             prior = None
             if any(prompts):
                 prior = as_mask_prompt(

@@ -1,10 +1,8 @@
 """Cases to be leafed through in a browser: radiographs as WebP, contours and prompts as SVG paths."""
 
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +11,7 @@ from skimage.measure import approximate_polygon, find_contours
 
 from samcarry.figures import told_dice
 from samcarry.metrics import dice
-from samcarry.prompts import Prompt, prompts_from_json
+from samcarry.prompts import Prompt, read_prompts
 from samcarry.shards import read_shards
 
 LONG_SIDE = 640
@@ -85,7 +83,7 @@ def gallery_cases(
     for case, masks in reference.items():
         tiles[case].append(Tile("reference", "", _shapes(masks, None, classes)))
     for stage in stages:
-        prompts = _read_prompts(stage.prompts, cases, classes)
+        prompts, _ = read_prompts(*stage.prompts, classes=classes)
         for case, masks in read_shards(stage.masks, cases).items():
             known = reference.get(case)
             score = "" if known is None else told_dice(known, masks)
@@ -150,13 +148,3 @@ def _boxes_and_points(
             # A path of no length with round caps is a dot, as wide as its line at any size.
             points.append((index, f"M{prompt.positive[0]:.1f} {prompt.positive[1]:.1f}h0"))
     return tuple(boxes), tuple(points)
-
-
-def _read_prompts(
-    paths: Sequence[str], cases: Sequence[str], classes: Sequence[str]
-) -> dict[str, list[Prompt | None]]:
-    found: dict[str, list[Prompt | None]] = {}
-    for path in paths:
-        entries = json.loads(Path(path).read_text(encoding="utf-8"))
-        found |= {case: prompts_from_json(entries[case], classes) for case in cases if case in entries}
-    return found

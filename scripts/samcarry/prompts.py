@@ -4,12 +4,16 @@ Coordinates are continuous: pixel (row 0, column 0) covers [0, 1) × [0, 1), poi
 a single pixel at the origin is thus (0, 0, 1, 1) and its centre (0.5, 0.5).
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from samcarry.files import write_text
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -69,23 +73,41 @@ def bounding_box(mask: NDArray[np.bool_]) -> Box:
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
-def prompts_to_json(prompts: Sequence[Prompt | None], classes: Sequence[str]) -> dict[str, object]:
-    """One case's prompts by class name; an absent class is there, as null."""
-    return {
-        name: None if prompt is None else asdict(prompt)
-        for name, prompt in zip(classes, prompts, strict=True)
+def write_prompts(
+    path: str | Path, prompts: Mapping[str, Sequence[Prompt | None]], classes: Sequence[str]
+) -> None:
+    """Write a shard's prompts as {case: {class: prompt}}, atomically; an absent class is null."""
+    entries = {
+        case: {
+            name: None if prompt is None else asdict(prompt)
+            for name, prompt in zip(classes, of_case, strict=True)
+        }
+        for case, of_case in prompts.items()
     }
+    write_text(path, json.dumps(entries, ensure_ascii=False, indent=1) + "\n")
 
 
-def prompts_from_json(entry: Mapping[str, Any], classes: Sequence[str]) -> list[Prompt | None]:
-    """The inverse of `prompts_to_json`; KeyError if a class is missing."""
-    return [
-        None
-        if entry[name] is None
-        else Prompt(
-            box=tuple(entry[name]["box"]),
-            positive=tuple(entry[name]["positive"]),
-            negative=tuple(tuple(point) for point in entry[name]["negative"]),
-        )
-        for name in classes
-    ]
+def read_prompts(
+    *paths: str | Path, classes: Sequence[str] | None = None
+) -> tuple[dict[str, list[Prompt | None]], tuple[str, ...]]:
+    """The prompts of some shards by case, and the classes in whose order they are.
+
+    Args:
+        paths: files of `write_prompts`, all of the same classes.
+        classes: the order wanted; None takes that of the files.
+
+    Raises:
+        KeyError: a file lacks one of `classes`.
+    """
+    entries: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        entries |= json.loads(Path(path).read_text(encoding="utf-8"))
+    names = tuple(next(iter(entries.values()), {}) if classes is None else classes)
+    return {case: [_prompt(entry[name]) for name in names] for case, entry in entries.items()}, names
+
+
+def _prompt(entry: Mapping[str, Any] | None) -> Prompt | None:
+    if entry is None:
+        return None
+    negative = tuple(tuple(point) for point in entry["negative"])
+    return Prompt(tuple(entry["box"]), tuple(entry["positive"]), negative)

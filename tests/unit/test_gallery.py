@@ -1,7 +1,6 @@
 """Gallery: contours where masks are, prompts where they were set, and cases as they were asked for."""
 
 import io
-import json
 import re
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from PIL import Image
 
 from samcarry.gallery import Stage, gallery_cases, outline, webp
-from samcarry.prompts import extract_prompts, prompts_to_json
+from samcarry.prompts import extract_prompts, write_prompts
 from samcarry.stacks import Stack, write_stack
 
 CLASSES = ["Radius", "<b>Ulna</b>"]
@@ -66,11 +65,8 @@ def files(tmp_path):
     write_stack(tmp_path / "i.nii.gz", Stack(np.full((2, 30, 20), 90, np.uint8), "image", ("a", "b")))
     for name, values in {"m": reference, "p": predicted}.items():
         write_stack(tmp_path / f"{name}.nii.gz", Stack(values, "mask", ("a", "b"), tuple(CLASSES)))
-    prompts = {
-        case: prompts_to_json(extract_prompts(masks > 0), CLASSES)
-        for case, masks in zip("ab", predicted, strict=True)
-    }
-    (tmp_path / "q.json").write_text(json.dumps(prompts))
+    prompts = {case: extract_prompts(masks > 0) for case, masks in zip("ab", predicted, strict=True)}
+    write_prompts(tmp_path / "q.json", prompts, CLASSES)
     return {path.name.split(".")[0]: [str(path)] for path in tmp_path.iterdir()}
 
 

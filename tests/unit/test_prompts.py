@@ -1,6 +1,8 @@
 """Prompts of hand-made masks: boxes, centres, and the points of the others."""
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from samcarry.prompts import Prompt, bounding_box, extract_prompts, prompts_from_json, prompts_to_json
+from samcarry.prompts import Prompt, bounding_box, extract_prompts, read_prompts, write_prompts
 
 
 def masks(*areas, shape=(20, 30)):
@@ -127,37 +129,47 @@ def test_a_prompt_is_there_for_exactly_the_classes_that_are(drawn):
 
 
 @given(MASKS)
-def test_prompts_come_back_from_json(drawn):
-    classes = [f"Zahn {index}" for index in range(len(drawn))]
+def test_prompts_come_back_from_their_file(drawn):
+    classes = tuple(f"Zahn {index}" for index in range(len(drawn)))
     prompts = extract_prompts(drawn)
-    text = json.dumps(prompts_to_json(prompts, classes))
-    assert prompts_from_json(json.loads(text), classes) == prompts
+    with TemporaryDirectory() as folder:
+        write_prompts(Path(folder) / "a.json", {"a": prompts}, classes)
+        assert read_prompts(Path(folder) / "a.json") == ({"a": prompts}, classes)
 
 
-def test_an_absent_class_is_named_as_absent_in_json():
-    entry = prompts_to_json(extract_prompts(masks(None, np.s_[0:2, 0:2])), ["Ulna", "Radius"])
-    assert entry["Ulna"] is None
-    assert json.loads(json.dumps(entry["Radius"])) == {
-        "box": [0.0, 0.0, 2.0, 2.0],
-        "positive": [1.0, 1.0],
-        "negative": [],
+def test_an_absent_class_is_named_as_absent_in_the_file(tmp_path):
+    prompts = extract_prompts(masks(None, np.s_[0:2, 0:2]))
+    write_prompts(tmp_path / "a.json", {"a": prompts}, ["Ulna", "Radius"])
+    assert json.loads((tmp_path / "a.json").read_text()) == {
+        "a": {
+            "Ulna": None,
+            "Radius": {"box": [0.0, 0.0, 2.0, 2.0], "positive": [1.0, 1.0], "negative": []},
+        }
     }
 
 
-def test_json_goes_by_the_names_of_classes_and_not_by_their_order():
+def test_prompts_go_by_the_names_of_classes_and_not_by_their_order(tmp_path):
     prompts = extract_prompts(masks(np.s_[0:2, 0:2], None))
-    entry = prompts_to_json(prompts, ["Radius", "Ulna"])
-    assert prompts_from_json(entry, ["Ulna", "Radius"]) == prompts[::-1]
+    write_prompts(tmp_path / "a.json", {"a": prompts}, ["Radius", "Ulna"])
+    turned, _ = read_prompts(tmp_path / "a.json", classes=["Ulna", "Radius"])
+    assert turned == {"a": prompts[::-1]}
 
 
-def test_a_class_that_json_does_not_name_is_an_error():
+def test_prompts_of_several_shards_are_read_together(tmp_path):
+    for case in "ab":
+        write_prompts(tmp_path / f"{case}.json", {case: [None]}, ["Radius"])
+    assert list(read_prompts(tmp_path / "a.json", tmp_path / "b.json")[0]) == ["a", "b"]
+
+
+def test_a_class_that_a_file_does_not_name_is_an_error(tmp_path):
+    write_prompts(tmp_path / "a.json", {"a": [None]}, ["Radius"])
     with pytest.raises(KeyError, match="Ulna"):
-        prompts_from_json({"Radius": None}, ["Radius", "Ulna"])
+        read_prompts(tmp_path / "a.json", classes=["Radius", "Ulna"])
 
 
-def test_names_and_prompts_of_different_number_are_an_error():
+def test_names_and_prompts_of_different_number_are_an_error(tmp_path):
     with pytest.raises(ValueError, match="longer"):
-        prompts_to_json([None, None], ["Radius"])
+        write_prompts(tmp_path / "a.json", {"a": [None, None]}, ["Radius"])
 
 
 def test_the_box_of_scattered_pixels_spans_them():

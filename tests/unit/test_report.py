@@ -1,6 +1,5 @@
 """The report: it loads nothing, escapes what a user named, holds every case, does without missing parts."""
 
-import json
 import re
 from html.parser import HTMLParser
 
@@ -11,7 +10,7 @@ from PIL import Image
 
 from samcarry.comparison import all_pairs, compare
 from samcarry.manifest import ManifestRow, write_manifest
-from samcarry.prompts import extract_prompts, prompts_to_json
+from samcarry.prompts import extract_prompts, write_prompts
 from samcarry.report import embedded, limitations, plain_findings, render
 from samcarry.report_sources import read_report
 from samcarry.scores import dice_rows, write_dice
@@ -74,11 +73,8 @@ def files(tmp_path_factory):
         stack(f"{prefix}images", np.full((len(cases), 24, 16), 99, np.uint8), "image", cases)
         for seed, name in enumerate(("masks", "unet", "cleaned", "unet_sam", "ours_r")):
             stack(prefix + name, masks(cases, seed), "mask", cases)
-        asked = {
-            c: prompts_to_json(extract_prompts(m > 0), CLASSES)
-            for c, m in zip(cases, masks(cases, 2), strict=True)
-        }
-        (folder / f"{prefix}prompts.json").write_text(json.dumps(asked))
+        asked = {c: extract_prompts(m > 0) for c, m in zip(cases, masks(cases, 2), strict=True)}
+        write_prompts(folder / f"{prefix}prompts.json", asked, CLASSES)
     rows = [
         row
         for seed, method in ((1, "unet"), (3, "unet_sam"), (4, "ours_r"))
