@@ -1,5 +1,9 @@
-"""Models on disk: weights as safetensors, with `about` (JSON) in the metadata; nothing is unpickled."""
+"""Models on disk: weights as safetensors, with `about` (JSON) in the metadata; nothing is unpickled.
 
+safetensors has no checksum, so a digest of the weights goes with them: a flipped bit is found.
+"""
+
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,14 +17,25 @@ from samcarry.errors import InputError
 from samcarry.files import atomic
 
 Model = TypeVar("Model")
+_DIGEST = "weights_sha256"
 
 
 def write_model(path: str | Path, weights: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
     """Write weights and `about` atomically; the same ones give the same bytes."""
-    metadata = {"samcarry": json.dumps(about, sort_keys=True, ensure_ascii=False)}
     state = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
+    # One entry of metadata: safetensors writes several in an order that changes from run to run.
+    told = json.dumps({**about, _DIGEST: digest_of(state)}, sort_keys=True, ensure_ascii=False)
     with atomic(path) as private:
-        save_file(state, private, metadata)
+        save_file(state, private, {"samcarry": told})
+
+
+def digest_of(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of contiguous CPU tensors and their names, in the order of the names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def read_model(
@@ -40,6 +55,8 @@ def read_model(
         with safe_open(path, framework="pt") as stream:
             about = json.loads(stream.metadata()["samcarry"])
             weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+            if digest_of(weights) != about.pop(_DIGEST, digest_of(weights)):
+                raise ValueError("its weights are not those that were written")
         return build(weights, about), about
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         what = str(error).splitlines()[0]  # torch lists each weight on a line of its own

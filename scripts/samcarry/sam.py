@@ -25,6 +25,7 @@ from torch import Tensor
 
 from samcarry.errors import InputError
 from samcarry.files import atomic
+from samcarry.model_files import digest_of
 from samcarry.prompts import Prompt
 
 
@@ -66,8 +67,9 @@ def write_embeddings(
 ) -> None:
     """Write one shard's embeddings (float16, one tensor a case) as safetensors, atomically."""
     tensors = dict(zip(cases, (e.contiguous() for e in embeddings), strict=True))
+    digests = {case: digest_of({case: tensor}) for case, tensor in tensors.items()}
     with atomic(path) as private:
-        save_file(tensors, private, {"samcarry": json.dumps(made_by, sort_keys=True)})
+        save_file(tensors, private, {"samcarry": json.dumps({**made_by, "sha256": digests}, sort_keys=True)})
 
 
 @contextmanager
@@ -78,21 +80,36 @@ def open_embeddings(*paths: str | Path) -> Iterator[Callable[[str], Tensor]]:
         InputError: a file is missing or damaged.
     """
     with ExitStack() as files:
-        file_of: dict[str, Any] = {}
+        known: dict[str, tuple[str | Path, Any, str]] = {}
         for path in paths:
-            stream = files.enter_context(_open(path))
-            file_of |= dict.fromkeys(stream.keys(), stream)
-        yield lambda case: file_of[case].get_tensor(case)
+            stream, digests = _open(path)
+            files.enter_context(stream)
+            known |= {case: (path, stream, digest) for case, digest in digests.items()}
+
+        def embedding_of(case: str) -> Tensor:
+            path, stream, digest = known[case]
+            embedding: Tensor = stream.get_tensor(case)
+            if digest_of({case: embedding}) != digest:
+                raise _damaged(path, "they are not those that were written")
+            return embedding
+
+        yield embedding_of
 
 
-def _open(path: str | Path) -> Any:
+def _open(path: str | Path) -> tuple[Any, dict[str, str]]:
+    """A shard's embeddings and the digest of each case's."""
     try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise InputError(
-            f"{path}: these embeddings are damaged ({error}). Delete the file and run the same "
-            f"command again: it is made anew."
-        ) from error
+        stream = safe_open(path, framework="pt")
+        return stream, json.loads(stream.metadata()["samcarry"])["sha256"]
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: str | Path, what: object) -> InputError:
+    return InputError(
+        f"{path}: these embeddings are damaged ({what}). Delete the file and run the same "
+        f"command again: it is made anew."
+    )
 
 
 # ---- prompts to masks -----------------------------------------------------------------------

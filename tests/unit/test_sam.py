@@ -281,3 +281,13 @@ def test_missing_or_truncated_embeddings_are_told_in_one_line(tmp_path, keep):
         pass
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_flipped_bit_in_an_embedding_is_found(tmp_path):
+    path = tmp_path / "e.safetensors"
+    write_embeddings(path, ["x"], [torch.ones(2, 30, 30).half()], {})
+    content = bytearray(path.read_bytes())
+    content[-7] ^= 1
+    path.write_bytes(content)
+    with open_embeddings(path) as embedding_of, pytest.raises(InputError, match="damaged"):
+        embedding_of("x")

@@ -89,6 +89,15 @@ def test_a_missing_model_is_refused(tmp_path):
     refused(tmp_path / "none.safetensors")
 
 
+def test_a_flipped_bit_in_the_weights_is_found(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_unet(path, small(), ABOUT)
+    content = bytearray(path.read_bytes())
+    content[-7] ^= 1
+    path.write_bytes(content)
+    assert "not those that were written" in refused(path)
+
+
 @pytest.mark.parametrize("keep", [0, 5, 200, 5000])
 def test_a_truncated_model_is_refused(tmp_path, keep):
     path = tmp_path / "model.safetensors"
