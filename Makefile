@@ -1,6 +1,6 @@
 # The doors of samcarry. `make` lists them. Nothing is installed outside .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock clean
+.PHONY: help install demo test test-envs lint lock clean
 
 BIN := $(CURDIR)/.venv/bin
 INSTALLED := .venv/requirements.lock
@@ -8,7 +8,9 @@ INSTALLED := .venv/requirements.lock
 export PATH := $(BIN):$(PATH)
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+install: $(INSTALLED) ## Install everything into .venv; the other commands do so themselves
 
 demo: $(INSTALLED) ## Run the demo: config.yaml, results in results/demo; goes on where it stopped
 	@tools/unlock.sh
@@ -17,6 +19,9 @@ demo: $(INSTALLED) ## Run the demo: config.yaml, results in results/demo; goes o
 test: lint ## Check style and types, then run all tests
 	"$(BIN)/python" -m pytest
 
+test-envs: $(INSTALLED) ## Install each of envs/ alone in a clean environment and run its rules (slow)
+	"$(BIN)/python" -m pytest tests/envs
+
 lint: $(INSTALLED) ## Check style and types only
 	"$(BIN)/ruff" check
 	"$(BIN)/ruff" format --check
@@ -24,10 +29,11 @@ lint: $(INSTALLED) ## Check style and types only
 	"$(BIN)/mypy"
 	"$(BIN)/snakemake" --lint
 
-lock: ## Renew requirements.lock from requirements.in (needs uv)
+lock: ## Renew requirements.lock from requirements.in, and what envs/ need (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3.11 -m pip install uv"; exit 1; }
 	uv pip compile requirements.in --python-version 3.11 --universal --generate-hashes \
 		--no-annotate --no-header -o requirements.lock
+	python3 tools/pin_envs.py
 
 clean: ## Remove the caches of the tools; .venv and results stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -45,4 +51,5 @@ $(INSTALLED): requirements.lock
 	echo "Installing into .venv what requirements.lock names" && \
 	"$$python" -m venv .venv && \
 	"$(BIN)/python" -m pip install --disable-pip-version-check --require-hashes -r requirements.lock && \
+	"$(BIN)/python" -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable . && \
 	cp requirements.lock $(INSTALLED)

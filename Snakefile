@@ -17,6 +17,7 @@ configfile: "config.yaml"
 
 # In the order in which the data flow.
 include: "workflow/rules/common.smk"
+include: "workflow/rules/import.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/initial.smk"
 include: "workflow/rules/tune.smk"
@@ -27,6 +28,8 @@ include: "workflow/rules/nnunet.smk"
 include: "workflow/rules/beyond.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/review.smk"
+include: "workflow/rules/export.smk"
 
 
 rule all:

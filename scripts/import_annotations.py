@@ -1,27 +1,31 @@
-"""Turn COCO, Supervisely or LabelMe annotations and their images into the plain contract."""
+"""Turn annotations of another program, and their images, into the plain contract."""
 
 from pathlib import Path
 
 from job import job
-from samcarry.annotation_import import NO_SPLIT, import_annotations
+from samcarry.annotation_import import import_annotations, reader_options
+from samcarry.source_paths import paths_by_split
 
 with job(snakemake) as this:
-    source = snakemake.params.source
-    given = source["annotations"]
-    by_split = given if isinstance(given, dict) else {NO_SPLIT: given}
+    params = snakemake.params
+    source = params.source
     summary = import_annotations(
-        snakemake.params.form,
+        params.form,
         images=Path(source["images"]),
         annotations={
-            split: [Path(f) for f in ([files] if isinstance(files, str) else files)]
-            for split, files in by_split.items()
+            split: [Path(file) for file in files]
+            for split, files in paths_by_split(source["annotations"]).items()
         },
         destination=Path(snakemake.output.cases).parent,
         classes={str(name): here for name, here in source["classes"].items()},
         only_named=source["only_named"],
-        wanted=snakemake.params.classes,
+        wanted=params.classes,
         combine=source["combine"],
         empty_is_labelled=source["empty"] == "labelled",
+        cases=Path(source["cases"]) if source["cases"] else None,
+        counts=source["counts"],
+        window=params.window,
+        options=reader_options(params.form, source),
     )
     for line in summary:
         this.log.info(line)

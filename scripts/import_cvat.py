@@ -3,16 +3,21 @@
 from pathlib import Path
 
 from job import job
+from samcarry.source_paths import paths_by_split
 from samcarry.wrist import import_cvat
 
 with job(snakemake) as this:
     cvat = snakemake.params.cvat
+    listed = cvat["unlabelled"]
     summary = import_cvat(
         images=Path(cvat["images"]),
-        annotations={split: [Path(f) for f in files] for split, files in cvat["annotations"].items()},
+        annotations={
+            split: [Path(file) for file in files]
+            for split, files in paths_by_split(cvat["annotations"]).items()
+        },
         table=Path(cvat["table"]),
         order=Path(cvat["order"]) if cvat["order"] else None,
-        unlabelled=Path(cvat["unlabelled"]) if cvat["unlabelled"] else None,
+        unlabelled=Path(listed) if isinstance(listed, str) else listed,
         label=cvat["label"],
         attribute=cvat["attribute"],
         classes=snakemake.params.classes,
@@ -20,6 +25,7 @@ with job(snakemake) as this:
         frontal_only=cvat["frontal_only"],
         mirror_right=cvat["mirror_right"],
         window=snakemake.params.window,
+        seed=cvat["unlabelled_seed"],
     )
     for line in summary:
         this.log.info(line)

@@ -27,6 +27,7 @@ with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources
         start=load_unet(given.start, this.device)[0], seed=seed, device=this.device, checkpoint=checkpoint,
     )  # fmt: skip
     write_curve(snakemake.output.curve, curve)
-    about = {**asdict(statistics), "size": few.images.shape[1:], "made_by": this.made_by}
+    fed = {"size": few.images.shape[1:], "window": params.window}
+    about = {**asdict(statistics), **fed, "made_by": this.made_by}
     save_unet(model, network, about)
     checkpoint.path.unlink(missing_ok=True)

@@ -43,6 +43,7 @@ with (
         checkpoint=checkpoint, select=select,
     )  # fmt: skip
     write_curve(snakemake.output.curve, curve)
-    about = {**asdict(statistics), "size": few.images.shape[1:], "made_by": this.made_by}
+    fed = {"size": few.images.shape[1:], "window": params.window}
+    about = {**asdict(statistics), **fed, "made_by": this.made_by}
     save_unet(model, network, about)
     checkpoint.path.unlink(missing_ok=True)

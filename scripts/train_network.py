@@ -33,7 +33,8 @@ with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources
         checkpoint=checkpoint,
         start=start,
     )
-    about = {**asdict(statistics), "size": data.images.shape[1:], "made_by": this.made_by}
+    fed = {"size": data.images.shape[1:], "window": params.window}
+    about = {**asdict(statistics), **fed, "made_by": this.made_by}
     write_curve(snakemake.output.curve, curve)
     save_unet(model, network, about)
     checkpoint.path.unlink(missing_ok=True)

@@ -28,12 +28,24 @@ TINY = {
     "nnunet": {"epochs": 1, "iterations_per_epoch": 2, "max_batch_size": 2},
 }
 
+REVIEWED = {  # evidence needs ten unlabelled cases
+    "source": {
+        "phantom": {
+            "counts": {"train": 3, "val": 1, "test": 2, "unlabelled": 12},
+            "height": 64,
+            "width": 64,
+        }
+    },
+    "review": {"first": {"k": 4}, "tasks": {"k": 3}},
+}
+
 
 @dataclass(frozen=True)
 class Project:
     """A checkout of its own with a tiny config."""
 
     folder: Path
+    options: tuple[str, ...] = ("--cores", "8", "--resources", "gpu=1")
 
     def configure(self, **blocks: object) -> None:
         """Write the tiny config with `blocks` merged over it, one level deep."""
@@ -43,8 +55,8 @@ class Project:
         (self.folder / "tiny.yaml").write_text(yaml.safe_dump(config))
 
     def command(self, *arguments: str) -> list[str]:
-        snakemake = [sys.executable, "-m", "snakemake", *arguments, "--cores", "8"]
-        return [*snakemake, "--resources", "gpu=1", "--configfile", "tiny.yaml"]
+        snakemake = [sys.executable, "-m", "snakemake", *arguments]
+        return [*snakemake, *self.options, "--configfile", "tiny.yaml"]
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -124,6 +136,28 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Project:
     )
     outcome = project.run("results/demo/report.html", "results/demo/ablation.csv")
     assert outcome.returncode == 0, outcome.stdout
+    return project
+
+
+@pytest.fixture(scope="session")
+def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project of which the annotator's loop has run up to two tasks; tests must not change its results."""
+    project = make_project(tmp_path_factory.mktemp("reviewed"))
+    project.configure(**REVIEWED)
+    made = ("first/cases.csv", "review/index.html", "review/task-2/annotations.xml", "review/evidence.csv")
+    outcome = project.run(*(f"results/demo/{path}" for path in made))
+    assert outcome.returncode == 0, outcome.stdout
+    return project
+
+
+@pytest.fixture
+def returned(reviewed: Project, tmp_path: Path) -> Project:
+    """A copy of the reviewed project to which the first task came back, with nothing corrected."""
+    shutil.copytree(reviewed.folder, tmp_path / "copy", symlinks=True)
+    project = Project(tmp_path / "copy")
+    task = project.folder / "results/demo/review/task-1/annotations.xml"
+    shutil.copy(task, project.folder / "back.xml")
+    project.configure(**REVIEWED, n=6, corrections=["back.xml"])
     return project
 
 

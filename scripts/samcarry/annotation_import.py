@@ -1,29 +1,51 @@
-"""Import of COCO, Supervisely and LabelMe annotations and their images into the file contract."""
+"""Import of annotations of other programs, and of their images, into the file contract."""
 
-import csv
-import shutil
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from samcarry.case_rows import Row, case_rows, read_case_sheet, split_by_counts, write_case_rows
+from samcarry.class_pngs import read_class_pngs
+from samcarry.class_tables import find_class_table
 from samcarry.coco import read_coco
 from samcarry.contract import SPLITS, is_class_name
+from samcarry.cvat import read_cvat
+from samcarry.dicom import DICOM_SUFFIXES
+from samcarry.dicom_seg import instance_names, read_dicom_seg
+from samcarry.drawn_labels import COMBINATIONS, write_labels
 from samcarry.errors import InputError
 from samcarry.faults import raise_faults, shortlist
 from samcarry.files import atomic
-from samcarry.image_folder import case_of, expand_folders, find_image_files
-from samcarry.images import image_size
+from samcarry.image_folder import case_of, copy_image, expand_folders, find_image_files, keep_times
+from samcarry.label_maps import LABEL_MAP_SUFFIXES, read_label_map
 from samcarry.labelme import read_labelme
-from samcarry.masks import write_mask
-from samcarry.shapes import Annotation, Choose, draw
+from samcarry.nifti_masks import NIFTI_SUFFIXES, read_nifti
+from samcarry.shapes import Annotation, Choose
 from samcarry.supervisely import NOT_ANNOTATIONS, read_supervisely
 
-_READERS = {"coco": read_coco, "supervisely": read_supervisely, "labelme": read_labelme}
-COMBINATIONS = ("union", "intersection", "refuse")
+Reader = Callable[..., Iterable[Annotation]]
+"""Takes a file, a Choose and, by name, the options of its form."""
+
+_READERS: dict[str, Reader] = {
+    "cvat": read_cvat,
+    "coco": read_coco,
+    "supervisely": read_supervisely,
+    "labelme": read_labelme,
+    "label_maps": read_label_map,
+    "class_pngs": read_class_pngs,
+    "nifti": read_nifti,
+    "dicomseg": read_dicom_seg,
+}
+_SUFFIXES: dict[str, Sequence[str]] = {  # of annotation files in a folder; else .json
+    "cvat": (".xml",),
+    "label_maps": LABEL_MAP_SUFFIXES,
+    "nifti": NIFTI_SUFFIXES,
+    "dicomseg": DICOM_SUFFIXES,
+}
+_OPTIONS = {"cvat": ("label", "attribute")}  # keys of the config that the form's reader takes
 NO_SPLIT = ""
 
 
@@ -57,11 +79,19 @@ class _Classes:
 
 @dataclass(frozen=True)
 class _Found:
-    """What the annotation files hold: {case: annotations}, {case: split}, names without an image."""
+    """What the annotation files hold.
 
-    of_case: dict[str, list[Annotation]]
-    split_of: dict[str, str]
-    missing: dict[str, list[str]]
+    Attributes:
+        of_case: {case: annotations}.
+        split_of: {case: split}.
+        missing: {split: cases whose image is not there}.
+        passed_over: what is no shape that can be taken.
+    """
+
+    of_case: dict[str, list[Annotation]] = field(default_factory=lambda: defaultdict(list))
+    split_of: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    passed_over: Counter[str] = field(default_factory=Counter)
 
 
 def import_annotations(
@@ -75,17 +105,21 @@ def import_annotations(
     wanted: Sequence[str] | None = None,
     combine: str = "union",
     empty_is_labelled: bool = True,
+    cases: Path | None = None,
+    counts: Mapping[str, int] | None = None,
+    window: tuple[float, float] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Write images/, labels/ and cases.csv to `destination`, whole or not at all.
 
-    Images are copied as they are. Those without annotation become unlabelled cases; annotated ones
-    that are not there are left out and named in the summary. A case is named after its image, of
-    which no two may share a name, whatever their subfolders.
+    Images are copied as they are, but for DICOM (see `image_folder.copy_image`). Those without annotation
+    become unlabelled cases; annotated ones that are not there are left out and named in the summary. A
+    case is named after its image, of which no two may share a name, whatever their subfolders.
 
     Args:
-        form: coco, supervisely or labelme.
+        form: a key of _READERS.
         images: folder of the image files, which may lie in subfolders.
-        annotations: {split: files, or folders of JSON files}; the split NO_SPLIT leaves splitting
+        annotations: {split: files, or folders of files}; the split NO_SPLIT leaves splitting
             to `find_cases`.
         destination: the data set's folder; one that is there already is replaced.
         classes: {class in the files: class here}; two may become one, and None drops a class.
@@ -96,6 +130,10 @@ def import_annotations(
             the masks of a class, or 'refuse'. Shapes of one file are always united.
         empty_is_labelled: an image that is annotated without any shape shows none of the classes;
             False takes it for one that nobody has looked at yet.
+        cases: a sheet in the form of cases.csv, whose patient, split and order hold.
+        counts: see `case_rows.split_by_counts`.
+        window: of the grey values, see `images.read_grey`.
+        options: further arguments of the form's reader.
 
     Returns:
         A summary: what was taken, and what was left out and why.
@@ -108,23 +146,47 @@ def import_annotations(
     faults: list[str] = []
     choice = _Classes(classes, wanted, only_named, Counter())
     files = find_image_files(images, faults)
-    found = _read(form, annotations, images, files, choice, combine, faults)
-    unlabelled = sorted(set(files) - set(found.of_case))
-    counts: Counter[str] = Counter()
+    read = partial(_READERS[form], **(options or {}), **_image_options(form, files, faults))
+    found = _read(read, _files_of(form, annotations, faults), images, files, choice, combine, faults)
+    known, lines = _known_rows(cases, counts, files, found, faults)
+    labelled = {
+        case
+        for case, several in found.of_case.items()
+        if empty_is_labelled or any(annotation.shapes for annotation in several)
+    }
+    rows = case_rows(files, labelled, found.split_of, known, str(cases or "counts"), faults)
+    present: Counter[str] = Counter()
     with atomic(destination) as private:
         (private / "images").mkdir(parents=True)
-        for case, several in sorted(found.of_case.items()):
-            if not empty_is_labelled and not any(annotation.shapes for annotation in several):
-                unlabelled.append(case)
-                continue
-            counts.update(_write_labels(private / "labels" / case, files[case], several, combine, faults))
-        if not faults and not found.of_case:
-            faults.append(f"{images}: holds no image that is annotated; check the paths of both")
-        raise_faults(faults)
+        for case in sorted(labelled):
+            folder = private / "labels" / case
+            present.update(write_labels(folder, files[case], found.of_case[case], combine, faults))
         for case, file in sorted(files.items()):
-            shutil.copyfile(file, private / "images" / f"{case}{file.suffix.lower()}")
-        _write_cases(private / "cases.csv", files, found.split_of, set(unlabelled), NO_SPLIT in annotations)
-    return _summary(found, sorted(unlabelled), counts, choice.dropped)
+            try:
+                copy_image(file, private / "images" / case, window)
+            except InputError as error:
+                faults.append(str(error))
+        raise_faults(list(dict.fromkeys(faults)))
+        write_case_rows(private / "cases.csv", rows)
+        keep_times(private, destination)
+    return [*_summary(found, len(files) - len(labelled), present, choice.dropped), *lines]
+
+
+def reader_options(form: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the config's block of a form is for its reader alone."""
+    options = {key: source[key] for key in _OPTIONS.get(form, ())}
+    if form in ("label_maps", "nifti"):
+        options["table"] = find_class_table(source["table"], f"source.{form}.table")
+    return options
+
+
+def _image_options(form: str, files: Mapping[str, Path], faults: list[str]) -> dict[str, Any]:
+    """What a form's reader has to know of the images {case: file} to tell whose masks it reads."""
+    if form == "class_pngs":
+        return {"cases": files}
+    if form == "dicomseg":
+        return {"images": instance_names(files, faults)}
+    return {}
 
 
 def _check_settings(
@@ -139,9 +201,21 @@ def _check_settings(
             raise InputError(f"{destination}: would replace {path}, which is read; name another")
 
 
+def _files_of(
+    form: str, annotations: Mapping[str, Sequence[Path]], faults: list[str]
+) -> Iterable[tuple[str, Path]]:
+    """Split and path of every annotation file."""
+    for split, paths in annotations.items():
+        if form == "class_pngs":  # of a pattern the reader finds the files
+            yield from ((split, path) for path in paths)
+            continue
+        for path in expand_folders(paths, _SUFFIXES.get(form, (".json",)), NOT_ANNOTATIONS, faults):
+            yield split, path
+
+
 def _read(
-    form: str,
-    annotations: Mapping[str, Sequence[Path]],
+    read: Reader,
+    annotation_files: Iterable[tuple[str, Path]],
     images: Path,
     files: Mapping[str, Path],
     choice: _Classes,
@@ -149,23 +223,54 @@ def _read(
     faults: list[str],
 ) -> _Found:
     """Read every annotation file and find the image of every annotation."""
-    found = _Found(defaultdict(list), {}, defaultdict(list))
+    found = _Found()
     unknown: dict[str, Path] = {}
-    for split, paths in annotations.items():
-        for path in expand_folders(paths, NOT_ANNOTATIONS, faults):
+    for split, path in annotation_files:
+        try:
+            annotations = list(read(path, choice.chooser(path, unknown)))
+        except InputError as error:
+            faults += str(error).splitlines()
+            continue
+        for annotation in annotations:
+            found.passed_over.update(annotation.passed_over)
             try:
-                read = _READERS[form](path, choice.chooser(path, unknown))
+                _add(annotation, split, images, files, combine, found)
             except InputError as error:
-                faults += str(error).splitlines()
-                continue
-            for annotation in read:
-                try:
-                    _add(annotation, split, images, files, combine, found)
-                except InputError as error:
-                    faults.append(f"{path}: image {annotation.name!r} {error}")
+                faults.append(f"{annotation.source}: image {annotation.name!r} {error}")
     for name, path in sorted(unknown.items()):
         faults.append(f"{path}: class {name!r} is not named in classes; name it there, or null to drop it")
+    if not faults and not found.of_case:
+        faults.append(f"{images}: holds no image that is annotated; check the paths of both")
+    elif (
+        not faults
+        and choice.dropped
+        and not any(a.shapes for several in found.of_case.values() for a in several)
+    ):
+        met = shortlist([f"{name} {count}" for name, count in sorted(choice.dropped.items())], 50)
+        faults.append(f"{images}: no shape is of a class asked for (they are: {met}); mend classes")
     return found
+
+
+def _known_rows(
+    cases: Path | None,
+    counts: Mapping[str, int] | None,
+    files: Mapping[str, Path],
+    found: _Found,
+    faults: list[str],
+) -> tuple[dict[str, Row], list[str]]:
+    """What a sheet or counts say of cases, and lines of summary."""
+    try:
+        if counts is not None:
+            names = {*found.of_case, *(case for several in found.missing.values() for case in several)}
+            return ({} if faults else split_by_counts(names, counts)), []
+        if cases is None:
+            return {}, []
+        rows, missing = read_case_sheet(cases, files, faults)
+    except InputError as error:
+        faults += str(error).splitlines()
+        return {}, []
+    line = f"{cases}: {len(missing)} cases without an image file ({', '.join(missing)})"
+    return rows, [line] if missing else []
 
 
 def _add(
@@ -186,61 +291,7 @@ def _add(
     found.of_case[case].append(annotation)
 
 
-def _write_labels(
-    folder: Path, image: Path, several: Sequence[Annotation], combine: str, faults: list[str]
-) -> list[str]:
-    """Write the masks of a case; the classes that have a pixel."""
-    try:
-        height, width = image_size(image)
-    except InputError as error:
-        faults.append(str(error))
-        return []
-    drawn = []
-    for annotation in several:
-        if annotation.size not in (None, (height, width)):
-            rows, columns = annotation.size or (0, 0)
-            faults.append(
-                f"{image}: is {width} x {height}, its annotation in {annotation.source} is for "
-                f"{columns} x {rows} (width x height); use the image that was annotated"
-            )
-        else:
-            drawn.append(draw(annotation, height, width, faults))
-    if faults:
-        return []
-    folder.mkdir(parents=True)
-    masks = _combined(drawn, combine)
-    present = [name for name, mask in masks.items() if mask.any()]
-    for name in present:  # a shape may be so small that it covers no pixel's centre
-        write_mask(folder / f"{name}.png", masks[name])
-    return present
-
-
-def _combined(drawn: Sequence[dict[str, NDArray[np.bool_]]], combine: str) -> dict[str, NDArray[np.bool_]]:
-    """The masks of several files as one; with 'intersection', what all of them have."""
-    masks = dict(drawn[0])
-    for other in drawn[1:]:
-        if combine == "intersection":
-            masks = {name: mask & other[name] for name, mask in masks.items() if name in other}
-        else:
-            masks = {**other, **{n: mask | other[n] if n in other else mask for n, mask in masks.items()}}
-    return masks
-
-
-def _write_cases(
-    path: Path, files: Mapping[str, Path], split_of: Mapping[str, str], unlabelled: set[str], without: bool
-) -> None:
-    """Write cases.csv, with a column `split` if the annotation files come by split."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("case",) if without else ("case", "split"))
-        for case in sorted(files):
-            split = "unlabelled" if case in unlabelled else split_of[case]
-            writer.writerow((case,) if without else (case, split))
-
-
-def _summary(
-    found: _Found, unlabelled: Sequence[str], counts: Counter[str], dropped: Counter[str]
-) -> list[str]:
+def _summary(found: _Found, unlabelled: int, present: Counter[str], dropped: Counter[str]) -> list[str]:
     """Lines on what was taken and what was not; missing images are all named, for labels are dear."""
     lines = []
     for split in dict.fromkeys([*found.split_of.values(), *found.missing]):
@@ -250,9 +301,13 @@ def _summary(
         if missing:
             line += f"; {len(set(missing))} without an image file ({', '.join(dict.fromkeys(missing))})"
         lines.append(line)
-    lines.append(f"unlabelled: {len(unlabelled)} images")
-    lines.append("cases of a class: " + (", ".join(f"{n} {c}" for n, c in sorted(counts.items())) or "none"))
-    if dropped:
-        told = shortlist([f"{name} {count}" for name, count in sorted(dropped.items())], 50)
-        lines.append(f"dropped {dropped.total()} shapes not asked for: {told}")
+    lines.append(f"unlabelled: {unlabelled} images")
+    lines.append("cases of a class: " + (", ".join(f"{n} {c}" for n, c in sorted(present.items())) or "none"))
+    for verb, counter in (
+        ("dropped {} shapes not asked for", dropped),
+        ("passed over {}", found.passed_over),
+    ):
+        if counter:
+            told = shortlist([f"{name} {count}" for name, count in sorted(counter.items())], 50)
+            lines.append(f"{verb.format(counter.total())}: {told}")
     return lines

@@ -2,17 +2,23 @@
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 
 from samcarry import __version__
 from samcarry.errors import InputError
 
+# As in mask_files, which takes seconds to import; a test compares the two.
+FORMATS = ("png", "labelmap", "nifti", "coco", "cvat", "dicomseg", "overlay")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 if all is well, 1 if anything was refused or left out, as lines on stderr tell."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    # A job that is ended from outside cleans up as one that is stopped by hand.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return _predict(options)
     except InputError as error:
@@ -28,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _predict(options: argparse.Namespace) -> int:
     # Imported here, so that --help answers at once.
     from samcarry.faults import raise_faults
-    from samcarry.predicting import load_model, predict_folder
+    from samcarry.predicting import predict_folder
+    from samcarry.taken_models import load_model
 
     done, faults = predict_folder(
         load_model(options.model, options.device),
@@ -57,13 +64,15 @@ def _parser() -> argparse.ArgumentParser:
         help="masks on a folder of new images",
         description="Predict masks on a folder of PNG, JPEG, TIFF or DICOM images, at their original size.",
     )
-    predict.add_argument("model", metavar="MODEL", help="a model.safetensors; nothing else is needed")
+    predict.add_argument(
+        "model", metavar="MODEL", help="a model.safetensors or model.onnx; nothing else is needed"
+    )
     predict.add_argument("images", metavar="IMAGES", help="folder of images; folders in it are searched too")
     predict.add_argument("out", metavar="OUT", help="folder to be made; it appears when all is done")
     predict.add_argument(
         "--formats",
         nargs="+",
-        choices=("png", "labelmap", "nifti", "coco", "overlay"),
+        choices=FORMATS,
         default=["png", "overlay"],
         help="what to write (default: png overlay)",
     )

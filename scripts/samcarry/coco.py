@@ -12,22 +12,12 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from samcarry.annotation_values import declared_size, member, points_of, read_json
 from samcarry.errors import InputError
 from samcarry.faults import raise_faults
-from samcarry.shapes import (
-    Annotation,
-    Choose,
-    Geometry,
-    Polygon,
-    Runs,
-    Shape,
-    as_it_is,
-    declared_size,
-    member,
-    points_of,
-    read_json,
-)
+from samcarry.shapes import Annotation, Choose, Geometry, Polygon, Runs, Shape, as_it_is
 
+_LONGEST_NUMBER = 7  # characters
 # Numbers of five bits a character, lowest first; pycocotools reads on beyond a text that ends inside one.
 _COMPRESSED = re.compile(r"(?:[P-o]{0,6}[0-O])*")
 
@@ -170,7 +160,10 @@ def _read_runs(segmentation: dict[str, Any]) -> Runs:
     if size is None:
         raise InputError("has run lengths without their 'size'; export it again")
     counts = segmentation.get("counts")
-    if isinstance(counts, str):
+    runs: Sequence[int]
+    if isinstance(counts, str) and len(counts) > _LONGEST_NUMBER * (size[0] * size[1] + 1):
+        runs = []  # more of them than pixels
+    elif isinstance(counts, str):
         runs = expand_counts(counts)
     elif isinstance(counts, list) and all(type(run) is int for run in counts):
         runs = counts

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from samcarry.errors import InputError
+from samcarry.source_paths import is_table_study
 
 WITHOUT_SAM = {
     "nnunet_bce",
@@ -57,6 +58,7 @@ def check_settings(config: Config) -> None:
             f"source.format is '{source['format']}', so source.{source['format']} has to say where "
             f"the data lie"
         )
+    _check_source(source)
     _check_sam_model(config, "sam", "sam")
     if config["medsam"]["model"] is not None:
         _check_sam_model(config, "medsam", "medsam")
@@ -125,6 +127,31 @@ def config_fault(error: BaseException) -> str:
     if len(message) > 300:
         message = message[:300] + " ..."
     return f"config{': ' + place if place else ''}: {message} (see config.yaml for every key)"
+
+
+def _check_source(source: Config) -> None:
+    """Stop where keys of an import go ill together."""
+    name = f"source.{source['format']}"
+    block = source.get(source["format"])
+    if not isinstance(block, dict) or "annotations" not in block:
+        return
+    come_by_split = isinstance(block["annotations"], dict)
+    if is_table_study(source):
+        set_apart = ("classes", "only_named", "cases", "counts")
+        idle = next((key for key in set_apart if block[key]), None)
+        if idle is not None:
+            raise InputError(f"{name}.{idle} is for an export without a table: remove it, or the table")
+        if not come_by_split:
+            raise InputError(
+                f"{name}.annotations has to give the files by split (train, val, test), as there is a table"
+            )
+    elif idle := next((key for key in ("order", "unlabelled") if block.get(key)), None):
+        raise InputError(
+            f"{name}.{idle} needs a table: set {name}.table, or name order and split in {name}.cases"
+        )
+    if block["counts"] is not None and (come_by_split or block["cases"]):
+        other = "cases" if block["cases"] else "annotations by split"
+        raise InputError(f"{name}.counts and {other} both say what goes where: remove one of them")
 
 
 def _check_sam_model(config: Config, block: str, protocol: str) -> None:

@@ -112,7 +112,7 @@ def read_rows(
             faults.append(
                 f"{path}: split {row['split']!r} of case {name!r} is unknown; write {', '.join(SPLITS)}"
             )
-        if row.get("order") and not re.fullmatch(r"-?\d+(\.0*)?", row["order"]):
+        if row.get("order") and not re.fullmatch(r"-?\d{1,9}(\.0*)?", row["order"]):
             faults.append(
                 f"{path}: order {row['order']!r} of case {name!r} is no whole number; write 1, 2, …"
             )

@@ -1,143 +1,80 @@
-"""Reader of "CVAT for images 1.1" XML: polygons, boxes and run-length masks become class masks.
+"""Reader of "CVAT for images 1.1" XML: polygons, boxes, ellipses and run-length masks.
 
-CVAT measures in pixels from the image's upper left corner, so that the pixel in column x and row y
-covers x to x + 1 and y to y + 1. A polygon takes a pixel if the pixel's centre, (x + 0.5, y + 0.5),
-lies inside or on its edge; vertices keep their fractions.
+CVAT measures as `shapes` does: in pixels from the image's upper left corner, vertices keep their fractions.
 """
 
-import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
-from numpy.typing import NDArray
-from skimage.draw import polygon2mask
 
-from samcarry.contract import is_class_name
+from samcarry.annotation_values import declared_size, points_of
 from samcarry.errors import InputError
 from samcarry.faults import raise_faults, shortlist
 from samcarry.images import MOST_PIXELS
-
-log = logging.getLogger(__name__)
-
-_WITHOUT_AREA = ("polyline", "points", "ellipse", "cuboid", "skeleton")
-_FARTHEST = 1e9  # pixels
-
-
-@dataclass(frozen=True)
-class AnnotatedImage:
-    """One image of a CVAT file.
-
-    Attributes:
-        name: file name of the image.
-        height: pixels.
-        width: pixels.
-        masks: a mask (height, width) for each class that has a shape, sorted by class.
-    """
-
-    name: str
-    height: int
-    width: int
-    masks: dict[str, NDArray[np.bool_]]
-
-
-@dataclass(frozen=True)
-class _Polygon:
-    """Corners (corner, xy) in CVAT's pixels."""
-
-    corners: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Runs:
-    """A bitmap (height, width) whose upper left pixel is (left, top) of the image."""
-
-    bitmap: NDArray[np.bool_]
-    left: int
-    top: int
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One <image>: its shapes, read but not yet drawn."""
-
-    name: str
-    height: int
-    width: int
-    shapes: list[tuple[str, _Polygon | _Runs]]
+from samcarry.shapes import Annotation, BoxRuns, Choose, Ellipse, Geometry, Polygon, Shape, as_it_is
 
 
 def read_cvat(
     path: str | Path,
+    choose: Choose = as_it_is,
     *,
     label: str | None = None,
     attribute: str | None = None,
-    classes: Sequence[str] | None = None,
-) -> Iterator[AnnotatedImage]:
-    """Read a CVAT file; the whole of it is judged before the first image is drawn.
+) -> list[Annotation]:
+    """Read a CVAT file.
 
-    Shapes of one class are united. What is dropped is counted in the log.
+    Polylines, points, cuboids and skeletons have no area, and are passed over, as are shapes of another
+    label. Tags are not looked at.
 
     Args:
         path: the XML file.
+        choose: names the class of a label, or of an attribute's value; None to pass over its shapes.
         label: take the shapes of this label only; None takes all.
         attribute: the attribute whose value is the class; None takes the label's name.
-        classes: the classes wanted; None takes all.
 
     Returns:
-        The images, one at a time, those without any shape included.
+        The images in their order in the file, those without any shape included.
 
     Raises:
-        InputError: a line for each fault: XML that is malformed or for video, a polygon of fewer
-            than three points, coordinates that are no finite numbers, a shape wholly outside its
-            image, runs that do not add up to their box, two images of one name, a name with a
-            path in it; and if no shape at all is of `label` and `classes`.
+        InputError: a line for each fault: XML that is malformed or for video, a polygon of fewer than
+            three points, coordinates that are no finite numbers, runs that do not add up to their box,
+            a shape without the attribute, two images of one name; and if no shape at all is of `label`.
     """
     path = Path(path)
-    root = _parse(path)
     faults: list[str] = []
-    dropped: Counter[str] = Counter()
-    entries: list[_Entry] = []
-    names: set[str] = set()
-    for element in root.iter("image"):
-        entry = _read_entry(path, element, _chooser(label, attribute, classes, dropped), faults)
-        if entry is None:
+    images: dict[str, Annotation] = {}
+    for number, element in enumerate(_parse(path).iter("image"), start=1):
+        name = element.get("name", "")
+        if name in images:
+            faults.append(
+                f"{path}: image {number} has the name {name!r} of another one; remove one of the two"
+            )
             continue
-        if entry.name in names:
-            faults.append(f"{path}: has two images {entry.name!r}; remove one")
-        names.add(entry.name)
-        entries.append(entry)
-    if not entries and not faults:
+        images[name] = _read_image(path, name, element, _chooser(choose, label, attribute), faults)
+    if not images:
         faults.append(f"{path}: has no <image>; export the task as 'CVAT for images 1.1'")
-    if dropped and not faults and not any(entry.shapes for entry in entries):
-        wanted = f"label {label!r}, attribute {attribute!r} and the classes"
-        faults.append(
-            f"{path}: none of its shapes is of the {wanted} asked for (it has "
-            f"{shortlist(sorted(dropped))}); mend label, attribute or classes"
-        )
+    others = Counter(kind for image in images.values() for kind in image.passed_over)
+    if label is not None and others and not faults and not any(image.shapes for image in images.values()):
+        met = shortlist([f"{kind} {count}" for kind, count in sorted(others.items())])
+        faults.append(f"{path}: none of its shapes is of label {label!r} (it has {met}); mend `label`")
     raise_faults(faults)
-    if dropped:
-        counts = shortlist([f"{name} {count}" for name, count in sorted(dropped.items())], 50)
-        log.info("%s: dropped %d shapes not asked for: %s", path, dropped.total(), counts)
-    return (_draw(entry) for entry in entries)
+    return list(images.values())
 
 
-def decode_runs(runs: Sequence[int], height: int, width: int) -> NDArray[np.bool_]:
-    """Run lengths, row by row and starting with background, -> a bitmap (height, width).
+def check_runs(runs: Sequence[int], height: int, width: int) -> None:
+    """Stop where run lengths do not fill a box of (height, width).
 
     Raises:
-        InputError: if the runs do not add up to height x width, or one is negative.
+        InputError: if they add up to another number of pixels, or one is negative.
     """
     if min(runs, default=0) < 0 or sum(runs) != height * width:
         raise InputError(f"its runs add up to {sum(runs)} pixels and not {width} x {height}")
-    foreground = np.arange(len(runs)) % 2 == 1
-    return np.repeat(foreground, runs).reshape(height, width)
 
 
 def _parse(path: Path) -> Any:
@@ -155,141 +92,112 @@ def _parse(path: Path) -> Any:
         raise InputError(f"{path}: is not readable XML ({error}); export it again") from None
 
 
-def _chooser(
-    label: str | None,
-    attribute: str | None,
-    classes: Sequence[str] | None,
-    dropped: Counter[str],
-) -> Callable[[Any], str | None]:
-    """A function that tells the class of a shape, or None (and counts) if it is not asked for."""
+def _chooser(choose: Choose, label: str | None, attribute: str | None) -> Callable[[Any], str | None]:
+    """A function that tells the class of a shape that is of the label."""
 
-    def choose(shape: Any) -> str | None:
+    def of_shape(shape: Any) -> str | None:
         name = shape.get("label", "")
         if label is not None and name != label:
-            dropped[f"label {name}"] += 1
-            return None
-        if attribute is not None:
-            values = {a.get("name"): (a.text or "").strip() for a in shape.iter("attribute")}
-            if not values.get(attribute):
-                raise InputError(f"has no attribute {attribute!r}; fill it in or mend `attribute`")
-            name = values[attribute]
-        if classes is not None and name not in classes:
-            dropped[name] += 1
-            return None
-        if not is_class_name(name):
-            raise InputError(f"is of class {name!r}, no name for a file; rename the class")
-        return name
+            raise _PassedOverError(f"label {name}")
+        if attribute is None:
+            return choose(name)
+        values = {a.get("name"): (a.text or "").strip() for a in shape.iter("attribute")}
+        if not values.get(attribute):
+            raise InputError(f"has no attribute {attribute!r}; fill it in or mend `attribute`")
+        return choose(values[attribute])
 
-    return choose
+    return of_shape
 
 
-def _read_entry(
-    path: Path, element: Any, choose: Callable[[Any], str | None], faults: list[str]
-) -> _Entry | None:
-    """One <image>, or None with a fault."""
-    name = element.get("name", "")
+class _PassedOverError(Exception):
+    """What a shape is that is not asked for, and no fault."""
+
+
+def _read_image(
+    path: Path, name: str, element: Any, choose: Callable[[Any], str | None], faults: list[str]
+) -> Annotation:
+    """One <image>."""
     where = f"{path}: image {name!r}"
-    if not name or name in (".", "..") or "/" in name or "\\" in name:
-        faults.append(f"{where}: its name must be a file's name without a path; rename it in CVAT")
-        return None
+    size = None
     try:
-        height, width = int(element.get("height")), int(element.get("width"))
-    except (TypeError, ValueError):
-        height = width = 0
-    if height < 1 or width < 1 or height * width > MOST_PIXELS:
-        faults.append(
-            f"{where}: width {element.get('width')!r} and height {element.get('height')!r} are no "
-            "size of an image; export it again"
-        )
-        return None
-    shapes: list[tuple[str, _Polygon | _Runs]] = []
+        sides = [element.get(side, "") for side in ("height", "width")]
+        size = declared_size(*(int(side) if side.isdecimal() and len(side) < 10 else side for side in sides))
+    except InputError as error:
+        faults.append(f"{where}: {error}")
+    shapes: list[Shape] = []
+    passed_over: list[str] = []
     for number, child in enumerate(element, start=1):
-        if child.tag not in ("polygon", "box", "mask", *_WITHOUT_AREA):
-            continue  # a <tag>, which says something of the image as a whole
+        if child.tag == "tag":  # it says something of the image as a whole
+            continue
+        place = f"shape {number} (a {child.tag:.30})"
         try:
+            if child.tag not in _READERS:
+                raise _PassedOverError(f"{child.tag:.30}")
             class_name = choose(child)
             if class_name is not None:
-                shapes.append((class_name, _read_shape(child, height, width)))
+                shapes.append(Shape(place, class_name, (_read_shape(child),)))
+        except _PassedOverError as kind:
+            passed_over.append(str(kind))
         except InputError as error:
-            faults.append(f"{where}: shape {number} (a {child.tag}) {error}")
-    return _Entry(name, height, width, shapes)
+            faults.append(f"{where}: {place} {error}")
+    return Annotation(path, name, size, tuple(shapes), tuple(passed_over))
 
 
-def _read_shape(element: Any, height: int, width: int) -> _Polygon | _Runs:
-    """A shape, of which some part lies in the image (height, width)."""
-    shape: _Polygon | _Runs
+def _read_shape(element: Any) -> Geometry:
     try:
-        if element.tag == "mask":
-            shape = _read_runs(element)
-            low = np.array([shape.left, shape.top])
-            high = low + shape.bitmap.shape[::-1]
-        elif element.tag == "polygon":
-            points = [point.split(",") for point in element.get("points", "").split(";")]
-            shape = _Polygon(np.array([[float(x), float(y)] for x, y in points]))
-        elif element.tag == "box":
-            shape = _read_box(element)
-        else:
-            raise InputError("has no area that is read; draw a polygon, a box or a mask")
+        return _READERS[element.tag](element)
     except InputError:
         raise
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"has a malformed number ({error}); draw it again") from None
-    if isinstance(shape, _Polygon):
-        if len(shape.corners) < 3:
-            raise InputError(f"has {len(shape.corners)} points; draw it with 3 or more")
-        if not (np.abs(shape.corners) < _FARTHEST).all():  # nor is NaN
-            raise InputError("has a coordinate that is no number near the image; draw it again")
-        low, high = shape.corners.min(axis=0), shape.corners.max(axis=0)
-    if (high <= 0).any() or (low >= (width, height)).any():
-        raise InputError(f"lies wholly outside the image of {width} x {height}; move or remove it")
-    return shape
 
 
-def _read_runs(element: Any) -> _Runs:
+def _read_polygon(element: Any) -> Polygon:
+    pairs = [point.split(",") for point in element.get("points", "").split(";")]
+    return Polygon(points_of([[float(x), float(y)] for x, y in pairs], fewest=3))
+
+
+def _read_box(element: Any) -> Polygon:
+    """A <box>, which may be turned clockwise about its centre, in degrees."""
+    x0, y0, x1, y1 = (float(element.get(key)) for key in ("xtl", "ytl", "xbr", "ybr"))
+    corners = points_of([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], fewest=4)
+    angle = _angle(element)
+    cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    centre = corners.mean(axis=0)
+    return Polygon((corners - centre) @ np.array([[cosine, sine], [-sine, cosine]]) + centre)
+
+
+def _read_ellipse(element: Any) -> Ellipse:
+    """An <ellipse>, which may be turned likewise."""
+    numbers = [[float(element.get(key)) for key in keys] for keys in (("cx", "cy"), ("rx", "ry"))]
+    (x, y), radii = points_of(numbers, fewest=2)
+    if min(radii) <= 0:
+        raise InputError("has no area; draw it again")
+    return Ellipse(float(x), float(y), (float(radii[0]), float(radii[1])), _angle(element))
+
+
+def _angle(element: Any) -> float:
+    ((angle, _),) = points_of([[float(element.get("rotation", 0)), 0]], fewest=1)
+    return float(angle)
+
+
+def _read_runs(element: Any) -> BoxRuns:
     """A <mask>: run lengths inside a box of its own."""
     left, top, width, height = (int(element.get(key)) for key in ("left", "top", "width", "height"))
     if width < 1 or height < 1 or width * height > MOST_PIXELS:
         raise InputError(f"has a box of {width} x {height} pixels; draw it again")
-    runs = [int(run) for run in element.get("rle", "").split(",")]
+    points_of([[left, top]], fewest=1)
+    runs = tuple(int(run) for run in element.get("rle", "").split(","))
     try:
-        return _Runs(decode_runs(runs, height, width), left, top)
+        check_runs(runs, height, width)
     except InputError as error:
         raise InputError(f"is broken: {error}; draw it again") from None
+    return BoxRuns(runs, left, top, height, width)
 
 
-def _read_box(element: Any) -> _Polygon:
-    """A <box>, which may be turned clockwise about its centre, in degrees."""
-    x0, y0, x1, y1 = (float(element.get(key)) for key in ("xtl", "ytl", "xbr", "ybr"))
-    angle = math.radians(float(element.get("rotation", 0)))
-    cosine, sine = math.cos(angle), math.sin(angle)
-    centre = np.array([x0 + x1, y0 + y1]) / 2
-    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]) - centre
-    return _Polygon(corners @ np.array([[cosine, sine], [-sine, cosine]]) + centre)
-
-
-def _draw(entry: _Entry) -> AnnotatedImage:
-    """Draw the shapes of an image, those of one class into one mask."""
-    masks: dict[str, NDArray[np.bool_]] = {}
-    for name, shape in sorted(entry.shapes, key=lambda shape: shape[0]):
-        mask = masks.setdefault(name, np.zeros((entry.height, entry.width), dtype=bool))
-        if isinstance(shape, _Polygon):
-            _draw_polygon(mask, shape.corners)
-        else:
-            _paste(mask, shape)
-    return AnnotatedImage(entry.name, entry.height, entry.width, masks)
-
-
-def _draw_polygon(mask: NDArray[np.bool_], corners: NDArray[np.float64]) -> None:
-    """Add a polygon to a mask; what reaches outside is cut off."""
-    # skimage asks for rows and columns, and puts pixel centres at whole numbers.
-    mask |= polygon2mask(mask.shape, corners[:, ::-1] - 0.5)
-
-
-def _paste(mask: NDArray[np.bool_], runs: _Runs) -> None:
-    """Add a bitmap to a mask; what reaches outside is cut off."""
-    height, width = mask.shape
-    top, left = max(runs.top, 0), max(runs.left, 0)
-    bottom = min(runs.top + runs.bitmap.shape[0], height)
-    right = min(runs.left + runs.bitmap.shape[1], width)
-    part = runs.bitmap[top - runs.top : bottom - runs.top, left - runs.left : right - runs.left]
-    mask[top:bottom, left:right] |= part
+_READERS: dict[str, Callable[[Any], Geometry]] = {
+    "polygon": _read_polygon,
+    "box": _read_box,
+    "ellipse": _read_ellipse,
+    "mask": _read_runs,
+}

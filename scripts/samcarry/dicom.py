@@ -70,7 +70,7 @@ def dicom_size(path: str | Path, most_pixels: int) -> tuple[int, int]:
         InputError: see `read_dicom`.
     """
     path = Path(path)
-    with _quiet(path):
+    with quiet(path):
         return _size(_header(path, _SHAPE), path, most_pixels)
 
 
@@ -91,7 +91,7 @@ def read_dicom(path: str | Path, most_pixels: int, *, with_voi: bool) -> DicomPi
             decoder knows.
     """
     path = Path(path)
-    with _quiet(path):
+    with quiet(path):
         header = _header(path, [*_SHAPE, *_GREY_VALUES])
         _size(header, path, most_pixels)
         if "PixelData" not in header:
@@ -193,10 +193,17 @@ def _modality_range(header: Dataset) -> tuple[float, float]:
 
 
 @contextmanager
-def _quiet(path: Path) -> Iterator[None]:
-    """Keep what pydicom says to ourselves, since it quotes the header, and make a line of its errors."""
-    logger = logging.getLogger("pydicom")
-    propagate, logger.propagate = logger.propagate, False
+def quiet(path: Path) -> Iterator[None]:
+    """Keep what pydicom and highdicom say to ourselves, and make a line of their errors.
+
+    They quote the header.
+    """
+    loggers = [logging.getLogger(name) for name in ("pydicom", "highdicom")]
+    before = [logger.propagate for logger in loggers]
+    for logger in loggers:
+        logger.propagate = False
+        if not logger.handlers:  # without one, warnings would go to the terminal all the same
+            logger.addHandler(logging.NullHandler())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -209,4 +216,5 @@ def _quiet(path: Path) -> Iterator[None]:
             "export it anew or remove it"
         ) from None
     finally:
-        logger.propagate = propagate
+        for logger, propagate in zip(loggers, before, strict=True):
+            logger.propagate = propagate

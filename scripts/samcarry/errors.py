@@ -1,5 +1,7 @@
 """The one error that is meant for the person at the keyboard."""
 
+_LONGEST_LINE = 1000
+
 
 class InputError(ValueError):
     """Input that a person has to mend.
@@ -7,3 +9,13 @@ class InputError(ValueError):
     The message is one line (or one line a fault): which file, what is wrong, what to do. Scripts
     print it without a traceback.
     """
+
+    def __init__(self, message: str) -> None:
+        # Messages quote files, which may hold anything, of any length.
+        super().__init__("\n".join(_printable(line) for line in message.split("\n")))
+
+
+def _printable(line: str) -> str:
+    """A line without what a terminal would obey, cut in the middle if it is far too long."""
+    line = "".join(character if character.isprintable() else " " for character in line)
+    return line if len(line) <= _LONGEST_LINE else f"{line[:600]} … {line[-300:]}"

@@ -4,49 +4,21 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pycocotools import mask as coco_mask
 from scipy import ndimage
 
 from samcarry.figures import class_colours
 from samcarry.files import atomic, write_text
 from samcarry.masks import write_mask
+from samcarry.run_lengths import EncodedImage
 from samcarry.stacks import Stack, write_stack
 
 MOST_PALETTE_CLASSES = 255
-
-
-@dataclass(frozen=True)
-class RunLengths:
-    """One class of one image as COCO has it.
-
-    Attributes:
-        class_index: place of the class in the list of classes.
-        counts: COCO's compressed run lengths, down the columns.
-        area: pixels.
-        box: left, top, width, height in pixels.
-    """
-
-    class_index: int
-    counts: str
-    area: int
-    box: tuple[int, int, int, int]
-
-
-@dataclass(frozen=True)
-class CocoImage:
-    """One image of a COCO file: its file's name, its size in pixels, and its classes that are present."""
-
-    file_name: str
-    height: int
-    width: int
-    masks: tuple[RunLengths, ...]
 
 
 def write_class_masks(folder: str | Path, masks: NDArray[np.bool_], classes: Sequence[str]) -> None:
@@ -117,43 +89,35 @@ def write_nifti(path: str | Path, masks: NDArray[np.bool_], classes: Sequence[st
     write_stack(path, Stack(masks[None].astype(np.uint8), "mask", (case,), tuple(classes)))
 
 
-def run_lengths(masks: NDArray[np.bool_]) -> tuple[RunLengths, ...]:
-    """COCO's run lengths of each class of `masks` (class, height, width) that has a pixel."""
-    found = []
-    for index, mask in enumerate(masks):
-        if mask.any():
-            encoded = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
-            left, top, width, height = (int(number) for number in coco_mask.toBbox(encoded))
-            counts = encoded["counts"].decode("ascii")
-            found.append(RunLengths(index, counts, int(mask.sum()), (left, top, width, height)))
-    return tuple(found)
-
-
-def write_coco(path: str | Path, images: Iterable[CocoImage], classes: Sequence[str]) -> None:
-    """Write all images as one COCO file, atomically: an annotation for each class of each image.
+def write_coco(path: str | Path, images: Iterable[EncodedImage], classes: Sequence[str]) -> None:
+    """Write all images as one COCO file, one at a time, atomically: an annotation for each class of each.
 
     Masks are compressed run lengths, so that holes, parts and overlaps survive; category ids are 1, 2, …
     in the order of `classes`.
     """
     entries: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for number, image in enumerate(images, 1):
-        size = {"height": image.height, "width": image.width}
-        entries.append({"id": number, "file_name": image.file_name, **size})
-        for mask in image.masks:
-            annotation = {
-                "id": len(annotations) + 1,
-                "image_id": number,
-                "category_id": mask.class_index + 1,
-                "segmentation": {"size": [image.height, image.width], "counts": mask.counts},
-                "area": mask.area,
-                "bbox": list(mask.box),
-                "iscrowd": 0,
-            }
-            annotations.append(annotation)
-    categories = [{"id": number, "name": name} for number, name in enumerate(classes, 1)]
-    document = {"images": entries, "annotations": annotations, "categories": categories}
-    write_text(path, json.dumps(document, ensure_ascii=False))
+    written = 0
+    with atomic(path) as private, private.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write('{"annotations": [')
+        for number, image in enumerate(images, 1):
+            size = {"height": image.height, "width": image.width}
+            entries.append({"id": number, "file_name": image.file_name, **size})
+            for mask in image.masks:
+                stream.write(",\n" if written else "\n")
+                written += 1
+                annotation = {
+                    "id": written,
+                    "image_id": number,
+                    "category_id": mask.class_index + 1,
+                    "segmentation": {"size": [image.height, image.width], "counts": mask.counts},
+                    "area": mask.area,
+                    "bbox": list(mask.box),
+                    "iscrowd": 0,
+                }
+                stream.write(json.dumps(annotation))
+        categories = [{"id": number, "name": name} for number, name in enumerate(classes, 1)]
+        rest = {"images": entries, "categories": categories}
+        stream.write("],\n" + json.dumps(rest, ensure_ascii=False)[1:] + "\n")
 
 
 def overlay(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.uint8]:

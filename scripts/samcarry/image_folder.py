@@ -1,12 +1,19 @@
-"""Names of images and annotation files: what is in a folder, and nothing outside of it."""
+"""Images and annotation files: what is in a folder, and nothing outside of it."""
 
+import filecmp
+import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
+import numpy as np
+from PIL import Image
+
+from samcarry.dicom import is_dicom, read_dicom
 from samcarry.errors import InputError
-from samcarry.images import IMAGE_SUFFIXES
+from samcarry.images import IMAGE_SUFFIXES, MOST_PIXELS
 from samcarry.shapes import Annotation
 
 
@@ -38,17 +45,64 @@ def find_image_files(folder: Path, faults: list[str]) -> dict[str, Path]:
     return files
 
 
-def expand_folders(paths: Sequence[Path], others: Sequence[str], faults: list[str]) -> Iterator[Path]:
-    """The .json files among files and folders, without those called as `others`."""
+def expand_folders(
+    paths: Sequence[Path], suffixes: Sequence[str], others: Sequence[str], faults: list[str]
+) -> Iterator[Path]:
+    """The files of some suffixes among files and folders, without those called as `others`.
+
+    A folder without any, and links that lead out of it, are faults.
+    """
     for path in map(Path, paths):
         if not path.is_dir():
             yield path
             continue
-        inside = [file for file in sorted(path.rglob("*.json")) if not file.name.startswith(".")]
-        inside = [file for file in inside if file.name not in others]
+        inside = [
+            file
+            for file in sorted(path.rglob("*"))
+            if file.name.lower().endswith(tuple(suffixes))
+            and not file.name.startswith(".")
+            and file.name not in others
+        ]
         if not inside:
-            faults.append(f"{path}: holds no .json file; set the path of the annotations")
-        yield from inside
+            faults.append(f"{path}: holds no {' or '.join(suffixes)} file; set the path of the annotations")
+        for file in inside:
+            if file.resolve().is_relative_to(path.resolve()):
+                yield file
+            else:
+                faults.append(f"{file}: is a link that leads out of {path}; copy the file there")
+
+
+def copy_image(file: Path, target: Path, window: tuple[float, float] | None) -> None:
+    """Copy an image to `target` plus its suffix, as it is.
+
+    Of DICOM the grey values alone are copied, to a 16-bit PNG: its header may name people and dates.
+
+    Args:
+        file: the image.
+        target: its new path without suffix.
+        window: see `images.read_grey`; where there is one, it is left to those who read the copy.
+
+    Raises:
+        InputError: if it is DICOM that cannot be read.
+    """
+    if not is_dicom(file):
+        shutil.copyfile(file, f"{target}{file.suffix.lower()}")
+        return
+    pixels = read_dicom(file, MOST_PIXELS, with_voi=window is None)
+    share = (np.clip(pixels.values, pixels.low, pixels.high) - pixels.low) / (pixels.high - pixels.low)
+    Image.fromarray(np.rint(share * 65535).astype(np.uint16)).save(f"{target}.png")
+
+
+def keep_times(new: Path, old: Path) -> None:
+    """Give files of `new` the times of those of `old` that have the same place and content.
+
+    So what was made of them is not made again because a single image joined them.
+    """
+    for file in new.rglob("*"):
+        before = old / file.relative_to(new)
+        if file.is_file() and before.is_file() and filecmp.cmp(file, before, shallow=False):
+            about = before.stat()
+            os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
 
 
 def case_of(annotation: Annotation, images: Path) -> str:

@@ -15,6 +15,7 @@ from samcarry.files import atomic
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", *DICOM_SUFFIXES)
 MOST_PIXELS = 100_000_000
+_MOST_PER_BYTE = 8 * 1032  # pixels: of one bit each, at the best that PNG's compression can do
 _FORMATS = ("PNG", "JPEG", "TIFF")  # by content; nothing else is tried, whatever the suffix says
 _ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 274, 262, 0
 
@@ -39,6 +40,11 @@ def open_image(path: str | Path, formats: Sequence[str] = _FORMATS) -> Iterator[
                 raise _too_large(path)
             if getattr(image, "n_frames", 1) > 1:
                 raise InputError(f"{path}: holds several frames or pages; save one of them alone")
+            # Pillow fills up with black what a short but well-formed PNG lacks.
+            if image.format == "PNG" and image.width * image.height > _MOST_PER_BYTE * path.stat().st_size:
+                raise InputError(
+                    f"{path}: holds fewer pixels than its header tells; save it again or remove it"
+                )
             yield image
     except InputError:
         raise

@@ -1,4 +1,4 @@
-"""Reader of LabelMe's JSON, a file an image: polygons, rectangles, circles and masks.
+"""Reader of LabelMe's JSON, a file an image: polygons, rectangles (turned ones too), circles and masks.
 
 A polygon's coordinates are those of `shapes`: LabelMe's canvas shows the first pixel from 0 to 1.
 The image data that a file may hold are not looked at.
@@ -11,22 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from samcarry.annotation_values import declared_size, member, points_of, read_json
 from samcarry.errors import InputError
 from samcarry.faults import raise_faults
-from samcarry.shapes import (
-    Annotation,
-    Choose,
-    Disc,
-    Geometry,
-    Polygon,
-    Shape,
-    as_it_is,
-    bitmap_of,
-    declared_size,
-    member,
-    points_of,
-    read_json,
-)
+from samcarry.shapes import Annotation, Choose, Ellipse, Geometry, Polygon, Shape, as_it_is, bitmap_of
+
+_WITHOUT_AREA = ("line", "linestrip", "point", "points")
 
 
 def read_labelme(path: str | Path, choose: Choose = as_it_is) -> list[Annotation]:
@@ -37,17 +27,18 @@ def read_labelme(path: str | Path, choose: Choose = as_it_is) -> list[Annotation
         choose: names the class of a label, None to pass over its shapes.
 
     Returns:
-        One annotation.
+        One annotation; lines and points have no area, and are passed over.
 
     Raises:
         InputError: a line for each fault: JSON that is broken, a polygon of fewer than three points,
             coordinates that are no finite numbers, a mask that cannot be read or does not fill its
-            box, a shape without area.
+            box.
     """
     path = Path(path)
     document = read_json(path)
     faults: list[str] = []
     shapes: list[Shape] = []
+    passed_over: list[str] = []
     size, name = None, ""
     entries: list[Any] = []
     try:
@@ -61,18 +52,22 @@ def read_labelme(path: str | Path, choose: Choose = as_it_is) -> list[Annotation
         faults.append(f"{path}: {error}")
     for number, entry in enumerate(entries, start=1):
         try:
-            class_name = choose(member(entry, "label", str))
+            label = member(entry, "label", str)
+            if entry.get("shape_type") in _WITHOUT_AREA:
+                passed_over.append(entry["shape_type"])
+                continue
+            class_name = choose(label)
             if class_name is not None:
                 shapes.append(Shape(f"shape {number}", class_name, (_read_geometry(entry),)))
         except InputError as error:
             faults.append(f"{path}: shape {number} {error}")
     raise_faults(faults)
-    return [Annotation(path, name, size, tuple(shapes))]
+    return [Annotation(path, name, size, tuple(shapes), tuple(passed_over))]
 
 
 def _read_geometry(entry: dict[str, Any]) -> Geometry:
     kind = entry.get("shape_type") or "polygon"  # files of the first years do not name it
-    if kind == "polygon":
+    if kind in ("polygon", "oriented_rectangle"):
         return Polygon(points_of(entry.get("points"), fewest=3))
     if kind not in ("rectangle", "circle", "mask"):
         raise InputError(f"(a {kind!r:.30}) has no area that is read; draw a polygon or a mask")
@@ -80,7 +75,8 @@ def _read_geometry(entry: dict[str, Any]) -> Geometry:
     if kind == "rectangle":
         return Polygon(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]))
     if kind == "circle":  # its centre and a point of its rim
-        return Disc(x0, y0, math.hypot(x1 - x0, y1 - y0))
+        radius = math.hypot(x1 - x0, y1 - y0)
+        return Ellipse(x0, y0, (radius, radius))
     try:
         png = base64.b64decode(member(entry, "mask", str), validate=True)
     except InputError:

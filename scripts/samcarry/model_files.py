@@ -17,6 +17,7 @@ from samcarry.errors import InputError
 from samcarry.files import atomic
 
 Model = TypeVar("Model")
+TRAIN_ANEW = "delete it and run the same command again: it is trained anew"
 _DIGEST = "weights_sha256"
 
 
@@ -39,13 +40,17 @@ def digest_of(tensors: Mapping[str, Tensor]) -> str:
 
 
 def read_model(
-    path: str | Path, kind: str, build: Callable[[dict[str, Tensor], dict[str, Any]], Model]
+    path: str | Path,
+    kind: str,
+    build: Callable[[dict[str, Tensor], dict[str, Any]], Model],
+    cure: str = TRAIN_ANEW,
 ) -> tuple[Model, dict[str, Any]]:
     """What `build` makes of weights and `about`, and `about` itself.
 
     Args:
         path: a file of `write_model`.
         kind: what it should be, for the message.
+        cure: what to do about a bad file; the default is for one that a rule made.
         build: may raise what missing keys and weights of another shape make torch and Python raise.
 
     Raises:
@@ -61,6 +66,5 @@ def read_model(
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         what = str(error).splitlines()[0]  # torch lists each weight on a line of its own
         raise InputError(
-            f"{path}: this is no {kind} of samcarry, or it is damaged ({what}). "
-            f"Delete it and run the same command again: it is trained anew."
+            f"{path}: this is no {kind} of samcarry, or it is damaged ({what}). {cure[0].upper()}{cure[1:]}."
         ) from error

@@ -1,30 +1,25 @@
-"""Shapes that annotation files hold (polygons, discs, bitmaps, runs), read with care and drawn.
+"""Shapes that annotation files hold (polygons, ellipses, bitmaps, runs), and how they are drawn.
 
 All coordinates are in pixels from the image's upper left corner, so that the pixel in column x and
-row y covers x to x + 1 and y to y + 1. As in `cvat`, an outline takes a pixel if the pixel's centre
-lies inside or on its edge; where it crosses itself, what it winds round twice is outside (even-odd).
+row y covers x to x + 1 and y to y + 1. An outline takes a pixel if the pixel's centre lies inside or on
+its edge; where it crosses itself, what it winds round twice is outside (even-odd).
 """
 
 import io
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_mask
-from skimage.draw import polygon2mask
 
 from samcarry.contract import is_class_name
 from samcarry.errors import InputError
+from samcarry.filling import fill_polygon
 from samcarry.images import MOST_PIXELS
-
-_FARTHEST = 1e9  # pixels
-_T = TypeVar("_T")
 
 Choose = Callable[[str], str | None]
 """Tells what a class of the file is called here, None if its shapes are not asked for."""
@@ -39,12 +34,13 @@ class Polygon:
 
 
 @dataclass(frozen=True)
-class Disc:
-    """Centre (x, y) and radius."""
+class Ellipse:
+    """Centre (x, y), radii along its own axes, and how far these are turned clockwise, in degrees."""
 
     x: float
     y: float
-    radius: float
+    radii: tuple[float, float]
+    angle: float = 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,18 @@ class Runs:
     width: int
 
 
-Geometry = Polygon | Disc | Bitmap | Runs
+@dataclass(frozen=True)
+class BoxRuns:
+    """CVAT's run lengths inside a box of their own: row by row, background first."""
+
+    runs: tuple[int, ...]
+    left: int
+    top: int
+    height: int
+    width: int
+
+
+Geometry = Polygon | Ellipse | Bitmap | Runs | BoxRuns
 
 
 @dataclass(frozen=True)
@@ -88,12 +95,15 @@ class Annotation:
         name: the image's name as it stands there, which may hold a path.
         size: (height, width) in pixels as it stands there, None if it does not.
         shapes: read but not yet drawn, so that nothing of a false size is ever made.
+        passed_over: what stands there and is no shape that can be taken, a line or points for instance;
+            an entry each.
     """
 
     source: Path
     name: str
     size: tuple[int, int] | None
     shapes: tuple[Shape, ...]
+    passed_over: tuple[str, ...] = ()
 
 
 def as_it_is(name: str) -> str:
@@ -105,77 +115,6 @@ def as_it_is(name: str) -> str:
     if not is_class_name(name):
         raise InputError(f"is of class {name!r}, no name for a file; rename the class")
     return name
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
-
-    Raises:
-        InputError: if the file is missing, empty, truncated, no UTF-8, nested too deep or no object.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    if not content.strip():
-        raise InputError(f"{path}: the file is empty; export it again")
-    try:
-        document = json.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no UTF-8 text ({error.reason}); save it as UTF-8") from None
-    except RecursionError:
-        raise InputError(f"{path}: is nested too deep, as no export is; export it again") from None
-    except ValueError as error:
-        raise InputError(f"{path}: is no JSON, damaged or truncated ({error}); export it again") from None
-    if not isinstance(document, dict):
-        raise InputError(f"{path}: holds no JSON object; export it again")
-    return document
-
-
-def member(entry: Any, key: str, kind: type[_T]) -> _T:
-    """entry[key] where that is of `kind`.
-
-    Raises:
-        InputError: if it is not (a truth value is no number), to be put behind the place.
-    """
-    value = entry.get(key) if isinstance(entry, dict) else None
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        names = {list: "list", dict: "object", str: "text", int: "whole number"}
-        raise InputError(f"has no {names.get(kind, 'value')} {key!r}; export it again")
-    return value
-
-
-def declared_size(height: Any, width: Any) -> tuple[int, int] | None:
-    """(height, width) as declared; None if neither is.
-
-    Raises:
-        InputError: if that is no size of an image.
-    """
-    if height is None and width is None:
-        return None
-    sides = (height, width)
-    if any(type(side) is not int or side < 1 for side in sides) or height * width > MOST_PIXELS:
-        raise InputError(
-            f"width {width!r:.20} and height {height!r:.20} are no size of an image; export it again"
-        )
-    return height, width
-
-
-def points_of(value: Any, fewest: int) -> NDArray[np.float64]:
-    """A list of [x, y] as (point, xy).
-
-    Raises:
-        InputError: if it is none, has fewer than `fewest`, or a coordinate is no finite number.
-    """
-    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
-        raise InputError("has no list of points [x, y]; draw it again")
-    if len(value) < fewest:
-        raise InputError(f"has {len(value)} points; draw it with {fewest} or more")
-    if any(type(number) not in (int, float) for pair in value for number in pair):
-        raise InputError("has a coordinate that is no number; draw it again")
-    if not all(abs(number) < _FARTHEST for pair in value for number in pair):  # nor is NaN
-        raise InputError("has a coordinate that is no number near the image; draw it again")
-    return np.array(value, dtype=np.float64)
 
 
 def bitmap_of(png: bytes, left: float, top: float) -> Bitmap:
@@ -219,19 +158,14 @@ def _add(part: Geometry, mask: NDArray[np.bool_]) -> bool:
     right, bottom = np.clip(np.ceil(high), 0, (width, height)).astype(int)
     window = mask[top:bottom, left:right]
     if isinstance(part, Polygon):
-        filled = _fill(part.corners - (left, top), window.shape)
+        filled = fill_polygon(part.corners - (left, top), *window.shape)
         for hole in part.holes:
-            filled &= ~_fill(hole - (left, top), window.shape)
+            filled &= ~fill_polygon(hole - (left, top), *window.shape)
         window |= filled
-    elif isinstance(part, Disc):
-        rows, columns = np.ogrid[top:bottom, left:right]
-        window |= np.hypot(columns + 0.5 - part.x, rows + 0.5 - part.y) <= part.radius
-    elif isinstance(part, Bitmap):
-        if part.height > height or part.width > width:
-            raise InputError(
-                f"has a bitmap of {part.width} x {part.height}, larger than its image; draw it again"
-            )
-        pixels = _pixels(part.png)
+    elif isinstance(part, Ellipse):
+        window |= _inside_ellipse(part, top, left, window.shape)
+    elif isinstance(part, Bitmap | BoxRuns):
+        pixels = _bitmap_pixels(part, height, width) if isinstance(part, Bitmap) else _run_pixels(part)
         window |= pixels[top - part.top : bottom - part.top, left - part.left : right - part.left]
     else:
         if (part.height, part.width) != (height, width):
@@ -247,19 +181,37 @@ def _extent(part: Geometry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The corners (x, y) of a part's bounding box."""
     if isinstance(part, Polygon):
         return part.corners.min(axis=0), part.corners.max(axis=0)
-    if isinstance(part, Disc):
+    if isinstance(part, Ellipse):
+        cosine, sine = _direction(part)
+        reach = np.hypot(*(np.array([[cosine, sine], [sine, cosine]]) * part.radii).T)
         centre = np.array([part.x, part.y])
-        return centre - part.radius, centre + part.radius
-    if isinstance(part, Bitmap):
+        return centre - reach, centre + reach
+    if isinstance(part, Bitmap | BoxRuns):
         low = np.array([part.left, part.top], dtype=np.float64)
         return low, low + np.array([part.width, part.height])
     return np.zeros(2), np.array([part.width, part.height], dtype=np.float64)
 
 
-def _fill(corners: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    # skimage asks for rows and columns, and puts pixel centres at whole numbers.
-    filled: NDArray[np.bool_] = polygon2mask(shape, corners[:, ::-1] - 0.5)
-    return filled
+def _direction(ellipse: Ellipse) -> tuple[float, float]:
+    """Cosine and sine of its angle."""
+    return math.cos(math.radians(ellipse.angle)), math.sin(math.radians(ellipse.angle))
+
+
+def _inside_ellipse(ellipse: Ellipse, top: int, left: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which centres of a window's pixels lie in the ellipse or on it."""
+    rows, columns = np.ogrid[top : top + shape[0], left : left + shape[1]]
+    x, y = columns + 0.5 - ellipse.x, rows + 0.5 - ellipse.y
+    cosine, sine = _direction(ellipse)
+    first, second = x * cosine + y * sine, y * cosine - x * sine
+    inside: NDArray[np.bool_] = np.hypot(first * ellipse.radii[1], second * ellipse.radii[0]) <= math.prod(
+        ellipse.radii
+    )
+    return inside
+
+
+def _run_pixels(part: BoxRuns) -> NDArray[np.bool_]:
+    """Run lengths, which add up to their box, as (height, width) of the box."""
+    return np.repeat(np.arange(len(part.runs)) % 2 == 1, part.runs).reshape(part.height, part.width)
 
 
 def _open_png(png: bytes) -> Image.Image:
@@ -269,9 +221,13 @@ def _open_png(png: bytes) -> Image.Image:
         raise InputError(f"has a bitmap that is no PNG ({type(error).__name__}); draw it again") from None
 
 
-def _pixels(png: bytes) -> NDArray[np.bool_]:
+def _bitmap_pixels(part: Bitmap, height: int, width: int) -> NDArray[np.bool_]:
     """The pixels that are not transparent, or, in a PNG without transparency, not black."""
-    with _open_png(png) as image:
+    if part.height > height or part.width > width:
+        raise InputError(
+            f"has a bitmap of {part.width} x {part.height}, larger than its image; draw it again"
+        )
+    with _open_png(part.png) as image:
         try:
             if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
                 return np.asarray(image.convert("RGBA"))[..., 3] != 0

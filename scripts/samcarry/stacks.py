@@ -7,6 +7,7 @@ shows 0..1.
 
 import gzip
 import json
+import math
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,8 +107,11 @@ def read_stack(path: str | Path) -> Stack:
     """
     try:
         # Decompressed as a whole, since only its end tells whether a file is the one that was written.
-        image: Any = nib.Nifti1Image.from_bytes(gzip.decompress(Path(path).read_bytes()))
+        content = gzip.decompress(Path(path).read_bytes())
+        image: Any = nib.Nifti1Image.from_bytes(content)
         header = _header(image)
+        if math.prod(image.shape) > len(content):
+            raise ValueError("it is truncated")
         values = image.dataobj.get_unscaled()
         axes = (2, 1, 0) if header.kind == "image" else (2, 3, 1, 0)
         ordered = np.ascontiguousarray(values.transpose(axes))
@@ -123,6 +127,6 @@ def _header(image: Any) -> Header:
 
 def _damaged(path: str | Path, error: Exception) -> InputError:
     return InputError(
-        f"{path}: this shard is damaged or not from samcarry ({error}). "
+        f"{path}: this shard is damaged or not from samcarry ({' '.join(str(error).split())}). "
         f"Delete it and run the same command again: it is made anew."
     )

@@ -11,23 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from samcarry.annotation_values import declared_size, member, points_of, read_json
 from samcarry.errors import InputError
 from samcarry.faults import raise_faults
-from samcarry.shapes import (
-    Annotation,
-    Choose,
-    Geometry,
-    Polygon,
-    Shape,
-    as_it_is,
-    bitmap_of,
-    declared_size,
-    member,
-    points_of,
-    read_json,
-)
+from samcarry.shapes import Annotation, Choose, Geometry, Polygon, Shape, as_it_is, bitmap_of
 
 NOT_ANNOTATIONS = ("meta.json", "key_id_map.json", "obj_class_to_machine_color.json")
+_WITHOUT_AREA = ("point", "line", "graph", "cuboid", "cuboid_2d")
 _MOST_BYTES = 50_000_000  # of one bitmap's PNG
 
 
@@ -39,17 +29,18 @@ def read_supervisely(path: str | Path, choose: Choose = as_it_is) -> list[Annota
         choose: names the class of a classTitle, None to pass over its objects.
 
     Returns:
-        One annotation.
+        One annotation; lines, points, graphs and cuboids have no area, and are passed over.
 
     Raises:
         InputError: a line for each fault: JSON that is broken, an id that is used twice, a polygon of
             fewer than three points, coordinates that are no finite numbers, a bitmap that cannot be
-            unpacked, an object without area.
+            unpacked.
     """
     path = Path(path)
     document = read_json(path)
     faults: list[str] = []
     shapes: list[Shape] = []
+    passed_over: list[str] = []
     size = None
     try:
         sides = member(document, "size", dict)
@@ -64,18 +55,27 @@ def read_supervisely(path: str | Path, choose: Choose = as_it_is) -> list[Annota
     ids: set[int | str] = set()
     for number, entry in enumerate(entries, start=1):
         try:
-            class_name = choose(member(entry, "classTitle", str))
-            key = entry.get("id")
-            if isinstance(key, int | str):
-                if key in ids:
-                    raise InputError(f"has the id {key!r:.30} of another one; remove one of the two")
-                ids.add(key)
+            title = member(entry, "classTitle", str)
+            _check_id(entry, ids)
+            if entry.get("geometryType") in _WITHOUT_AREA:
+                passed_over.append(entry["geometryType"])
+                continue
+            class_name = choose(title)
             if class_name is not None:
                 shapes.append(Shape(f"object {number}", class_name, (_read_geometry(entry),)))
         except InputError as error:
             faults.append(f"{path}: object {number} {error}")
     raise_faults(faults)
-    return [Annotation(path, path.stem, size, tuple(shapes))]
+    return [Annotation(path, path.stem, size, tuple(shapes), tuple(passed_over))]
+
+
+def _check_id(entry: dict[str, Any], ids: set[int | str]) -> None:
+    """Note the id of an object; old files have none."""
+    key = entry.get("id")
+    if isinstance(key, int | str):
+        if key in ids:
+            raise InputError(f"has the id {key!r:.30} of another one; remove one of the two")
+        ids.add(key)
 
 
 def _read_geometry(entry: dict[str, Any]) -> Geometry:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samcarry.model_files import read_model, write_model
+from samcarry.model_files import TRAIN_ANEW, read_model, write_model
 
 
 def _two_convolutions(inputs: int, outputs: int) -> nn.Sequential:
@@ -65,18 +65,23 @@ def save_unet(path: str | Path, network: UNet, about: Mapping[str, Any]) -> None
     write_model(path, network.state_dict(), {**about, **shape})
 
 
-def load_unet(path: str | Path, device: str = "cpu") -> tuple[UNet, dict[str, Any]]:
+def load_unet(path: str | Path, device: str = "cpu", cure: str = TRAIN_ANEW) -> tuple[UNet, dict[str, Any]]:
     """The network, in evaluation mode, and its `about`.
+
+    `cure` is what to do about a bad file, see `read_model`.
 
     Raises:
         InputError: the file is missing, damaged or no U-Net of samcarry.
     """
 
     def build(weights: dict[str, Tensor], about: dict[str, Any]) -> UNet:
-        network = UNet(len(about["classes"]), about["width"], about["depth"])
-        network.load_state_dict(weights)
+        if about["depth"] > len(weights):
+            raise ValueError(f"a depth of {about['depth']!r:.20} with {len(weights)} weights")
+        with torch.device("meta"):  # whatever the file declares, only weights that are there take memory
+            network = UNet(len(about["classes"]), about["width"], about["depth"])
+        network.load_state_dict({name: weight.float() for name, weight in weights.items()}, assign=True)
         return network
 
-    network, about = read_model(path, "U-Net", build)
+    network, about = read_model(path, "U-Net", build, cure)
     # Not within `build`: a GPU without memory is no damaged file.
     return network.to(device).eval(), about

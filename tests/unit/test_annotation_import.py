@@ -1,65 +1,21 @@
-"""The import of COCO, Supervisely and LabelMe studies: a data set in the contract, or every fault at once."""
+"""The import of other programs' studies: a data set in the contract, or every fault at once."""
 
-import json
 from pathlib import Path
 
-import numpy as np
 import pytest
+from imported_study import annotate, coco, labels, make_study, refused
 from PIL import Image
-from test_coco import annotation, document
-from test_labelme import shape
-from test_supervisely import polygon
 
 from samcarry.annotation_import import NO_SPLIT, import_annotations
 from samcarry.cases import find_cases
 from samcarry.errors import InputError
-from samcarry.masks import read_mask
 
-SQUARE = [1, 1, 4, 1, 4, 3, 1, 3]
 LEFT_HALF, MIDDLE = [[0, 0, 4, 0, 4, 5, 0, 5]], [[2, 0, 6, 0, 6, 5, 2, 5]]
 
 
 @pytest.fixture
 def study(tmp_path) -> dict:
-    """Four images and a COCO file that annotates two of them and one that is not there."""
-    (tmp_path / "images" / "deep").mkdir(parents=True)
-    for name in ("a.png", "b.png", "deep/c.png", "d.png"):
-        Image.fromarray(np.arange(30, dtype=np.uint16).reshape(5, 6) * 999).save(tmp_path / "images" / name)
-    return {
-        "form": "coco",
-        "images": tmp_path / "images",
-        "annotations": {NO_SPLIT: [coco(tmp_path / "coco.json", "a.png", "deep/c.png", "gone.png")]},
-        "destination": tmp_path / "out" / "mine",
-        "classes": {},
-    }
-
-
-def coco(path: Path, *names: str, segmentation=(SQUARE,), **changes) -> Path:
-    """Ulna and Radius of the same outline in every image."""
-    size = {"height": 5, "width": 6}
-    images = [{"id": number, "file_name": name, **size} for number, name in enumerate(names)]
-    entries = [
-        annotation(list(segmentation), 2 * number + offset, image_id=number, category_id=3 + offset)
-        for number in range(len(names))
-        for offset in (0, 1)
-    ]
-    path.write_text(json.dumps(document(*entries, images=images) | changes))
-    return path
-
-
-def refused(study: dict, **changes) -> list[str]:
-    """The faults, a line each; nothing is left behind."""
-    with pytest.raises(InputError) as caught:
-        import_annotations(**study | changes)
-    out = study["destination"].parent
-    assert not out.exists() or not list(out.iterdir())
-    return str(caught.value).splitlines()
-
-
-def labels(study: dict, case: str = "a") -> dict[str, int]:
-    """{class: pixels} of a case."""
-    folder = study["destination"] / "labels" / case
-    return {file.stem: int(read_mask(file).sum()) for file in sorted(folder.iterdir())}
+    return make_study(tmp_path)
 
 
 def test_the_result_is_a_data_set_in_the_plain_contract_and_the_summary_names_what_is_missing(study):
@@ -133,21 +89,43 @@ def test_an_image_without_shapes_is_labelled_or_not_as_the_user_says(study, tmp_
     assert "unlabelled: 4 images" in summary
 
 
-@pytest.mark.parametrize("form", ["supervisely", "labelme"])
-def test_folders_with_a_file_an_image(study, tmp_path, form):
-    (tmp_path / "ann").mkdir()
-    (tmp_path / "meta.json").write_text("{}")
-    square = [[1, 1], [3, 1], [3, 2], [1, 2]]
-    if form == "supervisely":
-        (tmp_path / "ann" / "meta.json").write_text("{}")
-        content = {"size": {"height": 5, "width": 6}, "objects": [polygon(square)]}
-        name = "a.png.json"
+FORMS = ["coco", "cvat", "supervisely", "labelme"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_read_from_a_folder_and_split_by_patient(study, tmp_path, form):
+    for name in ("a_left", "a_right", "b_left", "c_left"):
+        Image.new("L", (6, 5)).save(study["images"] / f"{name}.png")
+    folder = annotate(
+        tmp_path / "ann", form, *(f"{n}.png" for n in ("a_left", "a_right", "b_left", "c_left"))
+    )
+    import_annotations(**study | {"form": form, "annotations": {NO_SPLIT: [folder]}})
+    assert labels(study, "a_left") == {"ulna": 6}
+    for seed in range(9):
+        settings = {"val_fraction": 0.4, "test_fraction": 0, "seed": seed}
+        cases, _ = find_cases(study["destination"], **settings, patient_pattern="^([a-d])(?:_|$)")
+        split_of = {case.case: case.split for case in cases if case.labels}
+        assert split_of["a_left"] == split_of["a_right"]
+        if set(split_of.values()) == {"train", "val"}:
+            return
+    pytest.fail("no seed puts a patient into val")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["../a.png", "/etc/a.png"])
+def test_no_form_may_name_an_image_outside(study, tmp_path, form, name):
+    folder = annotate(tmp_path / "ann", form, "b.png")
+    (file,) = (file for file in folder.iterdir() if file.name != "meta.json")
+    if form == "supervisely":  # the image is named by the file itself
+        (tmp_path / "secret.json").write_text(file.read_text())
+        file.unlink()
+        file.symlink_to(tmp_path / "secret.json")
     else:
-        content = {"imagePath": "..\\images\\a.png", "shapes": [shape(square)]}
-        name = "x.json"
-    (tmp_path / "ann" / name).write_text(json.dumps(content))
-    import_annotations(**study | {"form": form, "annotations": {NO_SPLIT: [tmp_path / "ann"]}})
-    assert labels(study) == ({"13": 6} if form == "supervisely" else {"ulna": 2})
+        old = "..\\\\images\\\\b.png" if form == "labelme" else "b.png"
+        file.write_text(file.read_text().replace(old, name))
+    (line,) = refused(study, form=form, annotations={NO_SPLIT: [folder]})
+    assert line.startswith(f"{file}: ")
+    assert "; " in line
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal as signals
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
-from samcarry.cli import main
+from samcarry import mask_files
+from samcarry.cli import FORMATS, main
+from samcarry.cvat import read_cvat
 from samcarry.masks import read_mask
 from samcarry.unet import UNet, save_unet
 
@@ -39,9 +43,13 @@ def call(folder, *options):
     return main(["predict", *paths, "--device", "cpu", *options])
 
 
+def test_the_formats_offered_are_those_that_are_written():
+    assert FORMATS == mask_files.FORMATS
+
+
 def test_all_formats_from_another_working_directory(given):
     command = [sys.executable, "-m", "samcarry", "predict", "m.safetensors", "images", "out"]
-    formats = ["--formats", "png", "labelmap", "nifti", "coco", "overlay"]
+    formats = ["--formats", "png", "labelmap", "nifti", "coco", "cvat", "dicomseg", "overlay"]
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
     outcome = subprocess.run([*command, *formats], cwd=given, env=environment, capture_output=True, text=True)
     assert outcome.returncode == 0, outcome.stderr
@@ -56,6 +64,9 @@ def test_all_formats_from_another_working_directory(given):
         assert (given / f"out/nifti/{case}.nii.gz").exists()
     coco = json.loads((given / "out/coco.json").read_text())
     assert [image["file_name"] for image in coco["images"]] == list(SIZES)
+    assert [image.name for image in read_cvat(given / "out/annotations.xml")] == list(SIZES)
+    assert "no DICOM SEG of images that are no DICOM files: a, b, c" in outcome.stderr
+    assert not list((given / "out").glob(".*"))
 
 
 def test_masks_and_overlays_are_the_default(given):
@@ -105,3 +116,38 @@ def test_a_missing_model_is_one_line(given, capsys):
     (given / "m.safetensors").unlink()
     assert call(given) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_damaged_model_file_is_to_be_copied_again_since_nothing_here_trains_it(given, capsys):
+    path = given / "m.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    assert call(given) == 1
+    told = capsys.readouterr().err
+    assert "Copy it again from where it was trained" in told
+    assert "trained anew" not in told
+
+
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
+def test_a_run_that_is_stopped_leaves_nothing(given, signal):
+    for number in range(300):
+        Image.new("L", (400, 400), 90).save(given / f"images/{number}.png", compress_level=0)
+    command = [
+        sys.executable,
+        "-m",
+        "samcarry",
+        "predict",
+        "m.safetensors",
+        "images",
+        "out",
+        "--device",
+        "cpu",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, cwd=given, env=environment, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not list(given.glob(".*.out/masks/*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(getattr(signals, signal))
+        process.communicate(timeout=60)
+    assert process.returncode in (130, 143)
+    assert sorted(path.name for path in given.iterdir()) == ["images", "m.safetensors"]

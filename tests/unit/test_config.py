@@ -67,6 +67,54 @@ def test_what_does_not_fit_is_told_in_one_line(config, change, parts):
     assert "\n" not in str(caught.value)
 
 
+IMPORT = {
+    "images": "images",
+    "annotations": "a.xml",
+    "classes": {},
+    "only_named": False,
+    "cases": None,
+    "counts": None,
+    "table": None,
+    "order": None,
+    "unlabelled": None,
+}
+
+
+def with_import(config, **keys):
+    return changed(config, source={"format": "cvat", "cvat": IMPORT | keys})
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"counts": {"train": 1}},
+        {"cases": "cases.csv", "annotations": {"train": ["a.xml"]}},
+        {"table": "t.csv", "order": "o.csv", "unlabelled": 9, "annotations": {"train": ["a.xml"]}},
+    ],
+)
+def test_imports_that_fit(config, keys):
+    check_settings(with_import(config, **keys))
+
+
+@pytest.mark.parametrize(
+    ("keys", "parts"),
+    [
+        ({"order": "o.csv"}, ("source.cvat.order needs a table",)),
+        ({"unlabelled": 9}, ("source.cvat.unlabelled needs a table",)),
+        ({"table": "t.csv"}, ("source.cvat.annotations", "by split")),
+        ({"table": "t.csv", "classes": {"a": "b"}}, ("source.cvat.classes", "without a table")),
+        ({"counts": {"train": 1}, "cases": "c.csv"}, ("source.cvat.counts and cases",)),
+        ({"counts": {"train": 1}, "annotations": {"train": "a.xml"}}, ("counts and annotations by split",)),
+    ],
+)
+def test_keys_of_an_import_that_go_ill_together_are_told_in_one_line(config, keys, parts):
+    with pytest.raises(InputError) as caught:
+        check_settings(with_import(config, **keys))
+    assert all(part in str(caught.value) for part in parts)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_checkpoint_that_no_method_asks_need_not_be_there(config):
     check_settings(changed(config, sam__models__tiny__file="no/where.pth", methods=["unet", "ours_p"]))
 

@@ -14,8 +14,9 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from samcarry import exporting
-from samcarry.exporting import CocoImage, label_map, overlay, run_lengths
+from samcarry.exporting import label_map, overlay
 from samcarry.masks import read_mask
+from samcarry.run_lengths import encode_image
 from samcarry.stacks import read_stack
 
 CLASSES = ["Radius", "Os capitatum", "Zahn Ⅴ"]
@@ -54,7 +55,7 @@ def test_nifti_comes_back(masks):
 def test_coco_comes_back(cases):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "coco.json"
-        images = [CocoImage(f"{n}.png", *m.shape[1:], run_lengths(m)) for n, m in enumerate(cases)]
+        images = [encode_image(f"{n}.png", masks) for n, masks in enumerate(cases)]
         exporting.write_coco(path, images, CLASSES)
         peer = COCO()
         peer.dataset = json.loads(path.read_text(encoding="utf-8"))

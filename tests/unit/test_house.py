@@ -22,7 +22,7 @@ def locked():
 
 def pip_pins(path):
     *_, pip = yaml.safe_load(path.read_text())["dependencies"]
-    return [tuple(line.lower().split("==")) for line in pip["pip"]]
+    return [tuple(line.split(" ;")[0].lower().split("==")) for line in pip["pip"]]
 
 
 def imports(path):

@@ -60,6 +60,7 @@ def draw_one(path: Path) -> list[str]:
         shape([[1, 1], [4, 1], [4, 3], [1, 3]]),
         shape([[1, 1], [4, 1], [4, 3], [1, 3]], None),
         shape([[4.4, 3.2], [1.4, 1.1]], "rectangle"),  # drawn from its lower right corner
+        shape([[1, 1], [4, 1], [4, 3], [1, 3]], "oriented_rectangle"),
         shape([[1, 1], [3, 2]], "mask", mask=pack(np.ones((2, 3), bool))),
     ],
 )
@@ -95,7 +96,7 @@ def test_a_shape_wholly_outside_is_found_when_drawn(tmp_path):
         (shape([[1, 1], [2, 2]]), "2 points"),
         (shape([[1, 1]], "circle"), "1 points"),
         (shape([[1, 1], [2, 2], [float("inf"), 2]]), "no number near the image"),
-        (shape([[1, 1], [2, 2]], "line"), "no area"),
+        (shape([[1, 1], [2, 2]], "spline"), "no area"),
         (shape([[1, 1], [2, 2]], ["polygon"]), "no area"),
         (shape([[1, 1], [2, 2]], "mask"), "no text 'mask'"),
         (shape([[1, 1], [2, 2]], "mask", mask="§"), "cannot be unpacked"),
@@ -112,6 +113,12 @@ def test_a_broken_shape_is_named(tmp_path, entry, fault):
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"{path}: shape 1 ")
     assert fault in line
+
+
+def test_lines_and_points_are_passed_over_and_counted(tmp_path):
+    kinds = ("line", "linestrip", "point", "points")
+    (read,) = read_labelme(save(tmp_path, *(shape([[1, 1]], kind, label="a/b") for kind in kinds)))
+    assert (read.shapes, read.passed_over) == ((), kinds)
 
 
 @pytest.mark.parametrize(

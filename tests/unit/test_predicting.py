@@ -7,7 +7,9 @@ from PIL import Image
 from torch import nn
 
 from samcarry.errors import InputError
-from samcarry.predicting import Model, find_new_images, load_model, predict_folder, predict_masks
+from samcarry.predicting import find_new_images, predict_folder, predict_masks
+from samcarry.taken_models import Model, load_model
+from samcarry.training import predict
 from samcarry.unet import UNet, save_unet
 
 ABOUT = {"classes": ["bright", "dark"], "size": [16, 32], "mean": 0.5, "std": 0.25}
@@ -24,7 +26,16 @@ class Threshold(nn.Module):
         return torch.cat([x, -x], dim=1) * self.scale
 
 
-MODEL = Model(Threshold(), ("bright", "dark"), (64, 64), 0.5, 0.25, None, "0" * 64)
+NETWORK = Threshold()
+MODEL = Model(
+    lambda images: predict(NETWORK, images, 0.5, 0.25),
+    ("bright", "dark"),
+    (64, 64),
+    0.5,
+    0.25,
+    None,
+    "0" * 64,
+)
 
 
 @pytest.mark.parametrize(("height", "width"), [(101, 67), (64, 64), (33, 250), (400, 301), (1, 1)])

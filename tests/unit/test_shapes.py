@@ -1,4 +1,4 @@
-"""What all readers of JSON annotations owe: a damaged file ends in a line, never in a traceback."""
+"""What all readers of annotations owe: a damaged file ends in a line, never in a traceback."""
 
 import json
 import random

@@ -112,7 +112,7 @@ FAULTY = {
     "hole of two points": (polygon(interior=[[[1, 1], [2, 2]]]), "2 points"),
     "holes": (polygon(points={"exterior": BOX, "interior": 3}), "holes that are no list"),
     "no points": (polygon(points=None), "no object 'points'"),
-    "line": (polygon(geometryType="line"), "no area"),
+    "spline": (polygon(geometryType="spline"), "no area"),
     "no base64": (bitmap("§§"), "cannot be unpacked"),
     "no zlib": (bitmap("AAAA"), "cannot be unpacked"),
     "no PNG": (bitmap(base64.b64encode(zlib.compress(b"x")).decode()), "no PNG"),
@@ -134,6 +134,13 @@ def test_a_broken_object_is_named(tmp_path, kind):
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"{path}: object 2 ")
     assert fault in line
+
+
+def test_lines_points_and_the_like_are_passed_over_and_counted(tmp_path):
+    kinds = ("point", "line", "graph", "cuboid")
+    objects = [polygon(geometryType=kind, points=None, number=n) for n, kind in enumerate(kinds)]
+    (read,) = read_supervisely(save(tmp_path, *objects))
+    assert (read.shapes, read.passed_over) == ((), kinds)
 
 
 def test_a_file_that_is_no_annotation(tmp_path):

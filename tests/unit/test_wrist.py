@@ -109,21 +109,36 @@ def test_mirroring_and_the_choice_of_frontal_views_can_be_turned_off(study):
 
 
 def test_what_is_skipped_is_counted_and_named(study):
-    train, val, unlabelled = import_cvat(**study)
+    train, val, unlabelled, dropped = import_cvat(**study)
     assert train == (
         "train: took 2 of 5 images, 1 of them mirrored; skipped "
         f"1 not frontal ({LATERAL}), 1 not in the table (1498), 1 without an image file (missing)"
     )
     assert val == "val: took 1 of 1 images, 1 of them mirrored"
     assert unlabelled == "unlabelled: took 2 of 2 images, 1 of them mirrored"
+    assert dropped == "dropped 6 shapes not asked for: Sonstiges 6"
 
 
 def test_a_list_of_unlabelled_images_is_followed_and_gaps_are_counted(study, tmp_path):
     names = tmp_path / "unlabelled.csv"
     names.write_text(f",filestem\n0,{UNUSED}\n1,{LEFT}\n2,gone\n")
-    *_, line = import_cvat(**{**study, "unlabelled": names})
-    assert line.startswith("unlabelled: took 1 of 2 images")  # LEFT is annotated
+    *_, line, _ = import_cvat(**{**study, "unlabelled": names})
+    # LEFT is annotated; what is missing is named.
+    assert line.startswith("unlabelled: took 1 of 2 images")
+    assert line.endswith("1 not in the table (gone)")
     assert not (study["destination"] / "images" / f"{PLAIN}.png").exists()
+
+
+def test_so_many_unlabelled_images_as_asked_for_are_drawn_with_a_seed(study):
+    drawn = set()
+    for seed in range(9):
+        *_, line, _ = import_cvat(**{**study, "unlabelled": 1}, seed=seed)
+        assert line.startswith("unlabelled: took 1 of 1 images")
+        (name,) = {PLAIN, UNUSED} & {file.stem for file in (study["destination"] / "images").iterdir()}
+        drawn.add(name)
+    assert drawn == {PLAIN, UNUSED}
+    *_, line, _ = import_cvat(**{**study, "unlabelled": 500})
+    assert line.startswith("unlabelled: took 2 of 2 images")
 
 
 def test_a_second_import_replaces_the_first(study):
@@ -138,10 +153,12 @@ def test_a_split_of_which_no_image_is_there(study, tmp_path):
     annotations = {**study["annotations"], "test": [write_annotations(tmp_path / "t.xml", "gone")]}
     (line,) = refused(study, annotations=annotations)
     assert "no image of test is there" in line
+    assert "1 not in the table (gone)" in line
     names = tmp_path / "unlabelled.csv"
     names.write_text("filestem\ngone\n")
     (line,) = refused(study, unlabelled=names)
     assert line.startswith(f"{names}: none of its images is in {study['images']}")
+    assert "1 not in the table (gone)" in line
 
 
 def test_faults_of_all_images_are_told_at_once(study):
@@ -174,6 +191,17 @@ def test_faults_of_the_table(study, text, fault):
     (line,) = refused(study)
     assert line.startswith(str(study["table"]))
     assert fault in line
+
+
+def test_faults_of_all_files_are_told_at_once(study, tmp_path):
+    (tmp_path / "broken.xml").write_text("<annotations>")
+    lateral = write_annotations(tmp_path / "other.xml", VAL, bone="Femur")
+    outside = write_annotations(tmp_path / "outside.xml", "../" + PLAIN)
+    annotations = {**study["annotations"], "val": [tmp_path / "broken.xml", lateral, outside]}
+    broken, other, leaving = refused(study, annotations=annotations)
+    assert broken.startswith(f"{tmp_path / 'broken.xml'}: is not readable XML")
+    assert other.startswith(f"{lateral}: none of its shapes is of the classes asked for (it has Femur")
+    assert leaving.startswith(f"{outside}: image '../{PLAIN}.png' has a path that leaves")
 
 
 def test_an_order_without_names(study):

@@ -39,6 +39,7 @@ use rule train_f_phi as train_f_phi_weighted with:
         "results/{dataset}/benchmarks/n{n}/seed{seed}/train_f_phi_weighted.tsv"
     params:
         training=TRAINING,
+        window=config["images"]["window"],
         cases=unlabelled_cases,
         code=code_of("train_network"),
 
@@ -61,6 +62,7 @@ use rule train_f_phi as train_f_phi_warm with:
         "results/{dataset}/benchmarks/n{n}/seed{seed}/train_f_phi_warm.tsv"
     params:
         training=TRAINING,
+        window=config["images"]["window"],
         cases=lambda wildcards: unlabelled_cases(wildcards) + subset(wildcards),
         code=code_of("train_network"),
 
@@ -107,6 +109,7 @@ use rule train_f_phi as train_f_phi_round2 with:
         "results/{dataset}/benchmarks/n{n}/seed{seed}/train_f_phi_round2.tsv"
     params:
         training=TRAINING,
+        window=config["images"]["window"],
         cases=unlabelled_cases,
         code=code_of("train_network"),
 
@@ -189,6 +192,7 @@ use rule train_f_phi as train_f_phi_tolerant with:
         "results/{dataset}/benchmarks/n{n}/seed{seed}/train_f_phi_tolerant.tsv"
     params:
         training=TRAINING,
+        window=config["images"]["window"],
         cases=unlabelled_cases,
         code=code_of("train_network"),
 
@@ -228,6 +232,7 @@ rule train_fixmatch:
         runtime=240,
     params:
         training=TRAINING,
+        window=config["images"]["window"],
         fixmatch=config["fixmatch"],
         cases=subset,
         unlabelled=unlabelled_cases,

@@ -1,11 +1,11 @@
 # Functions live here alone, what the other files of this folder need: config, cases, code digests.
 import functools
-import hashlib
 import os
 import shutil
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
@@ -22,6 +22,7 @@ from samcarry.config import (
     method_notes,
     sams_of,
 )
+from samcarry.contract import SPLITS
 from samcarry.errors import InputError
 from samcarry.files import sha256
 from samcarry.manifest import (
@@ -31,6 +32,12 @@ from samcarry.manifest import (
     read_manifest,
 )
 from samcarry.methods import method_of
+from samcarry.source_paths import (
+    is_table_study,
+    listing_digest,
+    source_files,
+    source_folders,
+)
 
 # Idle OpenMP threads that spin cost a factor of ten where several processes share few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -57,6 +64,13 @@ PREDICTIONS = {
     "unet_sam_tolerant": "tolerant/refined",
     "ours_r_tolerant": "tolerant/f_phi/probabilities",
     "fixmatch": "fixmatch/probabilities",
+}
+# What can be exported: these, and P cleaned.
+STAGES = {**PREDICTIONS, "cleaned": "cleaned"}
+# Whose network a folder of n and seed holds.
+METHOD_OF = {
+    folder.removesuffix("/probabilities"): method
+    for method, folder in PREDICTIONS.items()
 }
 
 
@@ -106,6 +120,9 @@ wildcard_constraints:
     phi="f_phi|f_phi_p",
     refiner="sam|medsam|random_walk",
     method="|".join(PREDICTIONS),
+    stage="|".join(STAGES),
+    draw=r"doubtful|random\d+",
+    round=r"[1-9]\d*",
 
 
 @functools.cache
@@ -139,30 +156,41 @@ def memory(megabytes):
 # ---- the data set -----------------------------------------------------------------------------
 
 
-def data_folder(wildcards):
-    """The folder with images/, labels/ and cases.csv."""
+def source_folder(wildcards):
+    """The folder with images/, labels/ and cases.csv, as it is without corrections."""
     form = config["source"]["format"]
     if form == "folder":
         return config["source"]["folder"]
-    return f"{RESULTS}/{ {'phantom': 'phantom', 'cvat': 'imported'}[form] }"
+    if form == "phantom":
+        return f"{RESULTS}/phantom"
+    return (
+        f"{RESULTS}/{'imported' if is_table_study(config['source']) else 'annotated'}"
+    )
 
 
-def made_cases(wildcards):
+def source_cases(wildcards):
     """cases.csv where a rule makes the data set; nothing where the user brings it."""
     return (
         []
         if config["source"]["format"] == "folder"
-        else f"{data_folder(wildcards)}/cases.csv"
+        else f"{source_folder(wildcards)}/cases.csv"
     )
 
 
-def cvat_files(wildcards):
-    """The files that a CVAT import reads beside the images."""
-    cvat = config["source"].get("cvat") or {}
-    files = [cvat.get("table"), cvat.get("order"), cvat.get("unlabelled")]
-    return [file for file in files if file] + sum(
-        cvat.get("annotations", {}).values(), []
-    )
+def data_folder(wildcards):
+    """The data set that everything works on: the source, or its copy with an annotator's corrections."""
+    return f"{RESULTS}/corrected" if config["corrections"] else source_folder(wildcards)
+
+
+def made_cases(wildcards):
+    if config["corrections"]:
+        return f"{RESULTS}/corrected/cases.csv"
+    return source_cases(wildcards)
+
+
+def annotation_files(wildcards):
+    """The files that an import reads beside images and folders."""
+    return source_files(config["source"])
 
 
 def sam_check(wildcards):
@@ -174,28 +202,7 @@ def sam_check(wildcards):
 
 def listing(wildcards):
     """A digest of names, sizes and times of the user's files, so that a change is noticed."""
-    source = config["source"]
-    folder = {
-        "folder": source.get("folder"),
-        "cvat": (source.get("cvat") or {}).get("images"),
-    }
-    if source["format"] not in folder:
-        return ""
-    digest = hashlib.sha256()
-    waiting = [folder[source["format"]]]
-    while waiting:
-        folder = waiting.pop()
-        if not os.path.isdir(folder):
-            continue
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-            if entry.is_dir():
-                waiting.append(entry.path)
-            else:
-                about = entry.stat()
-                digest.update(
-                    f"{entry.path} {about.st_size} {about.st_mtime_ns}\n".encode()
-                )
-    return digest.hexdigest()[:16]
+    return listing_digest(source_folders(config["source"]))
 
 
 @functools.lru_cache(maxsize=4)
@@ -240,7 +247,10 @@ def judged():
 
 
 def image_files(wildcards):
-    return [f"{data_folder(wildcards)}/{row.image}" for row in rows_of_shard(wildcards)]
+    # Corrections change no image: as inputs they stay where they are, so that shards need not be made again.
+    return [
+        f"{source_folder(wildcards)}/{row.image}" for row in rows_of_shard(wildcards)
+    ]
 
 
 def label_files(wildcards):
@@ -332,14 +342,27 @@ def ablation_dice(wildcards):
     return [f"{RESULTS}/n{n}/dice.csv" for n in sizes]
 
 
-def predictions(method, n, seed):
-    """The masks or probabilities that a method is judged by, at an n and seed."""
+def predictions(method, n, seed, *splits):
+    """The masks or probabilities of a method at an n and seed, of the split that it is judged by."""
     folder = (
         f"full/seed{seed}/probabilities"
         if method == "unet_full"
-        else f"n{n}/seed{seed}/{PREDICTIONS[method]}"
+        else f"n{n}/seed{seed}/{STAGES[method]}"
     )
-    return [f"{RESULTS}/{folder}/{shard}.nii.gz" for shard in shards_of(judged())]
+    shards = shards_of(*(splits or [judged()]))
+    return [f"{RESULTS}/{folder}/{shard}.nii.gz" for shard in shards]
+
+
+def stage_files(wildcards):
+    """The masks or probabilities of a stage, of all cases; full supervision has no stages and no n."""
+    stage = wildcards.get("stage", "unet_full")
+    return predictions(stage, wildcards.get("n"), wildcards.seed, *SPLITS)
+
+
+def source_images(wildcards):
+    """The folder that an import read the images from; nothing where the data set is the user's own."""
+    block = config["source"].get(config["source"]["format"])
+    return block.get("images") if isinstance(block, dict) else None
 
 
 def unlabelled_cases(wildcards):
@@ -488,6 +511,44 @@ def first_seed(path):
         ]
 
     return files
+
+
+# ---- the annotator's loop ---------------------------------------------------------------------
+
+# Ten corrected cases: the most doubtful against three random draws, all seeds; 'none' is f_θ as it is.
+GAIN_NETWORKS = [
+    (draw, seed)
+    for draw in ("none", "doubtful", "random0", "random1", "random2")
+    for seed in config["seeds"]
+]
+
+
+def of_first_seed(folder, suffix=".nii.gz", labelled=False):
+    """An input function: the unlabelled shards of a folder below the config's n and first seed."""
+    root = f"{RESULTS}/n{config['n']}/seed{config['seeds'][0]}/{folder}"
+    return lambda wildcards: [
+        f"{root}/{shard}{suffix}"
+        for shard in shards_of("unlabelled", labelled=labelled)
+    ]
+
+
+def earlier_tasks(wildcards):
+    """The cases of every task before this one."""
+    return [
+        f"{RESULTS}/review/task-{number}/cases.csv"
+        for number in range(1, int(wildcards.round))
+    ]
+
+
+def gain_models(wildcards):
+    return [
+        (
+            f"{RESULTS}/n{config['n']}/seed{seed}/f_theta/model.safetensors"
+            if draw == "none"
+            else f"{RESULTS}/review/gain/seed{seed}/{draw}/model.safetensors"
+        )
+        for draw, seed in GAIN_NETWORKS
+    ]
 
 
 def report_success():

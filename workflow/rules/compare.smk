@@ -141,6 +141,7 @@ rule train_mean_teacher:
         runtime=960,
     params:
         training=TRAINING,
+        window=config["images"]["window"],
         mean_teacher={
             key: config["mean_teacher"][key] for key in ("alpha", "consistency_weight")
         },
@@ -174,6 +175,7 @@ use rule train_mean_teacher as train_mean_teacher_sam with:
         "results/{dataset}/benchmarks/n{n}/seed{seed}/train_mean_teacher_sam.tsv"
     params:
         training=TRAINING,
+        window=config["images"]["window"],
         mean_teacher={
             key: config["mean_teacher"][key] for key in ("alpha", "consistency_weight")
         },

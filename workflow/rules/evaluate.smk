@@ -17,7 +17,7 @@ rule evaluate:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=60,
     params:
         method=lambda wildcards: wildcards.method,
@@ -56,7 +56,7 @@ rule collect_dice:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=30,
     params:
         code=code_of("collect_dice"),
@@ -80,7 +80,7 @@ rule summarise:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=30,
     params:
         methods=methods_of,
@@ -123,7 +123,7 @@ rule write_tables:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=30,
     params:
         methods=config["table"]["methods"],
@@ -149,7 +149,7 @@ rule collect_ablation:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=30,
     params:
         methods=config["ablation"]["methods"],

@@ -19,10 +19,11 @@ rule train_f_phi:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=12000,
+        mem_mb=memory(12000),
         runtime=480,
     params:
         training=TRAINING,
+        window=config["images"]["window"],
         cases=lambda wildcards: [
             row.case for row in manifest() if row.split == "unlabelled"
         ],
@@ -53,10 +54,11 @@ rule train_f_full:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=12000,
+        mem_mb=memory(12000),
         runtime=480,
     params:
         training=TRAINING,
+        window=config["images"]["window"],
         cases=full_cases,
         code=code_of("train_network"),
     script:

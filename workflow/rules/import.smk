@@ -1,4 +1,4 @@
-# From annotations of other programs (COCO, Supervisely, LabelMe) to a data set in the file contract.
+# From annotations of other programs to a data set in the file contract.
 
 
 rule import_annotations:
@@ -14,13 +14,40 @@ rule import_annotations:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=120,
     params:
         form=config["source"]["format"],
         source=config["source"].get(config["source"]["format"]),
+        window=config["images"]["window"],
         listing=listing,
         classes=config["classes"],
         code=code_of("import_annotations"),
     script:
         "../../scripts/import_annotations.py"
+
+
+rule import_cvat:
+    # A study whose table knows patient, side and view of each image: the paper's wrist.
+    input:
+        files=annotation_files,
+    output:
+        cases="results/{dataset}/imported/cases.csv",
+    log:
+        "results/{dataset}/logs/import_cvat.log",
+    benchmark:
+        "results/{dataset}/benchmarks/import_cvat.tsv"
+    conda:
+        "../../envs/array.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        cvat=config["source"].get("cvat"),
+        window=config["images"]["window"],
+        listing=listing,
+        classes=config["classes"],
+        code=code_of("import_cvat"),
+    script:
+        "../../scripts/import_cvat.py"

@@ -18,10 +18,11 @@ rule train_f_theta:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=12000,
+        mem_mb=memory(12000),
         runtime=480,
     params:
         training=TRAINING,
+        window=config["images"]["window"],
         cases=subset,
         code=code_of("train_network"),
     script:
@@ -43,7 +44,7 @@ rule predict:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=6000,
+        mem_mb=memory(6000),
         runtime=60,
     params:
         code=code_of("predict"),

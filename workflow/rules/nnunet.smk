@@ -17,7 +17,7 @@ rule plan_nnunet:
         "../../envs/nnunet.yaml"
     threads: config["training"]["threads"]
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000),
         runtime=120,
     params:
         planning={
@@ -44,7 +44,7 @@ rule train_nnunet:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=16000,
+        mem_mb=memory(16000),
         runtime=1440,
     params:
         settings={
@@ -76,7 +76,7 @@ rule predict_nnunet:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=6000,
+        mem_mb=memory(6000),
         runtime=240,
     params:
         code=code_of("predict_nnunet"),

@@ -1,4 +1,4 @@
-# From a user's folder, an export or the phantom to shards of prepared images and masks.
+# From a user's folder, an import or the phantom to shards of prepared images and masks.
 
 
 rule draw_phantoms:
@@ -12,38 +12,13 @@ rule draw_phantoms:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=30,
     params:
         phantom=config["source"]["phantom"],
         code=code_of("draw_phantoms"),
     script:
         "../../scripts/draw_phantoms.py"
-
-
-rule import_cvat:
-    input:
-        files=cvat_files,
-    output:
-        cases="results/{dataset}/imported/cases.csv",
-    log:
-        "results/{dataset}/logs/import_cvat.log",
-    benchmark:
-        "results/{dataset}/benchmarks/import_cvat.tsv"
-    conda:
-        "../../envs/array.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=60,
-    params:
-        cvat=config["source"].get("cvat"),
-        window=config["images"]["window"],
-        listing=listing,
-        classes=config["classes"],
-        code=code_of("import_cvat"),
-    script:
-        "../../scripts/import_cvat.py"
 
 
 rule check_sam:
@@ -60,7 +35,7 @@ rule check_sam:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=16000 if BIG_SAM else 4000,
+        mem_mb=memory(16000 if BIG_SAM else 4000),
         runtime=30,
     params:
         sam=sam_entry,
@@ -85,7 +60,7 @@ checkpoint list_cases:
         "../../envs/array.yaml"
     threads: 4
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=120,
     params:
         folder=data_folder,
@@ -113,7 +88,7 @@ rule prepare_images:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=60,
     params:
         images=config["images"],
@@ -137,7 +112,7 @@ rule prepare_masks:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=60,
     params:
         size=SIZE,
@@ -165,7 +140,7 @@ rule compute_statistics:
         "../../envs/array.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=30,
     params:
         cases=subset,

@@ -32,7 +32,7 @@ rule draw_cases:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=30,
     params:
         seed=config["seeds"][0],
@@ -64,7 +64,7 @@ rule draw_training:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=30,
     params:
         code=code_of("draw_training"),
@@ -87,7 +87,7 @@ rule draw_ablation:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=30,
     params:
         methods={
@@ -120,7 +120,7 @@ rule draw_qualitative:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=30,
     params:
         methods={method: method_of(method).name for method in METHODS_SHOWN},
@@ -144,7 +144,7 @@ rule draw_tuning:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=30,
     params:
         title=lambda wildcards: f"{wildcards.dataset}, n = {wildcards.n}: tuning of {wildcards.refiner}",
@@ -167,7 +167,7 @@ rule write_report:
         "../../envs/plot.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=30,
     params:
         n=config["n"],

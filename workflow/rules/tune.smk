@@ -22,7 +22,7 @@ rule tune_sam:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=16000 if BIG_SAM else 4000,
+        mem_mb=memory(16000 if BIG_SAM else 4000),
         runtime=480,
     params:
         protocol="sam",
@@ -75,7 +75,7 @@ rule tune_random_walk:
         "../../envs/tune.yaml"
     threads: config["training"]["threads"]
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=480,
     params:
         default=config["random_walk"],

@@ -1,0 +1,18 @@
+"""What ten corrected cases gained on the judged split: the most doubtful ones, and random ones."""
+
+from job import job
+from samcarry.label_gain import case_scores, gain_table, write_gain
+from samcarry.shards import pairs_of
+from samcarry.training import predict
+from samcarry.unet import load_unet
+
+with job(snakemake) as this:
+    given, params = snakemake.input, snakemake.params
+    scores = []
+    for path, (draw, seed) in zip(given.models, params.models, strict=True):
+        network, about = load_unet(path, this.device)
+        added = len(about["cases"]) - params.n
+        for images, masks in pairs_of(given.images, given.masks):
+            predicted = predict(network, images.values, about["mean"], about["std"])
+            scores += case_scores(images, masks, predicted, draw=draw, added=added, seed=seed)
+    write_gain(snakemake.output.gain, gain_table(scores))

@@ -1,0 +1,110 @@
+"""Every file of envs/: its pins alone, in a clean environment, carry the rules that name it. Slow."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CONDA = Path(__file__).with_name("bin") / "conda"
+# A small rule of each environment, by what it makes.
+MADE = {
+    "array": "results/demo/n3/dice.csv",
+    "plot": "results/demo/n3/figures/training.png",
+    "torch": "results/demo/n3/seed0/f_theta/model.safetensors",
+    "tune": "results/demo/n3/tuned/random_walk.yaml",
+    "nnunet": "results/demo/n3/nnunet/plans.json",
+    "export": "results/demo/n3/seed0/export/cleaned/export.json",
+    "onnx": "results/demo/n3/seed0/f_phi/model.onnx",
+}
+
+
+@dataclass(frozen=True)
+class Environment:
+    name: str
+    python: Path
+    run: subprocess.CompletedProcess[str]  # of a small rule in it
+
+
+@pytest.fixture(scope="session")
+def prefix(tmp_path_factory):
+    """The folder of all environments."""
+    return tmp_path_factory.mktemp("conda")
+
+
+@pytest.fixture(scope="session", params=sorted(path.stem for path in (ROOT / "envs").glob("*.yaml")))
+def environment(request, finished, prefix, tmp_path_factory):
+    """One of envs/, as `snakemake --sdm conda` makes and uses it, with the stand-in for conda."""
+    folder = tmp_path_factory.mktemp(request.param) / "project"
+    shutil.copytree(finished.folder, folder, symlinks=True)
+    options = ("--sdm", "conda", "--conda-prefix", str(prefix), "--rerun-triggers", "mtime")
+    project = replace(finished, folder=folder, options=(*finished.options, *options))
+    if request.param == "tune":  # with trials, other targets would have studies to wait for
+        project.configure(tuning={"trials": 2, "max_radius": 2})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{CONDA.parent}:{os.environ['PATH']}")
+        run = project.run(MADE[request.param], "--force")
+    file = ROOT / f"envs/{request.param}.yaml"
+    [made] = [copy for copy in prefix.glob("*.yaml") if copy.read_text() == file.read_text()]
+    return Environment(request.param, made.with_suffix("") / "bin/python", run)
+
+
+def scripts_of(name):
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    pairs = re.findall(r'envs/(\w+)\.yaml".*?scripts/(\w+)\.py"', rules, re.DOTALL)
+    return sorted({script for env, script in pairs if env == name})
+
+
+def needed_by(script):
+    """Modules that a script imports, itself or through the library, wherever the import stands."""
+    waiting, seen, names = [ROOT / f"scripts/{script}.py"], set(), set()
+    while waiting:
+        path = waiting.pop()
+        seen.add(path)
+        for node in ast.walk(ast.parse(path.read_text())):
+            found = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                found = [node.module or ""]
+            for name in found:
+                names.add(name)
+                library = ROOT / "scripts" / (name.replace(".", "/") + ".py")
+                if name.startswith("samcarry.") and library.exists() and library not in seen:
+                    waiting.append(library)
+    return sorted(name for name in names if name and name.split(".")[0] != "snakemake")
+
+
+def test_the_table_of_small_rules_names_every_environment():
+    assert set(MADE) == {path.stem for path in (ROOT / "envs").glob("*.yaml")}
+
+
+def test_nothing_is_installed_that_its_file_does_not_pin(environment):
+    *_, pip = yaml.safe_load((ROOT / f"envs/{environment.name}.yaml").read_text())["dependencies"]
+    pinned = {line.split(" ;")[0] for line in pip["pip"]}
+    command = [environment.python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
+    rows = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    installed = {f"{re.sub(r'[-_.]+', '-', row['name']).lower()}=={row['version']}" for row in rows}
+    assert {pin for pin in installed - pinned if not pin.startswith(("pip==", "setuptools=="))} == set()
+
+
+def test_every_script_finds_its_modules_with_nothing_else_installed(environment):
+    for script in scripts_of(environment.name):
+        lines = "\n".join(f"import {name}" for name in needed_by(script))
+        outcome = subprocess.run(
+            [environment.python, "-c", lines],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "scripts")},
+            capture_output=True,
+            text=True,
+        )
+        assert outcome.returncode == 0, f"{script}: {outcome.stderr}"
+
+
+def test_a_rule_runs_in_it_through_sdm_conda(environment):
+    assert environment.run.returncode == 0, environment.run.stdout
+    assert "(100%) done" in environment.run.stdout

@@ -1,0 +1,349 @@
+"""A campaign of faults against whole runs: `make faults`, or python tests/faults.py --seed 1 --kills 25.
+
+Every fault has to end in a message, and the command that it names (with an unlock before it where a lock was
+left) in the files of a run that nothing disturbed, byte for byte. Prints a table: fault, tries, survived.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from conftest import Project, make_project
+
+RESULTS = "results/demo"
+NOT_COMPARED = ("logs", "benchmarks")
+
+
+@dataclass
+class Campaign:
+    """What the faults share: chance, a place to work in, an undisturbed run, and the tally."""
+
+    chance: random.Random
+    folder: Path
+    reference: Project
+    seconds: float  # of the undisturbed run
+    tries: Counter[str] = field(default_factory=Counter)
+    survived: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def fresh(self, name: str) -> Project:
+        """A project of its own in which nothing has run, configured as the reference."""
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
+        project = make_project(folder)
+        shutil.copy(self.reference.folder / "tiny.yaml", folder / "tiny.yaml")
+        return project
+
+    def finished(self, name: str) -> Project:
+        """A copy of the undisturbed run that may be spoiled."""
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder)) / "copy"
+        shutil.copytree(self.reference.folder, folder, symlinks=True)
+        return Project(folder)
+
+    def count(self, fault: str, problem: str) -> None:
+        """Note how a try ended: well if there is no problem."""
+        self.tries[fault] += 1
+        self.survived[fault] += not problem
+        if problem:
+            self.failures.append(f"{fault}: {problem}")
+
+    def table(self) -> str:
+        """The tally as Markdown."""
+        rows = [f"| {fault} | {tries} | {self.survived[fault]} |" for fault, tries in self.tries.items()]
+        return "\n".join(["| fault | tries | survived |", "|---|---|---|", *rows])
+
+
+def contents(project: Project, below: str = RESULTS) -> dict[str, str]:
+    """Digests of all results but logs and measurements, by path."""
+    root = project.folder / below
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.relative_to(root).parts[0] not in NOT_COMPARED and path.name[0] != "."
+    }
+
+
+def differences(project: Project, reference: dict[str, str]) -> str:
+    """The files that are not those of the reference; '' if there are none."""
+    found = contents(project)
+    names = [name for name in sorted({*found, *reference}) if found.get(name) != reference.get(name)]
+    return f"{project.folder}: other than undisturbed: {', '.join(names[:5])}" if names else ""
+
+
+def completed(project: Project, reference: dict[str, str], *targets: str) -> str:
+    """Run the same command once more, after an unlock; what is wrong with its end."""
+    project.run("--unlock")
+    again = project.run(*targets)
+    if again.returncode:
+        return f"{project.folder}: the same command fails: {again.stdout[-2000:]}"
+    return differences(project, reference)
+
+
+# ---- runs that are hit on the way ---------------------------------------------------------------
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The jobs that a run has started."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [
+            child
+            for child in psutil.Process(process.pid).children(recursive=True)
+            if any(".snakemake/scripts" in word for word in child.cmdline())
+        ]
+    return []
+
+
+def hit(process: subprocess.Popen[str], blow: str, chance: random.Random) -> None:
+    """Kill or interrupt a run, one of its jobs, or all of it."""
+    if blow == "kill -9 of a job":
+        victims = workers_of(process)
+        if victims:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                chance.choice(victims).kill()
+    elif blow == "kill -9 of all":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        number = {"kill -9 of Snakemake": signal.SIGKILL, "SIGINT": signal.SIGINT, "SIGTERM": signal.SIGTERM}
+        process.send_signal(number[blow])
+
+
+BLOWS = ("kill -9 of Snakemake", "kill -9 of a job", "kill -9 of all", "SIGINT", "SIGTERM")
+
+
+def blows(campaign: Campaign, number: int, a_run: int = 5, targets: tuple[str, ...] = ()) -> None:
+    """Hit runs at random moments, several times each; each has to end as if nothing had been."""
+    expected = contents(campaign.reference)
+    left = number
+    while left > 0:
+        project = campaign.fresh("blows")
+        hits: list[str] = []
+        while len(hits) < min(a_run, left):
+            process = project.start(*targets)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=campaign.chance.uniform(0.02, 0.6) * campaign.seconds)
+            if process.poll() is None:
+                hits.append(campaign.chance.choice(BLOWS))
+                hit(process, hits[-1], campaign.chance)
+            elif not hits:
+                break  # finished before the first blow: begin another run
+            process.wait(timeout=20 * campaign.seconds + 60)
+            if process.returncode == 0:
+                break
+            project.run("--unlock")
+        problem = completed(project, expected, *targets)
+        for blow in hits:
+            campaign.count(blow, problem)
+        left -= len(hits)
+
+
+def two_at_once(campaign: Campaign) -> None:
+    """A second Snakemake in the same folder is sent away, and the first one is not disturbed."""
+    project = campaign.fresh("two")
+    first = project.start()
+    locks = project.folder / ".snakemake/locks"
+    while first.poll() is None and not (locks.is_dir() and any(locks.iterdir())):
+        time.sleep(0.1)
+    second = project.run()
+    first.wait()
+    problem = "" if second.returncode and "--unlock" in second.stdout else "the second was not sent away"
+    if first.returncode:
+        problem = f"the first failed: {project.read('run.log')[-2000:]}"
+    campaign.count("two Snakemakes at once", problem or differences(project, contents(campaign.reference)))
+
+
+# ---- disks ----------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def mounted(*arguments: str, at: Path) -> Iterator[Path]:
+    """Mount something for a while.
+
+    Raises:
+        PermissionError: if that is not allowed here.
+    """
+    at.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(["mount", *arguments, str(at)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PermissionError(f"mount is not allowed here: {done.stderr.strip()}")
+    try:
+        yield at
+    finally:
+        subprocess.run(["umount", "-l", str(at)], check=True)
+
+
+def disk_full(campaign: Campaign, tries: int) -> None:
+    """The disk is full at a random point of the run; once there is room, the same command ends it."""
+    expected = contents(campaign.reference)
+    root = campaign.reference.folder / RESULTS
+    needed = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+    for number in range(tries):
+        project = campaign.fresh("full")
+        (project.folder / "results").mkdir()
+        # Evenly over the run, with chance inside each part, so that every stage that writes has its turn.
+        room = int(needed * (number + campaign.chance.random()) / tries * 0.95)
+        room = max(room // 4096, 2) * 4096
+        with mounted("-t", "tmpfs", "-o", f"size={room}", "tmpfs", at=project.folder / "results") as disk:
+            outcome = project.run()
+            problem = "" if outcome.returncode else "was not full"
+            if not problem and "No space left on device" not in outcome.stdout:
+                problem = f"no message of a full disk: {outcome.stdout[-1500:]}"
+            subprocess.run(["mount", "-o", "remount,size=1G", str(disk)], check=True)
+            campaign.count("disk full", problem or completed(project, expected))
+
+
+def read_only(campaign: Campaign) -> None:
+    """A results folder that cannot be written to is named, and a run later is a whole one."""
+    project = campaign.fresh("readonly")
+    results = project.folder / "results"
+    results.mkdir()
+    with mounted("-t", "tmpfs", "-o", "size=1G,ro", "tmpfs", at=results):
+        outcome = project.run()
+        told = outcome.returncode and "Read-only file system" in outcome.stdout
+        problem = "" if told else f"no message of a read-only folder: {outcome.stdout[-1500:]}"
+        subprocess.run(["mount", "-o", "remount,rw", str(results)], check=True)
+        campaign.count("results read-only", problem or completed(project, contents(campaign.reference)))
+
+
+# ---- files that are not as they were -----------------------------------------------------------
+
+
+def damaged(campaign: Campaign, tries: int) -> None:
+    """A shard or model is cut or has a bit flipped: it is named, and made anew once it is deleted."""
+    expected = contents(campaign.reference)
+    for number in range(tries):
+        project = campaign.finished("damaged")
+        root = project.folder / RESULTS
+        shards = [path for path in sorted(root.rglob("*")) if path.name.endswith((".nii.gz", ".safetensors"))]
+        path = campaign.chance.choice(shards)
+        content = bytearray(path.read_bytes())
+        if number % 2:
+            fault, place = "a bit flipped", campaign.chance.randrange(len(content))
+            content[place] ^= 1 << campaign.chance.randrange(8)
+        else:
+            fault = "a shard cut off"
+            del content[campaign.chance.randrange(len(content)) :]
+        path.write_bytes(content)
+        outcome = project.run()
+        name = path.relative_to(project.folder).as_posix()
+        problem = ""
+        if outcome.returncode:
+            told = name in outcome.stdout and "Delete" in outcome.stdout
+            problem = "" if told else f"{name} is not named: {outcome.stdout[-1500:]}"
+            path.unlink()
+        # A bit in the header that means nothing, or a file that nothing reads any more, spoils nothing.
+        elif problem := differences(project, {**expected, path.relative_to(root).as_posix(): digest(path)}):
+            problem = f"{name}: damage went on unseen: {problem}"
+        else:
+            path.unlink()
+        campaign.count(fault, problem or completed(project, expected))
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def replaced(campaign: Campaign, *, older: bool) -> None:
+    """An image is replaced between two runs, by one that is newer or, as `cp -p` does, older."""
+    own = campaign.finished("replaced")
+    data = own.folder / "data"
+    shutil.copytree(own.folder / RESULTS / "phantom", data)
+    images = sorted((data / "images").iterdir())
+    own.configure(source={"format": "folder", "folder": "data"}, dataset="own")
+    first = own.run()
+    target, other = campaign.chance.sample(images, 2)
+    shutil.copyfile(other, target)
+    if older:
+        os.utime(target, (1e9, 1e9))
+    second = own.run()
+    again = contents(own, "results/own")
+    shutil.rmtree(own.folder / "results/own")
+    third = own.run()
+    problem = "".join(run.stdout[-1000:] for run in (first, second, third) if run.returncode)
+    if not problem and again != contents(own, "results/own"):
+        problem = f"{own.folder}: the results are not those of the new image"
+    campaign.count(f"an image replaced by {'an older' if older else 'a newer'} one", problem)
+
+
+def clock_set_back(campaign: Campaign) -> None:
+    """Results were made a day ahead; what is asked for then is made all the same, and nothing else."""
+    project = campaign.finished("clock")
+    ahead = time.time() + 86400
+    for path in [*(project.folder / "results").rglob("*")]:
+        if path.is_file():
+            os.utime(path, (ahead, ahead))
+    quiet = project.planned()
+    project.configure(seeds=[0, 1])
+    more = project.run()
+    fresh = campaign.fresh("clock")
+    fresh.configure(seeds=[0, 1])
+    undisturbed = fresh.run()
+    problem = f"a finished run wants {sorted(quiet)}" if quiet else ""
+    problem += "".join(run.stdout[-1500:] for run in (more, undisturbed) if run.returncode)
+    campaign.count("clock set back by a day", problem or differences(project, contents(fresh)))
+
+
+# ---- the campaign ------------------------------------------------------------------------------
+
+
+def start_campaign(folder: Path, seed: int, reference: Project | None = None) -> Campaign:
+    """Run the reference, unless there is one, and measure how long a run takes."""
+    began = time.monotonic()
+    if reference is None:
+        reference = make_project(Path(tempfile.mkdtemp(prefix="reference-", dir=folder)))
+        outcome = reference.run()
+        if outcome.returncode:
+            sys.exit(outcome.stdout)
+        seconds = time.monotonic() - began
+    else:
+        stamps = [path.stat().st_mtime for path in (reference.folder / RESULTS).rglob("*")]
+        seconds = max(stamps) - min(stamps) + 5
+    return Campaign(random.Random(seed), folder, reference, seconds)
+
+
+def main() -> None:
+    """Run all faults and print the table; exit with 1 if one of them was not survived."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kills", type=int, default=25)
+    parser.add_argument("--tries", type=int, default=6, help="of a full disk and of damaged files")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        campaign = start_campaign(Path(folder), options.seed)
+        print(f"seed {options.seed}; an undisturbed run takes {campaign.seconds:.0f} s", flush=True)
+        faults: list[Callable[[], None]] = [
+            lambda: blows(campaign, options.kills),
+            lambda: two_at_once(campaign),
+            lambda: disk_full(campaign, options.tries),
+            lambda: read_only(campaign),
+            lambda: damaged(campaign, options.tries),
+            lambda: replaced(campaign, older=False),
+            lambda: replaced(campaign, older=True),
+            lambda: clock_set_back(campaign),
+        ]
+        for fault in faults:
+            try:
+                fault()
+            except PermissionError as error:
+                print(f"NOT TRIED: {error}", flush=True)
+            print(campaign.table(), flush=True)
+        for failure in campaign.failures:
+            print(f"\nNOT SURVIVED: {failure}")
+        sys.exit(bool(campaign.failures))
+
+
+if __name__ == "__main__":
+    main()
