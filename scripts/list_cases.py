@@ -4,7 +4,7 @@ from pathlib import Path
 
 from job import job
 from samcarry.cases import find_cases
-from samcarry.contents import check_cases
+from samcarry.contents import check_cases, digests_of
 from samcarry.errors import InputError
 from samcarry.files import write_text
 from samcarry.manifest import (
@@ -36,6 +36,7 @@ with job(snakemake) as this:
         shards=shards,
         training_order=order,
         classes_of_case=contents.of_case,
+        digests=digests_of(cases, threads=this.threads),
     )
     write_manifest(manifest, rows)
     write_text(output.classes, "\n".join(contents.classes) + "\n")

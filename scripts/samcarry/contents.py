@@ -1,5 +1,6 @@
 """What the images and labels of a data set hold: every file is opened before any training."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from samcarry.cases import Case, label_files
 from samcarry.contract import is_class_name, visible
 from samcarry.errors import InputError
 from samcarry.faults import raise_faults, shortlist
+from samcarry.files import sha256
 from samcarry.images import read_grey
 from samcarry.masks import read_mask
 
@@ -71,6 +73,23 @@ def check_cases(
         classes=sorted(found) if classes is None else list(classes),
         of_case={case.case: present for case, present in pairs if case.labels is not None},
     )
+
+
+def digests_of(cases: Sequence[Case], *, threads: int = 1) -> dict[str, tuple[str, str]]:
+    """{case: (digest of the image, digest of the labels)}, 16 hexadecimal digits each.
+
+    They tell a file that was replaced even if the new one is as old and as large as the old one.
+    """
+
+    def digests(case: Case) -> tuple[str, str]:
+        labels = hashlib.sha256()
+        for name, file in label_files(case).items():
+            labels.update(f"{name} {sha256(file)}\n".encode())
+        return sha256(case.image)[:16], labels.hexdigest()[:16]
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        found = list(pool.map(digests, cases))
+    return {case.case: both for case, both in zip(cases, found, strict=True)}
 
 
 def _check_case(

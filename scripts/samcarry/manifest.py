@@ -12,7 +12,10 @@ from samcarry.errors import InputError
 from samcarry.files import atomic
 from samcarry.sheets import read_sheet
 
-_COLUMNS = ("case", "shard", "split", "patient", "order", "image", "labels", "classes")
+_COLUMNS = (
+    *("case", "shard", "split", "patient", "order", "image", "labels", "classes"),
+    *("image_digest", "labels_digest"),
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class ManifestRow:
         labels: path of its label folder, likewise; '' if it has none.
         classes: the classes that occur in its labels (those of an unlabelled case included, which
             only full supervision may read), sorted.
+        image_digest: of the image file's content, as `contents.digests_of` gives it.
+        labels_digest: of the label files' names and contents, likewise.
     """
 
     case: str
@@ -39,6 +44,8 @@ class ManifestRow:
     image: str
     labels: str
     classes: tuple[str, ...]
+    image_digest: str = ""
+    labels_digest: str = ""
 
 
 def order_training_cases(
@@ -111,6 +118,7 @@ def manifest_rows(
     shards: Mapping[str, str],
     training_order: Sequence[str],
     classes_of_case: Mapping[str, set[str]],
+    digests: Mapping[str, tuple[str, str]],
 ) -> list[ManifestRow]:
     """Put together what is known of each case.
 
@@ -120,6 +128,7 @@ def manifest_rows(
         shards: as `assign_shards` gives them.
         training_order: as `order_training_cases` gives it.
         classes_of_case: as in `Contents.of_case`.
+        digests: as `contents.digests_of` gives them.
     """
     place = {name: number for number, name in enumerate(training_order)}
     return [
@@ -132,6 +141,8 @@ def manifest_rows(
             image=case.image.relative_to(folder).as_posix(),
             labels=case.labels.relative_to(folder).as_posix() if case.labels else "",
             classes=tuple(sorted(classes_of_case.get(case.case, ()))),
+            image_digest=digests[case.case][0],
+            labels_digest=digests[case.case][1],
         )
         for case in cases
     ]
@@ -145,7 +156,7 @@ def write_manifest(path: str | Path, rows: Iterable[ManifestRow]) -> None:
         for row in rows:
             order = "" if row.order is None else row.order
             texts = (row.case, row.shard, row.split, row.patient, order, row.image, row.labels)
-            writer.writerow([*texts, ";".join(row.classes)])
+            writer.writerow([*texts, ";".join(row.classes), row.image_digest, row.labels_digest])
 
 
 def read_manifest(path: str | Path) -> list[ManifestRow]:
@@ -168,6 +179,8 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
                 image=texts["image"],
                 labels=texts["labels"],
                 classes=tuple(texts["classes"].split(";")) if texts["classes"] else (),
+                image_digest=texts["image_digest"],
+                labels_digest=texts["labels_digest"],
             )
         )
     return rows

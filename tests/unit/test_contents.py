@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from samcarry.cases import Case
-from samcarry.contents import check_cases
+from samcarry.contents import check_cases, digests_of
 from samcarry.errors import InputError
 from samcarry.images import write_grey
 from samcarry.masks import write_mask
@@ -115,3 +115,13 @@ def test_class_names_that_a_list_cannot_hold(tmp_path, name):
 def test_labels_without_a_single_pixel(tmp_path):
     (line,) = faults([make(tmp_path, "a", "train", Ulna=EMPTY)])
     assert "single pixel" in line
+
+
+def test_a_file_that_was_replaced_has_another_digest_and_leaves_the_other_alone(tmp_path):
+    case = make(tmp_path, "a", "train", Ulna=MASK)
+    image, labels = digests_of([case])["a"]
+    write_grey(case.image, GREY + 1)
+    assert digests_of([case])["a"][0] != image
+    assert digests_of([case])["a"][1] == labels
+    write_mask(case.labels / "Radius.png", MASK)
+    assert digests_of([case])["a"][1] != labels

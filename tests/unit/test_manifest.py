@@ -112,6 +112,7 @@ def test_the_manifest_reads_back_as_it_was_written(tmp_path):
         shards=assign_shards(cases, {}, 2),
         training_order=["b", "Zähne, oben"],
         classes_of_case={"b": {"Ulna", "Os capitatum"}},
+        digests={case.case: (f"image {case.case}", "labels") for case in cases},
     )
     assert rows[1] == ManifestRow(
         case="b",
@@ -122,12 +123,15 @@ def test_the_manifest_reads_back_as_it_was_written(tmp_path):
         image="images/b.png",
         labels="labels/b",
         classes=("Os capitatum", "Ulna"),
+        image_digest="image b",
+        labels_digest="labels",
     )
     assert (rows[0].order, rows[2].order, rows[2].labels) == (1, None, "")
     path = tmp_path / "new" / "manifest.csv"
     write_manifest(path, rows)
-    assert path.read_text().splitlines()[0] == "case,shard,split,patient,order,image,labels,classes"
-    assert path.read_text().splitlines()[2].endswith(",Os capitatum;Ulna")
+    head = "case,shard,split,patient,order,image,labels,classes,image_digest,labels_digest"
+    assert path.read_text().splitlines()[0] == head
+    assert path.read_text().splitlines()[2].endswith(",Os capitatum;Ulna,image b,labels")
     assert read_manifest(path) == rows
     assert [file.name for file in path.parent.iterdir()] == ["manifest.csv"]
 

@@ -99,12 +99,10 @@ def test_coco(several, classes):
 def test_cvat(several, classes):
     with tempfile.TemporaryDirectory() as folder:
         out = there(Path(folder), ["cvat"], several, classes)
-        annotations = read_cvat(out / "annotations.xml") if any(m.any() for m in several) else []
-        if annotations:
-            assert [annotation.name for annotation in annotations] == [
-                f"{c}.png" for c in CASES[: len(several)]
-            ]
-            assert_back(annotations, several, classes)
+        annotations = read_cvat(out / "annotations.xml")
+        names = [f"{case}.png" for case in CASES[: len(several)]]
+        assert [annotation.name for annotation in annotations] == names
+        assert_back(annotations, several, classes)
 
 
 @settings(max_examples=25, deadline=None)

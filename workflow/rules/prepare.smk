@@ -93,6 +93,7 @@ rule prepare_images:
     params:
         images=config["images"],
         cases=lambda wildcards: [row.case for row in rows_of_shard(wildcards)],
+        digests=lambda wildcards: [row.image_digest for row in rows_of_shard(wildcards)],
         code=code_of("prepare_images"),
     script:
         "../../scripts/prepare_images.py"
@@ -118,6 +119,9 @@ rule prepare_masks:
         size=SIZE,
         cases=lambda wildcards: [
             row.case for row in rows_of_shard(wildcards) if row.labels
+        ],
+        digests=lambda wildcards: [
+            row.labels_digest for row in rows_of_shard(wildcards) if row.labels
         ],
         classes=classes,
         code=code_of("prepare_masks"),
