@@ -42,7 +42,8 @@ samcarry predict model.safetensors IMAGES OUT
 ```
 
 Any folder of PNG, JPEG, TIFF or DICOM images goes; masks come back at their size. The model file is all that
-is needed. A `model.onnx`, where one lies beside it, gives the same masks without torch.
+is needed. A `model.onnx`, where one lies beside it, gives the same masks
+without torch, but for single pixels that rounding decides.
 
 | | |
 |---|---|
