@@ -69,8 +69,9 @@ PREDICTIONS = {
 STAGES = {**PREDICTIONS, "cleaned": "cleaned"}
 # Whose network a folder of n and seed holds.
 METHOD_OF = {
-    folder.removesuffix("/probabilities"): method
+    os.path.dirname(folder): method
     for method, folder in PREDICTIONS.items()
+    if folder.endswith("probabilities")
 }
 
 
