@@ -1,6 +1,6 @@
 # The doors of samcarry. `make` lists them. Nothing is installed outside .venv.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-envs lint lock clean
+.PHONY: help install demo test test-envs faults lint lock clean
 
 BIN := $(CURDIR)/.venv/bin
 INSTALLED := .venv/requirements.lock
@@ -21,6 +21,9 @@ test: lint ## Check style and types, then run all tests
 
 test-envs: $(INSTALLED) ## Install each of envs/ alone in a clean environment and run its rules (slow)
 	"$(BIN)/python" -m pytest tests/envs
+
+faults: $(INSTALLED) ## Kill, fill disks, damage files: does every run end as if nothing had been? (slow)
+	"$(BIN)/python" tests/faults.py
 
 lint: $(INSTALLED) ## Check style and types only
 	"$(BIN)/ruff" check

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from conftest import Project, make_project
+from tiny_project import Project, make_project
 
 RESULTS = "results/demo"
 NOT_COMPARED = ("logs", "benchmarks")

@@ -1,0 +1,116 @@
+"""How fast prompts become masks once the image is embedded, against SamPredictor, a prompt at a time.
+
+    python benchmarks/decoding.py
+    python benchmarks/decoding.py --model vit_b --chunk 64 8 1 --runs 1
+
+All classes of one image in two passes, a box and then a positive and negative points with the first
+mask. Ours reads the embedding from its safetensors (half precision, its digest checked) and asks in
+chunks. The other way reads a gzip'd array (float32, level 4: what gzip HDF5 stores; h5py is not a
+requirement here) for each class, and asks segment-anything's SamPredictor. All models but the tiny one
+have random weights, so that their masks mean nothing; they are compared all the same.
+"""
+
+import argparse
+import gzip
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from segment_anything import SamPredictor
+from segment_anything.modeling import Sam
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+from random_walk import draw
+from samcarry.files import usable_cpus
+from samcarry.prompts import Prompt, extract_prompts
+from samcarry.sam import embed, open_embeddings, refine, write_embeddings
+from samcarry.sam_checkpoints import BUILDERS
+from timing import agreement, sam_of, seconds_in_turn
+from tuning import ask
+
+PASSES = ("box", "pos+neg")
+
+
+def write_gzip(path: Path, embedding: Tensor) -> None:
+    """Write an embedding as a gzip'd float32 array."""
+    with gzip.open(path, "wb", compresslevel=4) as stream:
+        np.save(stream, embedding.float().numpy())
+
+
+def read_gzip(path: Path) -> Tensor:
+    """Read what `write_gzip` wrote."""
+    with gzip.open(path, "rb") as stream:
+        return torch.from_numpy(np.load(stream))
+
+
+def in_chunks(
+    sam: Sam, path: Path, prompts: Sequence[Prompt | None], size: tuple[int, int], chunk: int
+) -> NDArray[np.bool_]:
+    """Masks (class, height, width) by `sam.refine`."""
+    with open_embeddings(path) as embedding_of:
+        return refine(sam, embedding_of("case"), prompts, size, *PASSES, chunk=chunk).masks
+
+
+def one_by_one(
+    sam: Sam, path: Path, prompts: Sequence[Prompt | None], size: tuple[int, int]
+) -> tuple[NDArray[np.bool_], float]:
+    """Masks (class, height, width) by SamPredictor, and the seconds of it that reading took."""
+    masks, reading = np.zeros((len(prompts), *size), dtype=bool), 0.0
+    predictor = SamPredictor(sam)
+    predictor.is_image_set, predictor.original_size = True, size
+    predictor.input_size = predictor.transform.get_preprocess_shape(*size, sam.image_encoder.img_size)
+    for index, prompt in enumerate(prompts):
+        if prompt is not None:
+            began = time.perf_counter()
+            predictor.features = read_gzip(path)[None].to(sam.device)
+            reading += time.perf_counter() - began
+            _, logits = ask(predictor, prompt, PASSES[0])
+            masks[index], _ = ask(predictor, prompt, PASSES[1], logits)
+    return masks, reading
+
+
+def main() -> None:
+    """Time both on one image, ours at each chunk."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--model", default="tiny", choices=sorted(BUILDERS))
+    parser.add_argument("--size", nargs=2, type=int, default=[384, 224], metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--classes", type=int, default=17)
+    parser.add_argument("--chunk", nargs="+", type=int, default=[64], help="prompts a call; 64: the workflow's")
+    parser.add_argument("--threads", type=int, default=usable_cpus())
+    parser.add_argument("--runs", type=int, default=5)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    sam, size = sam_of(arguments.model), tuple(arguments.size)
+    image, components = draw(*size, arguments.classes)
+    prompts = extract_prompts(components)
+    with tempfile.TemporaryDirectory() as name:
+        ours, theirs = Path(name) / "embeddings.safetensors", Path(name) / "embedding.npy.gz"
+        # The cost of a decoder does not depend on what the encoder saw: random values spare ViT-H's minute.
+        shape = (sam.prompt_encoder.embed_dim, *sam.prompt_encoder.image_embedding_size)
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).half()
+        embedding = embed(sam, image) if arguments.model == "tiny" else noise
+        write_embeddings(ours, ["case"], [embedding], {})
+        write_gzip(theirs, embedding)
+        ways = {
+            chunk: lambda chunk=chunk: in_chunks(sam, ours, prompts, size, chunk) for chunk in arguments.chunk
+        }
+        seconds = seconds_in_turn(
+            ways | {"one": lambda: one_by_one(sam, theirs, prompts, size)}, arguments.runs
+        )
+        masks, reading = one_by_one(sam, theirs, prompts, size)
+        print(f"{arguments.model}, {arguments.classes} classes, {' then '.join(PASSES)}, runs {arguments.runs}")
+        print(f"SamPredictor {seconds['one']:.3f} s, of which reading took {reading:.3f} s in one more run")
+        for chunk, way in ways.items():
+            ratio = seconds["one"] / seconds[chunk]
+            print(f"chunks of {chunk}: {seconds[chunk]:.3f} s, {ratio:.2f} times; {agreement(way(), masks)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""How fast SAM embeds, against SamPredictor.set_image one by one in float32; and whether masks agree.
+
+    python benchmarks/embedding.py
+    python benchmarks/embedding.py --model tiny --images 20
+
+All models but the tiny one have random weights. The masks are those of 17 boxes and points on each
+image, decoded from either embedding; ours is kept in half precision.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from segment_anything import SamPredictor
+from segment_anything.modeling import Sam
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+from random_walk import draw
+from samcarry.files import usable_cpus
+from samcarry.prompts import extract_prompts
+from samcarry.protocols import embed_image
+from samcarry.sam import refine
+from samcarry.sam_checkpoints import BUILDERS
+from timing import agreement, sam_of, seconds_in_turn
+
+
+def by_predictor(sam: Sam, images: list[NDArray[np.uint8]]) -> list[Tensor]:
+    """Embeddings (C, rows, columns) of grey images, float32."""
+    predictor, found = SamPredictor(sam), []
+    for image in images:
+        predictor.set_image(np.repeat(image[:, :, None], 3, axis=2))
+        found.append(predictor.get_image_embedding()[0].cpu())
+    return found
+
+
+def main() -> None:
+    """Time both on the same images."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--model", default="vit_b", choices=sorted(BUILDERS))
+    parser.add_argument("--size", nargs=2, type=int, default=[384, 224], metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--images", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=usable_cpus())
+    parser.add_argument("--runs", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    sam, size = sam_of(arguments.model), tuple(arguments.size)
+    image, components = draw(*size, 17)
+    images = [np.roll(image, 5 * index, axis=0) for index in range(arguments.images)]
+    found: dict[str, list[Tensor]] = {}
+    seconds = seconds_in_turn(
+        {
+            "ours": lambda: found.update(ours=[embed_image("sam", sam, one) for one in images]),
+            "theirs": lambda: found.update(theirs=by_predictor(sam, images)),
+        },
+        arguments.runs,
+    )
+    apart = max(
+        float((ours.float() - theirs).norm() / theirs.norm()) for ours, theirs in zip(*found.values(), strict=True)
+    )
+    prompts = extract_prompts(components)
+    masks = {
+        way: np.stack([refine(sam, embedding, prompts, size).masks for embedding in embeddings])
+        for way, embeddings in found.items()
+    }
+    ours, theirs = (seconds[way] / len(images) for way in ("ours", "theirs"))
+    print(f"{arguments.model}, {len(images)} images, {arguments.threads} threads, {arguments.runs} runs")
+    print(f"ours {ours:.2f} s an image, SamPredictor {theirs:.2f} s: {theirs / ours:.2f} times")
+    print(f"embeddings differ by {apart:.1e} of their norm; masks: {agreement(masks['ours'], masks['theirs'])}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""How fast a network predicts and writes a shard, against image by image with a file a case.
+
+    python benchmarks/inference.py
+    python benchmarks/inference.py --width 64 --images 4 --runs 1
+
+Ours does what the rule `predict` does: read a shard, predict in batches, write one stack. The other way
+reads each image from a NIfTI of its own, predicts it, and saves its probability maps as gzip NIfTI with
+nibabel: once in the 8 bits that ours has, once in the float32 that a network gives. The network is not
+trained; its head is set so that most pixels are as clearly background as in a trained one's maps.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import torch
+from numpy.typing import DTypeLike
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+from samcarry.files import usable_cpus
+from samcarry.images import resize_grey
+from samcarry.phantom import draw_phantoms
+from samcarry.stacks import Stack, read_stack, write_stack
+from samcarry.training import predict
+from samcarry.unet import UNet
+from timing import seconds_in_turn
+
+MEAN, STD = 110.0, 55.0
+
+
+def make_network(classes: int, width: int) -> UNet:
+    """A network with random weights whose logits are as far from zero as a trained one's."""
+    torch.manual_seed(0)
+    network = UNet(classes, width).eval()
+    with torch.no_grad():
+        network.head.weight.mul_(12)
+        network.head.bias.fill_(-8)
+    return network
+
+
+def write_images(folder: Path, count: int, height: int, width: int) -> None:
+    """Write phantoms as one shard and as a file each."""
+    phantoms = list(draw_phantoms(counts={"test": count}, seed=0, height=256, width=256))
+    images = np.stack([resize_grey(phantom.image, height, width) for phantom in phantoms])
+    names = tuple(phantom.case for phantom in phantoms)
+    write_stack(folder / "images.nii.gz", Stack(images, "image", names))
+    for name, image in zip(names, images, strict=True):
+        nib.save(nib.Nifti1Image(image, np.eye(4)), folder / f"image_{name}.nii.gz")
+
+
+def predict_shard(network: UNet, folder: Path) -> None:
+    """Read, predict and write as the rule `predict` does."""
+    images = read_stack(folder / "images.nii.gz")
+    values = predict(network, images.values, MEAN, STD)
+    classes = tuple(map(str, range(values.shape[1])))
+    write_stack(folder / "probabilities.nii.gz", Stack(values, "probability", images.cases, classes))
+
+
+@torch.inference_mode()
+def predict_each(network: UNet, folder: Path, stored: DTypeLike) -> None:
+    """Read, predict and write one case after the other, probabilities as 8 bits or as float32."""
+    for path in sorted(folder.glob("image_*.nii.gz")):
+        image = np.asarray(nib.load(path).dataobj, dtype=np.float32)
+        answer = network(torch.from_numpy((image - MEAN) / STD)[None, None]).sigmoid()[0].numpy()
+        kept = np.rint(answer * 255).astype(np.uint8) if stored == np.uint8 else answer
+        nib.save(nib.Nifti1Image(kept, np.eye(4)), folder / f"{np.dtype(stored).name}_{path.name}")
+
+
+def largest_difference(folder: Path) -> int:
+    """The largest difference between the two ways, in 1/255."""
+    shard = read_stack(folder / "probabilities.nii.gz")
+    each = [
+        np.asarray(nib.load(folder / f"uint8_image_{case}.nii.gz").dataobj, dtype=int) for case in shard.cases
+    ]
+    return int(np.abs(shard.values.astype(int) - np.stack(each)).max())
+
+
+def main() -> None:
+    """Time all three on the same images."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--width", type=int, default=16, help="channels at full resolution; the paper's: 64")
+    parser.add_argument("--size", nargs=2, type=int, default=[384, 224], metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--classes", type=int, default=17)
+    parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=usable_cpus())
+    parser.add_argument("--runs", type=int, default=3)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    network = make_network(arguments.classes, arguments.width)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_images(folder, arguments.images, *arguments.size)
+        ways = {
+            "a shard": lambda: predict_shard(network, folder),
+            "8 bits": lambda: predict_each(network, folder, np.uint8),
+            "float32": lambda: predict_each(network, folder, np.float32),
+        }
+        seconds = seconds_in_turn(ways, arguments.runs)
+        sizes = {
+            "a shard": (folder / "probabilities.nii.gz").stat().st_size,
+            "8 bits": sum(file.stat().st_size for file in folder.glob("uint8_*")),
+            "float32": sum(file.stat().st_size for file in folder.glob("float32_*")),
+        }
+        apart = largest_difference(folder)
+    millions = sum(weight.numel() for weight in network.parameters()) / 1e6
+    print(f"{arguments.images} images, {millions:.1f} M parameters, {arguments.threads} threads")
+    for way, duration in seconds.items():
+        print(
+            f"{way}: {duration / arguments.images:.3f} s and {sizes[way] / arguments.images / 1e3:.0f} kB "
+            f"an image, {duration / seconds['a shard']:.2f} times"
+        )
+    print(f"largest difference of a probability: {apart}/255")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""What the benchmarks share: time two ways to the same result in turn, compare masks, build a SAM."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from segment_anything.modeling import Sam
+
+from samcarry.metrics import dice
+from samcarry.sam_checkpoints import BUILDERS, load_sam
+
+TINY = Path(__file__).parents[1] / "resources/tiny_sam.safetensors"
+
+
+def seconds_in_turn(ways: Mapping[str, Callable[[], object]], runs: int) -> dict[str, float]:
+    """Median seconds of each way; they take turns, so that a busy machine slows all of them alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(runs):
+        for name, way in ways.items():
+            began = time.perf_counter()
+            way()
+            seconds[name].append(time.perf_counter() - began)
+    return {name: float(np.median(durations)) for name, durations in seconds.items()}
+
+
+def agreement(masks: NDArray[np.bool_], others: NDArray[np.bool_]) -> str:
+    """How far two sets of masks (..., height, width) are the same, in words."""
+    pairs = zip(masks.reshape(-1, *masks.shape[-2:]), others.reshape(-1, *others.shape[-2:]), strict=True)
+    scores = [dice(one, other) if one.any() or other.any() else 1.0 for one, other in pairs]
+    different = int((masks != others).sum())
+    return f"{different} of {masks.size} pixels differ, lowest Dice {min(scores):.5f}"
+
+
+def sam_of(model: str) -> Sam:
+    """The tiny SAM of this repository, or an official shape with random weights."""
+    if model == "tiny":
+        return load_sam("tiny", TINY)
+    torch.manual_seed(0)
+    return BUILDERS[model]().eval().requires_grad_(False)

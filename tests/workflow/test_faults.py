@@ -1,0 +1,33 @@
+"""A short form of `make faults`: damage, a full disk, an image replaced by an older one."""
+
+import pytest
+
+from faults import Campaign, damaged, disk_full, replaced, start_campaign
+
+
+@pytest.fixture
+def campaign(finished, tmp_path):
+    return start_campaign(tmp_path, seed=1, reference=finished)
+
+
+def survived(campaign: Campaign) -> bool:
+    assert not campaign.failures, "\n".join(campaign.failures)
+    return campaign.tries.total() > 0
+
+
+def test_a_damaged_shard_is_named_and_made_anew_once_it_is_deleted(campaign):
+    damaged(campaign, tries=2)
+    assert survived(campaign)
+
+
+def test_a_full_disk_is_told_and_the_same_command_ends_the_run(campaign):
+    try:
+        disk_full(campaign, tries=1)
+    except PermissionError as error:
+        pytest.skip(f"NOT TRIED, a full disk needs a mount: {error}")
+    assert survived(campaign)
+
+
+def test_an_image_replaced_by_an_older_one_is_noticed(campaign):
+    replaced(campaign, older=True)
+    assert survived(campaign)
