@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
+
+from timing import CLOCKS, agreement, seconds_in_turn
 
 from random_walk import draw
 from samcarry.cleaning import CleaningSettings, clean, structuring_element
 from samcarry.files import usable_cpus
-from timing import agreement, seconds_in_turn
 
 
 def draw_probabilities(height: int, width: int, classes: int) -> NDArray[np.uint8]:
@@ -85,6 +86,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=384)
     parser.add_argument("--threads", type=int, default=usable_cpus(), help="of torch; ours takes one")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     probabilities = draw_probabilities(*arguments.size, arguments.classes)
@@ -94,12 +96,12 @@ def main() -> None:
         "pooling": lambda: clean_by_pooling(probabilities, settings, arguments.iterations),
     }
     parts = np.mean([ndimage.label(one > 127, np.ones((3, 3)))[1] for one in probabilities])
-    seconds = seconds_in_turn(ways, arguments.runs)
+    seconds = seconds_in_turn(ways, arguments.runs, arguments.clock)
     size = "x".join(map(str, arguments.size))
     print(f"{size}, {arguments.classes} classes of {parts:.1f} components each, {settings}")
     print(
-        f"ours {seconds['ours']:.4f} s, {arguments.iterations} poolings and a convolution "
-        f"{seconds['pooling']:.2f} s with {arguments.threads} threads: "
+        f"{arguments.clock} seconds: ours {seconds['ours']:.4f}, "
+        f"{arguments.iterations} poolings and a convolution {seconds['pooling']:.2f} with {arguments.threads} threads: "
         f"{seconds['pooling'] / seconds['ours']:.0f} times; {agreement(ways['ours'](), ways['pooling']())}"
     )
 

@@ -25,15 +25,16 @@ from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
+
+from timing import CLOCKS, agreement, sam_of, seconds_in_turn
+from tuning import ask
 
 from random_walk import draw
 from samcarry.files import usable_cpus
 from samcarry.prompts import Prompt, extract_prompts
 from samcarry.sam import embed, open_embeddings, refine, write_embeddings
 from samcarry.sam_checkpoints import BUILDERS
-from timing import agreement, sam_of, seconds_in_turn
-from tuning import ask
 
 PASSES = ("box", "pos+neg")
 
@@ -82,9 +83,12 @@ def main() -> None:
     parser.add_argument("--model", default="tiny", choices=sorted(BUILDERS))
     parser.add_argument("--size", nargs=2, type=int, default=[384, 224], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--classes", type=int, default=17)
-    parser.add_argument("--chunk", nargs="+", type=int, default=[64], help="prompts a call; 64: the workflow's")
+    parser.add_argument(
+        "--chunk", nargs="+", type=int, default=[64], help="prompts a call; 64: the workflow's"
+    )
     parser.add_argument("--threads", type=int, default=usable_cpus())
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     sam, size = sam_of(arguments.model), tuple(arguments.size)
@@ -102,10 +106,15 @@ def main() -> None:
             chunk: lambda chunk=chunk: in_chunks(sam, ours, prompts, size, chunk) for chunk in arguments.chunk
         }
         seconds = seconds_in_turn(
-            ways | {"one": lambda: one_by_one(sam, theirs, prompts, size)}, arguments.runs
+            ways | {"one": lambda: one_by_one(sam, theirs, prompts, size)},
+            arguments.runs,
+            arguments.clock,
         )
         masks, reading = one_by_one(sam, theirs, prompts, size)
-        print(f"{arguments.model}, {arguments.classes} classes, {' then '.join(PASSES)}, runs {arguments.runs}")
+        print(
+            f"{arguments.model}, {arguments.classes} classes, {' then '.join(PASSES)}, "
+            f"{arguments.threads} threads, {arguments.clock} seconds, {arguments.runs} runs"
+        )
         print(f"SamPredictor {seconds['one']:.3f} s, of which reading took {reading:.3f} s in one more run")
         for chunk, way in ways.items():
             ratio = seconds["one"] / seconds[chunk]

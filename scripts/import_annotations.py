@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from job import job
-from samcarry.annotation_import import import_annotations, reader_options
+from samcarry.annotation_forms import reader_options
+from samcarry.annotation_import import import_annotations
 from samcarry.source_paths import paths_by_split
 
 with job(snakemake) as this:

@@ -1,51 +1,21 @@
 """Import of annotations of other programs, and of their images, into the file contract."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from samcarry.annotation_forms import Reader, files_of, reader_of
 from samcarry.case_rows import Row, case_rows, read_case_sheet, split_by_counts, write_case_rows
-from samcarry.class_pngs import read_class_pngs
-from samcarry.class_tables import find_class_table
-from samcarry.coco import read_coco
 from samcarry.contract import SPLITS, is_class_name
-from samcarry.cvat import read_cvat
-from samcarry.dicom import DICOM_SUFFIXES
-from samcarry.dicom_seg import instance_names, read_dicom_seg
 from samcarry.drawn_labels import COMBINATIONS, write_labels
 from samcarry.errors import InputError
 from samcarry.faults import raise_faults, shortlist
 from samcarry.files import atomic
-from samcarry.image_folder import case_of, copy_image, expand_folders, find_image_files, keep_times
-from samcarry.label_maps import LABEL_MAP_SUFFIXES, read_label_map
-from samcarry.labelme import read_labelme
-from samcarry.nifti_masks import NIFTI_SUFFIXES, read_nifti
+from samcarry.image_folder import case_of, copy_image, find_image_files, keep_times
 from samcarry.shapes import Annotation, Choose
-from samcarry.supervisely import NOT_ANNOTATIONS, read_supervisely
 
-Reader = Callable[..., Iterable[Annotation]]
-"""Takes a file, a Choose and, by name, the options of its form."""
-
-_READERS: dict[str, Reader] = {
-    "cvat": read_cvat,
-    "coco": read_coco,
-    "supervisely": read_supervisely,
-    "labelme": read_labelme,
-    "label_maps": read_label_map,
-    "class_pngs": read_class_pngs,
-    "nifti": read_nifti,
-    "dicomseg": read_dicom_seg,
-}
-_SUFFIXES: dict[str, Sequence[str]] = {  # of annotation files in a folder; else .json
-    "cvat": (".xml",),
-    "label_maps": LABEL_MAP_SUFFIXES,
-    "nifti": NIFTI_SUFFIXES,
-    "dicomseg": DICOM_SUFFIXES,
-}
-_OPTIONS = {"cvat": ("label", "attribute")}  # keys of the config that the form's reader takes
 NO_SPLIT = ""
 
 
@@ -117,7 +87,7 @@ def import_annotations(
     case is named after its image, of which no two may share a name, whatever their subfolders.
 
     Args:
-        form: a key of _READERS.
+        form: see `annotation_forms`.
         images: folder of the image files, which may lie in subfolders.
         annotations: {split: files, or folders of files}; the split NO_SPLIT leaves splitting
             to `find_cases`.
@@ -146,8 +116,8 @@ def import_annotations(
     faults: list[str] = []
     choice = _Classes(classes, wanted, only_named, Counter())
     files = find_image_files(images, faults)
-    read = partial(_READERS[form], **(options or {}), **_image_options(form, files, faults))
-    found = _read(read, _files_of(form, annotations, faults), images, files, choice, combine, faults)
+    read = reader_of(form, options or {}, files, faults)
+    found = _read(read, files_of(form, annotations, faults), images, files, choice, combine, faults)
     known, lines = _known_rows(cases, counts, files, found, faults)
     labelled = {
         case
@@ -172,23 +142,6 @@ def import_annotations(
     return [*_summary(found, len(files) - len(labelled), present, choice.dropped), *lines]
 
 
-def reader_options(form: str, source: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the config's block of a form is for its reader alone."""
-    options = {key: source[key] for key in _OPTIONS.get(form, ())}
-    if form in ("label_maps", "nifti"):
-        options["table"] = find_class_table(source["table"], f"source.{form}.table")
-    return options
-
-
-def _image_options(form: str, files: Mapping[str, Path], faults: list[str]) -> dict[str, Any]:
-    """What a form's reader has to know of the images {case: file} to tell whose masks it reads."""
-    if form == "class_pngs":
-        return {"cases": files}
-    if form == "dicomseg":
-        return {"images": instance_names(files, faults)}
-    return {}
-
-
 def _check_settings(
     images: Path, annotations: Mapping[str, Sequence[Path]], destination: Path, combine: str
 ) -> None:
@@ -199,18 +152,6 @@ def _check_settings(
     for path in (images, *(path for paths in annotations.values() for path in paths)):
         if path.resolve().is_relative_to(destination.resolve()):
             raise InputError(f"{destination}: would replace {path}, which is read; name another")
-
-
-def _files_of(
-    form: str, annotations: Mapping[str, Sequence[Path]], faults: list[str]
-) -> Iterable[tuple[str, Path]]:
-    """Split and path of every annotation file."""
-    for split, paths in annotations.items():
-        if form == "class_pngs":  # of a pattern the reader finds the files
-            yield from ((split, path) for path in paths)
-            continue
-        for path in expand_folders(paths, _SUFFIXES.get(form, (".json",)), NOT_ANNOTATIONS, faults):
-            yield split, path
 
 
 def _read(

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 from test_dicom import write as write_dicom
 
-from samcarry.annotation_import import NO_SPLIT, import_annotations, reader_options
+from samcarry.annotation_forms import reader_options
+from samcarry.annotation_import import NO_SPLIT, import_annotations
 from samcarry.dicom_export import write_dicom_seg
 from samcarry.errors import InputError
 from samcarry.exporting import (

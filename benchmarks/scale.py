@@ -1,0 +1,163 @@
+"""How the workflow grows with the number of images: jobs, seconds of a dry run, memory of every stage.
+
+    python benchmarks/scale.py
+    python benchmarks/scale.py --images 10000
+    python benchmarks/scale.py --images 100 1000 --memory
+
+Each study is made in a temporary folder: tiny images of 17 classes, 43 of them labelled for training, 10
+for validation and 100 for the test (fewer in a study of a few hundred), the rest unlabelled. Its
+manifest is made, then all of the ablation is planned: n in 1, 5, 10, ..., 43, three seeds, five methods.
+With --memory the main line runs for real, with n = 43, one seed and a training of three iterations, and
+the peak memory of each rule's jobs is printed: the resident set as Snakemake samples it twice a second.
+"""
+
+import argparse
+import csv
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import yaml
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+CLASSES = 17
+LABELLED = {"train": 43, "val": 10, "test": 100}
+
+
+def make_project(folder: Path, height: int, width: int) -> None:
+    """Copy the workflow, and write the config of the study."""
+    shutil.copy(ROOT / "Snakefile", folder)
+    shutil.copy(ROOT / "config.yaml", folder)
+    for name in ("workflow", "scripts", "envs", "profiles", "resources"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    methods = ["unet", "unet_sam", "mean_teacher", "ours_p", "ours_r"]
+    config = {
+        "dataset": "big",
+        "source": {"format": "folder", "folder": "data"},
+        "images": {"height": height, "width": width},
+        "shard_size": 256,
+        "n": LABELLED["train"],
+        "ablation": {"n": [1, *range(5, 43, 5)], "methods": methods},
+        "seeds": [0, 1, 2],
+        "methods": methods,
+        "training": {"width": 4, "depth": 2, "iterations": 3, "iterations_per_epoch": 1, "threads": 1},
+    }
+    (folder / "big.yaml").write_text(yaml.safe_dump(config))
+
+
+def write_study(folder: Path, count: int, height: int, width: int) -> None:
+    """Write images/, labels/ and cases.csv of `count` images."""
+    rng = np.random.default_rng(0)
+    (folder / "images").mkdir(parents=True)
+    places = {**LABELLED, "test": min(LABELLED["test"], count // 4)}
+    splits = [split for split, most in places.items() for _ in range(most)]
+    splits += ["unlabelled"] * (count - len(splits))
+    with (folder / "cases.csv").open("w", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["case", "patient", "split"])
+        for index, split in enumerate(splits):
+            case = f"case{index:06d}"
+            rows.writerow([case, case, split])
+            noise = rng.normal(100, 20, (height, width)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(noise).save(folder / "images" / f"{case}.png")
+            if split != "unlabelled":
+                write_labels(folder / "labels" / case, rng, height, width)
+
+
+def write_labels(folder: Path, rng: np.random.Generator, height: int, width: int) -> None:
+    """Write a rectangle for each class."""
+    folder.mkdir(parents=True)
+    for index in range(CLASSES):
+        mask = np.zeros((height, width), dtype=np.uint8)
+        row, column = rng.integers(0, height // 2), rng.integers(0, width // 2)
+        mask[row : row + height // 3, column : column + width // 3] = 255
+        Image.fromarray(mask).save(folder / f"bone{index:02d}.png")
+
+
+def snakemake(folder: Path, *arguments: str) -> tuple[str, float, float]:
+    """Run Snakemake in `folder`: its output, seconds on the wall, CPU seconds of it and its jobs."""
+    command = [sys.executable, "-m", "snakemake", *arguments, "--cores", "2", "--configfile", "big.yaml"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        sys.exit(done.stdout)
+    return done.stdout, wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def jobs_in(output: str) -> int:
+    """The total of Snakemake's table of jobs."""
+    return next(int(line.split()[1]) for line in output.splitlines() if line.startswith("total "))
+
+
+def count_shards(folder: Path) -> int:
+    """How many shards the manifest knows."""
+    with (folder / "results/big/manifest.csv").open(newline="", encoding="utf-8") as stream:
+        return len({row["shard"] for row in csv.DictReader(stream)})
+
+
+def peak_memory(folder: Path) -> dict[str, float]:
+    """Megabytes of each rule's largest job."""
+    peaks: dict[str, float] = defaultdict(float)
+    for path in (folder / "results/big/benchmarks").rglob("*.tsv"):
+        parts = path.relative_to(folder / "results/big/benchmarks").with_suffix("").parts
+        rule = next(part for part in parts if part != "full" and part[:5] not in ("n43", "seed0"))
+        with path.open(newline="") as stream:
+            for row in csv.DictReader(stream, delimiter="\t"):
+                if row["max_rss"] not in ("NA", "-"):
+                    peaks[rule] = max(peaks[rule], float(row["max_rss"]))
+    return dict(peaks)
+
+
+def main() -> None:
+    """Plan a study of each size, and run it where memory is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--images", nargs="+", type=int, default=[100, 1000])
+    parser.add_argument("--size", nargs=2, type=int, default=[48, 32], metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--runs", type=int, default=1, help="dry runs; the fastest counts")
+    parser.add_argument("--memory", action="store_true")
+    arguments = parser.parse_args()
+    peaks = {}
+    for count in arguments.images:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            make_project(folder, *arguments.size)
+            write_study(folder / "data", count, *arguments.size)
+            _, wall, cpu = snakemake(folder, "results/big/manifest.csv")
+            print(f"{count} images: manifest {wall:.1f} s, {cpu:.1f} s of CPU", flush=True)
+            planned = [
+                snakemake(folder, "all", "ablation", "-n", "--quiet", "rules") for _ in range(arguments.runs)
+            ]
+            jobs, shards = jobs_in(planned[0][0]), count_shards(folder)
+            print(
+                f"{count} images: {shards} shards, {jobs} jobs ({jobs / shards:.0f} a shard), planned in "
+                f"{min(p[1] for p in planned):.1f} s, {min(p[2] for p in planned):.1f} s of CPU",
+                flush=True,
+            )
+            if arguments.memory:
+                _, wall, cpu = snakemake(folder, "all", "--config", "seeds=[0]", "--quiet", "all")
+                print(f"{count} images: run in {wall:.0f} s, {cpu:.0f} s of CPU", flush=True)
+                peaks[count] = peak_memory(folder)
+    for rule in sorted({rule for found in peaks.values() for rule in found}):
+        print(f"{rule}: " + ", ".join(f"{found.get(rule, np.nan):.0f} MB" for found in peaks.values()))
+
+
+if __name__ == "__main__":
+    main()
