@@ -7,6 +7,10 @@ import pytest
 
 from tiny_project import Project, make_project
 
+# How long an example takes depends on what else the machine does.
+settings.register_profile("samcarry", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("samcarry")
+
 REVIEWED = {  # evidence needs ten unlabelled cases
     "source": {
         "phantom": {

@@ -23,7 +23,7 @@ RING = np.ones((3, 3), bool)
 RING[1, 1] = False
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(MASKS.filter(np.any), min_size=1, max_size=3))
 def test_masks_come_back_by_label_and_attribute(cases):
     # By labels alone: test_there_and_back.py.

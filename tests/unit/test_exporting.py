@@ -26,7 +26,7 @@ MASKS = array_shapes(min_dims=2, max_dims=2, max_side=9).flatmap(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(MASKS)
 def test_pngs_come_back(masks):
     with tempfile.TemporaryDirectory() as folder:
@@ -38,7 +38,7 @@ def test_pngs_come_back(masks):
                 np.testing.assert_array_equal(read_mask(path), mask)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(MASKS)
 def test_nifti_comes_back(masks):
     with tempfile.TemporaryDirectory() as folder:
@@ -50,7 +50,7 @@ def test_nifti_comes_back(masks):
         np.testing.assert_array_equal(values[:, :, 0].transpose(2, 1, 0), masks)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(MASKS, min_size=1, max_size=3))
 def test_coco_comes_back(cases):
     with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +71,7 @@ def test_coco_comes_back(cases):
         assert [entry["name"] for entry in peer.loadCats([1, 2, 3])] == CLASSES
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(MASKS)
 def test_a_label_map_png_holds_the_numbers(masks):
     with tempfile.TemporaryDirectory() as folder:

@@ -38,7 +38,7 @@ def drawing(mask):
     ids=["whole", "half", "tenth", "any", "far"],
 )
 def test_any_polygon_crossing_itself_or_reaching_outside_has_the_same_pixels(coordinate):
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(corners_of(coordinate), SIDES, SIDES)
     def check(corners, height, width):
         filled = fill_polygon(corners, height, width)

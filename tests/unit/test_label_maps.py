@@ -138,7 +138,7 @@ def test_a_class_that_no_file_can_be_called_is_told_with_its_value(tmp_path):
 
 
 @pytest.mark.parametrize("classes", [3, 300], ids=["palette", "16 bit"])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_our_own_export_comes_back_the_same(tmp_path_factory, classes, data):
     folder = tmp_path_factory.mktemp("there")

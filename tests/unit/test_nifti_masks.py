@@ -76,7 +76,7 @@ def test_channels_are_classes_where_the_table_names_as_many(tmp_path, axes):
         read(write(tmp_path / "c.nii", values * 2))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(masks=arrays(bool, (3, 4, 6)), seed=st.integers(0, 9))
 def test_our_own_export_comes_back_the_same(tmp_path_factory, masks, seed):
     path = tmp_path_factory.mktemp("there") / "a.nii.gz"

@@ -21,7 +21,7 @@ def some(masks):
     return masks
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(SHAPES.flatmap(lambda shape: arrays(bool, shape, elements=st.booleans())).map(some))
 def test_there_and_back_gives_the_masks(masks):
     combinations = find_combinations(masks)
@@ -29,7 +29,7 @@ def test_there_and_back_gives_the_masks(masks):
         np.testing.assert_array_equal(decode(encode(mask, combinations), combinations), mask)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SHAPES.flatmap(lambda shape: arrays(bool, shape, elements=st.booleans())).map(some))
 def test_a_region_is_its_class(masks):
     """nnU-Net makes a class's mask of its region alone."""
@@ -40,7 +40,7 @@ def test_a_region_is_its_class(masks):
             np.testing.assert_array_equal(np.isin(codes, region), mask[number])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SHAPES.flatmap(lambda shape: arrays(bool, shape, elements=st.booleans())).map(some))
 def test_codes_are_consecutive_and_each_occurs(masks):
     combinations = find_combinations(masks)

@@ -91,7 +91,7 @@ def test_a_label_does_not_depend_on_what_other_labels_the_seeds_carry():
     assert np.allclose(together, alone, atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9))),
     st.sampled_from((1e-3, 1, 5, 20, 1e4)),
@@ -108,7 +108,7 @@ def test_probabilities_of_disjoint_seeds_lie_within_0_and_1_and_sum_to_1(image, 
     assert (found[:, seeds.any(axis=0)] == seeds[:, seeds.any(axis=0)]).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(np.uint8, st.tuples(st.integers(1, 7), st.integers(1, 7))),
     st.sampled_from((1, 5, 20)),
@@ -181,7 +181,7 @@ def test_refinement_equals_its_parts_put_together(radii):
     assert (refined == (expected > 0.5))[decided].all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(bool, (2, 9, 12)), st.integers(0, 16), st.integers(0, 16), st.floats(1, 20))
 def test_no_setting_deletes_or_invents_a_class_or_loses_its_seeds(components, outer, inner, sigma):
     image = smooth_image(np.random.default_rng(4), 9, 12)

@@ -84,7 +84,7 @@ def assert_back(annotations, several, classes):
             np.testing.assert_array_equal(mask, masks[classes.index(name)])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(MASKS, min_size=1, max_size=2), CLASSES)
 @example([rings_and_overlaps()], ODD)
 def test_coco(several, classes):
@@ -93,7 +93,7 @@ def test_coco(several, classes):
         assert_back(read_coco(out / "coco.json"), several, classes)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(MASKS, min_size=1, max_size=2), CLASSES)
 @example([rings_and_overlaps()], ODD)
 def test_cvat(several, classes):
@@ -105,7 +105,7 @@ def test_cvat(several, classes):
         assert_back(annotations, several, classes)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(MASKS, CLASSES)
 @example(rings_and_overlaps(), ODD)
 def test_nifti(masks, classes):
@@ -114,7 +114,7 @@ def test_nifti(masks, classes):
         assert_back(read_nifti(out / "nifti/a.nii.gz"), [masks], classes)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(APART, CLASSES)
 def test_label_map_of_classes_that_do_not_overlap(masks, classes):
     with tempfile.TemporaryDirectory() as folder:
@@ -123,7 +123,7 @@ def test_label_map_of_classes_that_do_not_overlap(masks, classes):
         assert_back(read_label_map(out / "labelmaps/a.png", table=table), [masks], classes)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(MASKS.filter(np.any), CLASSES)
 @example(rings_and_overlaps(), ODD)
 def test_one_png_a_class(masks, classes):
@@ -133,7 +133,7 @@ def test_one_png_a_class(masks, classes):
         assert_back(annotations, [masks], classes)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(MASKS.filter(lambda masks: masks.any() and masks[0].size >= 8), CLASSES)
 @example(rings_and_overlaps(), ODD)
 def test_dicom_seg(masks, classes):
