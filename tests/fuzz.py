@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import itertools
 import logging
+import shutil
 import sys
 import tempfile
 import time
@@ -29,13 +30,19 @@ from samcarry.errors import InputError  # noqa: E402
 MOST_FILES = 20  # of a form, of the user's
 
 
-def user_files(folder: Path) -> Iterator[tuple[Target, bytes]]:
-    """Each of some files of a folder with a parser that reads it undamaged."""
+def user_files(folder: Path, scratch: Path) -> Iterator[tuple[Target, bytes]]:
+    """Each of some files of a folder with a parser that reads it undamaged.
+
+    They are copied first: some parsers want further files beside theirs, which have no place among the user's.
+    """
     for target in TARGETS:
         files = sorted(folder.rglob(f"*{Path(target.file_name).suffix}"))
         for path in files[:: max(1, len(files) // MOST_FILES)][:MOST_FILES]:
+            copy = scratch / target.name.replace("/", "_") / target.file_name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
             with contextlib.suppress(InputError):
-                target.parse(path)
+                target.parse(copy)
                 yield dataclasses.replace(target, name=f"{target.name}: {path.name}"), path.read_bytes()
 
 
@@ -53,7 +60,10 @@ def main() -> None:
     count = 0
     with tempfile.TemporaryDirectory() as name:
         small = ((target, sample(target, Path(name) / "sample"), given.mutations) for target in TARGETS)
-        own = ((*pair, given.per_file) for pair in (user_files(given.data) if given.data else ()))
+        own = (
+            (*pair, given.per_file)
+            for pair in (user_files(given.data, Path(name) / "own") if given.data else ())
+        )
         for target, content, mutations in itertools.chain(small, own):
             if given.only and not target.name.startswith(given.only):
                 continue
