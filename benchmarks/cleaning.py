@@ -22,9 +22,8 @@ from torch import Tensor
 
 sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
 
-from timing import CLOCKS, agreement, seconds_in_turn
+from timing import CLOCKS, agreement, draw, seconds_in_turn
 
-from random_walk import draw
 from samcarry.cleaning import CleaningSettings, clean, structuring_element
 from samcarry.files import usable_cpus
 
@@ -101,8 +100,9 @@ def main() -> None:
     print(f"{size}, {arguments.classes} classes of {parts:.1f} components each, {settings}")
     print(
         f"{arguments.clock} seconds: ours {seconds['ours']:.4f}, "
-        f"{arguments.iterations} poolings and a convolution {seconds['pooling']:.2f} with {arguments.threads} threads: "
-        f"{seconds['pooling'] / seconds['ours']:.0f} times; {agreement(ways['ours'](), ways['pooling']())}"
+        f"{arguments.iterations} poolings and a convolution {seconds['pooling']:.2f} "
+        f"({arguments.threads} threads): {seconds['pooling'] / seconds['ours']:.0f} times; "
+        f"{agreement(ways['ours'](), ways['pooling']())}"
     )
 
 

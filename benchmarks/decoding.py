@@ -27,10 +27,9 @@ from torch import Tensor
 
 sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
 
-from timing import CLOCKS, agreement, sam_of, seconds_in_turn
+from timing import CLOCKS, agreement, draw, sam_of, seconds_in_turn
 from tuning import ask
 
-from random_walk import draw
 from samcarry.files import usable_cpus
 from samcarry.prompts import Prompt, extract_prompts
 from samcarry.sam import embed, open_embeddings, refine, write_embeddings
@@ -103,7 +102,8 @@ def main() -> None:
         write_embeddings(ours, ["case"], [embedding], {})
         write_gzip(theirs, embedding)
         ways = {
-            chunk: lambda chunk=chunk: in_chunks(sam, ours, prompts, size, chunk) for chunk in arguments.chunk
+            f"chunks of {chunk}": lambda chunk=chunk: in_chunks(sam, ours, prompts, size, chunk)
+            for chunk in arguments.chunk
         }
         seconds = seconds_in_turn(
             ways | {"one": lambda: one_by_one(sam, theirs, prompts, size)},
@@ -116,9 +116,9 @@ def main() -> None:
             f"{arguments.threads} threads, {arguments.clock} seconds, {arguments.runs} runs"
         )
         print(f"SamPredictor {seconds['one']:.3f} s, of which reading took {reading:.3f} s in one more run")
-        for chunk, way in ways.items():
-            ratio = seconds["one"] / seconds[chunk]
-            print(f"chunks of {chunk}: {seconds[chunk]:.3f} s, {ratio:.2f} times; {agreement(way(), masks)}")
+        for name, way in ways.items():
+            ratio = seconds["one"] / seconds[name]
+            print(f"{name}: {seconds[name]:.3f} s, {ratio:.2f} times; {agreement(way(), masks)}")
 
 
 if __name__ == "__main__":

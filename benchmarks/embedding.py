@@ -20,9 +20,8 @@ from torch import Tensor
 
 sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
 
-from timing import CLOCKS, agreement, sam_of, seconds_in_turn
+from timing import CLOCKS, agreement, draw, sam_of, seconds_in_turn
 
-from random_walk import draw
 from samcarry.files import usable_cpus
 from samcarry.prompts import extract_prompts
 from samcarry.protocols import embed_image
@@ -74,7 +73,8 @@ def main() -> None:
     ours, theirs = (seconds[way] / len(images) for way in ("ours", "theirs"))
     print(f"{arguments.model}, {len(images)} images, {arguments.threads} threads, {arguments.runs} runs")
     print(
-        f"{arguments.clock} seconds an image: ours {ours:.2f}, SamPredictor {theirs:.2f}: {theirs / ours:.2f} times"
+        f"{arguments.clock} seconds an image: ours {ours:.2f}, SamPredictor {theirs:.2f}: "
+        f"{theirs / ours:.2f} times"
     )
     print(
         f"embeddings differ by {apart:.1e} of their norm; masks: {agreement(masks['ours'], masks['theirs'])}"

@@ -53,10 +53,10 @@ def write_images(folder: Path, count: int, height: int, width: int) -> None:
         nib.save(nib.Nifti1Image(image, np.eye(4)), folder / f"image_{name}.nii.gz")
 
 
-def predict_shard(network: UNet, folder: Path) -> None:
+def predict_shard(network: UNet, folder: Path, batch: int) -> None:
     """Read, predict and write as the rule `predict` does."""
     images = read_stack(folder / "images.nii.gz")
-    values = predict(network, images.values, MEAN, STD)
+    values = predict(network, images.values, MEAN, STD, batch_size=batch)
     classes = tuple(map(str, range(values.shape[1])))
     write_stack(folder / "probabilities.nii.gz", Stack(values, "probability", images.cases, classes))
 
@@ -87,6 +87,7 @@ def main() -> None:
     parser.add_argument("--size", nargs=2, type=int, default=[384, 224], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--classes", type=int, default=17)
     parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--batch", nargs="+", type=int, default=[8], help="images at once; 8: the workflow's")
     parser.add_argument("--threads", type=int, default=usable_cpus())
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
@@ -97,7 +98,9 @@ def main() -> None:
         folder = Path(name)
         write_images(folder, arguments.images, *arguments.size)
         ways = {
-            "a shard": lambda: predict_shard(network, folder),
+            f"a shard, {batch} at once": lambda batch=batch: predict_shard(network, folder, batch)
+            for batch in arguments.batch
+        } | {
             "8 bits": lambda: predict_each(network, folder, np.uint8),
             "float32": lambda: predict_each(network, folder, np.float32),
         }
@@ -113,10 +116,12 @@ def main() -> None:
         f"{arguments.images} images, {millions:.1f} M parameters, {arguments.threads} threads, "
         f"{arguments.clock} seconds, {arguments.runs} runs"
     )
+    ours = next(iter(seconds.values()))
     for way, duration in seconds.items():
+        kilobytes = sizes[way.split(",")[0]] / arguments.images / 1e3
         print(
-            f"{way}: {duration / arguments.images:.3f} s and {sizes[way] / arguments.images / 1e3:.0f} kB "
-            f"an image, {duration / seconds['a shard']:.2f} times"
+            f"{way}: {duration / arguments.images:.3f} s and {kilobytes:.0f} kB an image, "
+            f"{duration / ours:.2f} times the first"
         )
     print(f"largest difference of a probability: {apart}/255")
 

@@ -7,8 +7,9 @@
 Each study is made in a temporary folder: tiny images of 17 classes, 43 of them labelled for training, 10
 for validation and 100 for the test (fewer in a study of a few hundred), the rest unlabelled. Its
 manifest is made, then all of the ablation is planned: n in 1, 5, 10, ..., 43, three seeds, five methods.
-With --memory the main line runs for real, with n = 43, one seed and a training of three iterations, and
-the peak memory of each rule's jobs is printed: the resident set as Snakemake samples it twice a second.
+With --memory the main line runs for real, with n = 43, one seed, SAM and f_phi alone and a training of
+three iterations, and the peak memory of each rule's jobs is printed: the resident set as Snakemake
+samples it twice a second.
 """
 
 import argparse
@@ -29,16 +30,20 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 CLASSES = 17
+METHODS = ["unet", "unet_sam", "mean_teacher", "ours_p", "ours_r"]
 LABELLED = {"train": 43, "val": 10, "test": 100}
 
 
-def make_project(folder: Path, height: int, width: int) -> None:
-    """Copy the workflow, and write the config of the study."""
+def copy_workflow(folder: Path) -> None:
+    """Copy what Snakemake needs, without results."""
     shutil.copy(ROOT / "Snakefile", folder)
     shutil.copy(ROOT / "config.yaml", folder)
     for name in ("workflow", "scripts", "envs", "profiles", "resources"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    methods = ["unet", "unet_sam", "mean_teacher", "ours_p", "ours_r"]
+
+
+def configure(folder: Path, height: int, width: int, seeds: list[int], methods: list[str]) -> None:
+    """Write the config of the study."""
     config = {
         "dataset": "big",
         "source": {"format": "folder", "folder": "data"},
@@ -46,7 +51,7 @@ def make_project(folder: Path, height: int, width: int) -> None:
         "shard_size": 256,
         "n": LABELLED["train"],
         "ablation": {"n": [1, *range(5, 43, 5)], "methods": methods},
-        "seeds": [0, 1, 2],
+        "seeds": seeds,
         "methods": methods,
         "training": {"width": 4, "depth": 2, "iterations": 3, "iterations_per_epoch": 1, "threads": 1},
     }
@@ -138,7 +143,8 @@ def main() -> None:
     for count in arguments.images:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            make_project(folder, *arguments.size)
+            copy_workflow(folder)
+            configure(folder, *arguments.size, [0, 1, 2], METHODS)
             write_study(folder / "data", count, *arguments.size)
             _, wall, cpu = snakemake(folder, "results/big/manifest.csv")
             print(f"{count} images: manifest {wall:.1f} s, {cpu:.1f} s of CPU", flush=True)
@@ -152,7 +158,8 @@ def main() -> None:
                 flush=True,
             )
             if arguments.memory:
-                _, wall, cpu = snakemake(folder, "all", "--config", "seeds=[0]", "--quiet", "all")
+                configure(folder, *arguments.size, [0], ["unet_sam", "ours_r"])
+                _, wall, cpu = snakemake(folder, "all", "--quiet", "rules")
                 print(f"{count} images: run in {wall:.0f} s, {cpu:.0f} s of CPU", flush=True)
                 peaks[count] = peak_memory(folder)
     for rule in sorted({rule for found in peaks.values() for rule in found}):

@@ -1,19 +1,20 @@
-"""What the benchmarks share: time two ways to the same result in turn, compare masks, build a SAM."""
+"""What the benchmarks share: draw an image, time two ways in turn, compare masks, build a SAM."""
 
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from segment_anything.modeling import Sam
 
+# Here alone, before anything puts scripts/ first on the path: there is a random_walk.py too.
+from random_walk import draw
 from samcarry.metrics import dice
 from samcarry.sam_checkpoints import BUILDERS, load_sam
 
-Name = TypeVar("Name", str, int)
+__all__ = ["CLOCKS", "agreement", "draw", "sam_of", "seconds_in_turn"]
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 """Seconds on the wall, or of the CPU in this process, which other users of the machine disturb less."""
@@ -22,11 +23,11 @@ TINY = Path(__file__).parents[1] / "resources/tiny_sam.safetensors"
 
 
 def seconds_in_turn(
-    ways: Mapping[Name, Callable[[], object]], runs: int, clock: str = "wall"
-) -> dict[Name, float]:
+    ways: Mapping[str, Callable[[], object]], runs: int, clock: str = "wall"
+) -> dict[str, float]:
     """Median seconds of each way; they take turns, so that a busy machine slows all of them alike."""
     now = CLOCKS[clock]
-    seconds: dict[Name, list[float]] = {name: [] for name in ways}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(runs):
         for name, way in ways.items():
             began = now()
