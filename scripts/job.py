@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import traceback
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -46,6 +47,8 @@ def job(snakemake: Any) -> Iterator[Job]:
     except InputError as error:
         for line in str(error).splitlines():
             log.error("%s", line)
+        if "fault" in snakemake.params.keys():  # noqa: SIM118
+            Path(snakemake.log[0]).with_suffix(".fault").write_text(uuid.uuid4().hex)
         _leave(1)
     except Exception:
         log.error("%s", traceback.format_exc())

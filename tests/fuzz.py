@@ -33,7 +33,7 @@ MOST_FILES = 20  # of a form, of the user's
 def user_files(folder: Path, scratch: Path) -> Iterator[tuple[Target, bytes]]:
     """Each of some files of a folder with a parser that reads it undamaged.
 
-    They are copied first: some parsers want further files beside theirs, and nothing is written to the folder.
+    They are copied first: some parsers want further files beside theirs, and the folder is not written to.
     """
     for target in TARGETS:
         files = sorted(folder.rglob(f"*{Path(target.file_name).suffix}"))

@@ -106,3 +106,18 @@ def test_a_patient_in_two_splits(own_data):
     lines[test_row] = ",".join([fields[0], train_patient, *fields[2:]])
     sheet.write_text("\n".join(lines))
     assert_stops(own_data, "cases.csv", f"patient '{train_patient}'", "train", "test")
+
+
+def test_a_fault_in_a_prepared_study_is_told_each_time_and_no_case_moves_once_it_is_mended(own_data):
+    target = "results/demo/prepared/train-0000/images.nii.gz"
+    assert own_data.run(target).returncode == 0
+    manifest = own_data.read("results/demo/manifest.csv")
+    bad = own_data.folder / "mine/images/0.png"
+    bad.write_bytes(b"no image")
+    for _ in range(2):
+        outcome = own_data.run(target)
+        assert outcome.returncode != 0
+        assert lines_with(outcome.stdout, "mine/images/0.png"), outcome.stdout
+    bad.unlink()
+    assert own_data.run(target).returncode == 0
+    assert own_data.read("results/demo/manifest.csv") == manifest

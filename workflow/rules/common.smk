@@ -206,6 +206,16 @@ def listing(wildcards):
     return listing_digest(source_folders(config["source"]))
 
 
+def last_fault(rule):
+    """A mark of the last time that the user's files stopped a rule, as a parameter of that rule.
+
+    Snakemake restores what such a rule had made before and takes the failed run for a finished one; a changed
+    parameter makes it try again.
+    """
+    mark = Path(f"{RESULTS}/logs/{rule}.fault")
+    return mark.read_text() if mark.exists() else ""
+
+
 @functools.lru_cache(maxsize=4)
 def _read_manifest(path, time):
     return read_manifest(path)

@@ -5,7 +5,7 @@ rule import_annotations:
     input:
         files=annotation_files,
     output:
-        cases="results/{dataset}/annotated/cases.csv",
+        cases=update("results/{dataset}/annotated/cases.csv"),
     log:
         "results/{dataset}/logs/import_annotations.log",
     benchmark:
@@ -21,6 +21,7 @@ rule import_annotations:
         source=config["source"].get(config["source"]["format"]),
         window=config["images"]["window"],
         listing=listing,
+        fault=last_fault("import_annotations"),
         classes=config["classes"],
         code=code_of("import_annotations"),
     script:
@@ -32,7 +33,7 @@ rule import_cvat:
     input:
         files=annotation_files,
     output:
-        cases="results/{dataset}/imported/cases.csv",
+        cases=update("results/{dataset}/imported/cases.csv"),
     log:
         "results/{dataset}/logs/import_cvat.log",
     benchmark:
@@ -47,6 +48,7 @@ rule import_cvat:
         cvat=config["source"].get("cvat"),
         window=config["images"]["window"],
         listing=listing,
+        fault=last_fault("import_cvat"),
         classes=config["classes"],
         code=code_of("import_cvat"),
     script:

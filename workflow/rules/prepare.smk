@@ -51,7 +51,7 @@ checkpoint list_cases:
         sam=sam_check,
     output:
         manifest=update("results/{dataset}/manifest.csv"),
-        classes="results/{dataset}/classes.txt",
+        classes=update("results/{dataset}/classes.txt"),
     log:
         "results/{dataset}/logs/list_cases.log",
     benchmark:
@@ -65,6 +65,7 @@ checkpoint list_cases:
     params:
         folder=data_folder,
         listing=listing,
+        fault=last_fault("list_cases"),
         splits=config["splits"],
         classes=config["classes"],
         window=config["images"]["window"],

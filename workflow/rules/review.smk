@@ -38,7 +38,7 @@ rule apply_corrections:
         cases=source_cases,
         corrections=config["corrections"],
     output:
-        cases="results/{dataset}/corrected/cases.csv",
+        cases=update("results/{dataset}/corrected/cases.csv"),
     log:
         "results/{dataset}/logs/apply_corrections.log",
     benchmark:
@@ -52,6 +52,7 @@ rule apply_corrections:
     params:
         folder=source_folder,
         listing=listing,
+        fault=last_fault("apply_corrections"),
         splits=config["splits"],
         classes=config["classes"],
         window=config["images"]["window"],
