@@ -1,8 +1,8 @@
-"""A short form of `make faults`: damage, a full disk, an image replaced by an older one."""
+"""A short form of `make faults`: a full disk, an image replaced by an older one."""
 
 import pytest
 
-from faults import Campaign, damaged, disk_full, replaced, start_campaign
+from faults import Campaign, disk_full, replaced, start_campaign
 
 
 @pytest.fixture
@@ -13,11 +13,6 @@ def campaign(finished, tmp_path):
 def survived(campaign: Campaign) -> bool:
     assert not campaign.failures, "\n".join(campaign.failures)
     return campaign.tries.total() > 0
-
-
-def test_a_damaged_shard_is_named_and_made_anew_once_it_is_deleted(campaign):
-    damaged(campaign, tries=2)
-    assert survived(campaign)
 
 
 def test_a_full_disk_is_told_and_the_same_command_ends_the_run(campaign):
