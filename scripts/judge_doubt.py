@@ -1,8 +1,8 @@
 """Hold doubt against the true error, where hidden labels tell it."""
 
 from job import job
-from samcarry.doubt import REASONS
-from samcarry.doubt_ranking import read_table, write_table
+from samcarry.doubt import REASONS, write_table
+from samcarry.doubt_ranking import read_table
 from samcarry.evidence import draw_evidence, evidence_table, true_errors
 from samcarry.shards import pairs_of
 

@@ -1,16 +1,12 @@
 """Weigh the pseudo labels of one shard by SAM's own estimate and the agreement of P and R."""
 
 from job import job
-from samcarry.pseudo_weights import pseudo_weight, write_weights
-from samcarry.sheets import read_sheet
+from samcarry.pseudo_weights import pseudo_weight, read_estimates, write_weights
 from samcarry.stacks import read_stack
 
 with job(snakemake):
     initial, refined = read_stack(snakemake.input.initial), read_stack(snakemake.input.refined)
-    estimates = {
-        (row["case"], row["class"]): float(row["iou"])
-        for row in read_sheet(snakemake.input.quality, required=["case", "class", "iou"])
-    }
+    estimates = read_estimates(snakemake.input.quality)
     write_weights(
         snakemake.output.weights,
         [

@@ -13,6 +13,7 @@ from samcarry.faults import raise_faults, shortlist
 from samcarry.label_maps import runs_of
 from samcarry.masks import read_mask
 from samcarry.shapes import Annotation, Choose, Shape, as_it_is
+from samcarry.source_paths import pattern_root
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def find_class_pngs(pattern: Path, faults: list[str]) -> list[Path]:
             raise InputError(f"{pattern}: has no {part}; write for instance masks/{{case}}/{{class}}.png")
     if pattern.suffix.lower() in _LOSSY:
         raise InputError(f"{pattern}: JPEG blurs a mask's edge; export the masks as PNG")
-    root = _root(pattern)
+    root = Path(pattern_root(str(pattern)))
     if not root.is_dir():
         raise InputError(f"{pattern}: there is no folder {root}; check the path")
     files, others = [], []
@@ -101,12 +102,6 @@ def find_class_pngs(pattern: Path, faults: list[str]) -> list[Path]:
     return files
 
 
-def _root(pattern: Path) -> Path:
-    """The folder above the first part of a pattern that is no plain name."""
-    plain = [part for part in pattern.parts if not re.search(r"[{*]", part)]
-    return Path(*plain[: next(i for i, part in enumerate(pattern.parts) if re.search(r"[{*]", part))])
-
-
 def _text(file: Path, root: Path) -> str:
     return normalize("NFC", file.relative_to(root).as_posix())
 
@@ -114,7 +109,7 @@ def _text(file: Path, root: Path) -> str:
 @functools.lru_cache(maxsize=1000)
 def _matcher(pattern: Path, longest: int | None) -> re.Pattern[str]:
     """A pattern below its root as a regular expression, with {case} of at most `longest` characters."""
-    text = normalize("NFC", pattern.relative_to(_root(pattern)).as_posix())
+    text = normalize("NFC", pattern.relative_to(Path(pattern_root(str(pattern)))).as_posix())
     most = "" if longest is None else longest
     groups = {"{case}": f"(?P<case>[^/]{{1,{most}}})", "{class}": "(?P<name>[^/]+)"}
     again = {"{case}": "(?P=case)", "{class}": "(?P=name)"}
@@ -130,7 +125,7 @@ def _matcher(pattern: Path, longest: int | None) -> re.Pattern[str]:
 
 def _parts(file: Path, pattern: Path, cases: Collection[str]) -> tuple[str, str]:
     """Case and class of a file, behind whose name the message goes."""
-    text = _text(file, _root(pattern))
+    text = _text(file, Path(pattern_root(str(pattern))))
     readings: list[tuple[str, str]] = []
     longest: int | None = None
     while longest != 0 and (match := _matcher(pattern, longest).fullmatch(text)):

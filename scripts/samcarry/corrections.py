@@ -71,6 +71,7 @@ def apply_corrections(
     training = [case for case in cases if case.split == "train"]
     present = check_cases(training, classes, window=window).of_case
     order = order_training_cases(cases, present, splits["seed"])
+    split_of = {case.case: case.split for case in cases}
     faults: list[str] = []
     found = _read(files, {case.case: case for case in cases}, classes, replace_labels, faults)
     raise_faults(faults)
@@ -81,7 +82,7 @@ def apply_corrections(
     with atomic(destination) as private:
         _write_files(private, cases, found.of_case, faults)
         raise_faults(faults)
-        joined = [case for case in found.of_case if case not in order and _split(cases, case) == "unlabelled"]
+        joined = [case for case in found.of_case if split_of[case] == "unlabelled"]
         _write_rows(private / "cases.csv", folder, cases, [*order, *joined])
     summary.append(f"{len(joined)} corrected cases join the {len(order)} training cases: {shortlist(joined)}")
     if replaced := [case for case in found.of_case if case not in joined]:
@@ -91,10 +92,6 @@ def apply_corrections(
             f"{len(found.empty)} images without any shape were passed over: {shortlist(found.empty)}"
         )
     return summary
-
-
-def _split(cases: Iterable[Case], name: str) -> str:
-    return next(case.split for case in cases if case.case == name)
 
 
 def _read(

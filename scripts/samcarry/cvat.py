@@ -17,7 +17,17 @@ from samcarry.annotation_values import declared_size, points_of
 from samcarry.errors import InputError
 from samcarry.faults import raise_faults, shortlist
 from samcarry.images import MOST_PIXELS
-from samcarry.shapes import Annotation, BoxRuns, Choose, Ellipse, Geometry, Polygon, Shape, as_it_is
+from samcarry.shapes import (
+    Annotation,
+    BoxRuns,
+    Choose,
+    Ellipse,
+    Geometry,
+    PassedOverError,
+    Polygon,
+    as_it_is,
+    collect_shapes,
+)
 
 
 def read_cvat(
@@ -98,7 +108,7 @@ def _chooser(choose: Choose, label: str | None, attribute: str | None) -> Callab
     def of_shape(shape: Any) -> str | None:
         name = shape.get("label", "")
         if label is not None and name != label:
-            raise _PassedOverError(f"label {name}")
+            raise PassedOverError(f"label {name}")
         if attribute is None:
             return choose(name)
         values = {a.get("name"): (a.text or "").strip() for a in shape.iter("attribute")}
@@ -107,10 +117,6 @@ def _chooser(choose: Choose, label: str | None, attribute: str | None) -> Callab
         return choose(values[attribute])
 
     return of_shape
-
-
-class _PassedOverError(Exception):
-    """What a shape is that is not asked for, and no fault."""
 
 
 def _read_image(
@@ -124,23 +130,20 @@ def _read_image(
         size = declared_size(*(int(side) if side.isdecimal() and len(side) < 10 else side for side in sides))
     except InputError as error:
         faults.append(f"{where}: {error}")
-    shapes: list[Shape] = []
-    passed_over: list[str] = []
-    for number, child in enumerate(element, start=1):
-        if child.tag == "tag":  # it says something of the image as a whole
-            continue
-        place = f"shape {number} (a {child.tag:.30})"
-        try:
-            if child.tag not in _READERS:
-                raise _PassedOverError(f"{child.tag:.30}")
-            class_name = choose(child)
-            if class_name is not None:
-                shapes.append(Shape(place, class_name, (_read_shape(child),)))
-        except _PassedOverError as kind:
-            passed_over.append(str(kind))
-        except InputError as error:
-            faults.append(f"{where}: {place} {error}")
-    return Annotation(path, name, size, tuple(shapes), tuple(passed_over))
+
+    def read(child: Any) -> tuple[str, Geometry] | None:
+        if child.tag not in _READERS:
+            raise PassedOverError(f"{child.tag:.30}")
+        class_name = choose(child)
+        return None if class_name is None else (class_name, _read_shape(child))
+
+    places = (
+        (f"shape {number} (a {child.tag:.30})", child)
+        for number, child in enumerate(element, start=1)
+        if child.tag != "tag"  # it says something of the image as a whole
+    )
+    shapes, passed_over = collect_shapes(places, read, where, faults)
+    return Annotation(path, name, size, shapes, passed_over)
 
 
 def _read_shape(element: Any) -> Geometry:

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, SubElement
 import numpy as np
 from numpy.typing import NDArray
 
-from samcarry.figures import class_colours
+from samcarry.exporting import colours_of
 from samcarry.files import atomic
 from samcarry.run_lengths import EncodedImage, decode_box
 
@@ -65,10 +65,10 @@ def _meta(classes: Sequence[str], label: str | None, attribute: str | None) -> E
     SubElement(task, "overlap").text = "0"
     labels = SubElement(task, "labels")
     names = classes if label is None else [label]
-    for name, colour in zip(names, class_colours(len(names)), strict=True):
+    for name, colour in zip(names, colours_of(len(names)), strict=True):
         entry = SubElement(labels, "label")
         SubElement(entry, "name").text = name
-        SubElement(entry, "color").text = "#" + "".join(f"{round(255 * part):02x}" for part in colour[:3])
+        SubElement(entry, "color").text = "#" + bytes(colour).hex()
         SubElement(entry, "type").text = "any"
         attributes = SubElement(entry, "attributes")
         if attribute is not None:

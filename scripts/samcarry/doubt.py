@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from samcarry.cleaning import most_likely_components
 from samcarry.files import atomic
-from samcarry.sheets import read_sheet
+from samcarry.pseudo_weights import read_estimates
 from samcarry.stacks import THRESHOLD
 
 REASONS = ("sam_quality", "agreement", "thrown_away", "presence", "size", "position", "seeds")
@@ -105,9 +105,8 @@ def read_quality(path: str | Path, classes: Sequence[str]) -> dict[str, list[flo
     """SAM's IoU estimates of a shard, as {case: one a class}, NaN where a class is absent."""
     place = {name: index for index, name in enumerate(classes)}
     quality: dict[str, list[float]] = {}
-    for row in read_sheet(path, required=["case", "class", "iou"]):
-        of_case = quality.setdefault(row["case"], [math.nan] * len(classes))
-        of_case[place[row["class"]]] = float(row["iou"])
+    for (case, name), iou in read_estimates(path).items():
+        quality.setdefault(case, [math.nan] * len(classes))[place[name]] = iou
     return quality
 
 
@@ -125,10 +124,13 @@ def measure_rows(
 
 def write_measures(path: str | Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Write a table of measures as CSV, atomically; empty where a reason says nothing."""
+    write_table(path, pd.DataFrame(rows, columns=["case", "class", "area", *REASONS]))
+
+
+def write_table(path: str | Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, atomically, numbers with five decimals."""
     with atomic(path) as private:
-        pd.DataFrame(rows, columns=["case", "class", "area", *REASONS]).to_csv(
-            private, index=False, float_format="%.5f", lineterminator="\n"
-        )
+        table.to_csv(private, index=False, float_format="%.5f", lineterminator="\n")
 
 
 def _shapes(masks: NDArray[np.bool_]) -> NDArray[np.float64]:

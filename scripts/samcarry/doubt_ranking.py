@@ -1,6 +1,5 @@
 """The ranking by doubt: measures of classes become ranks of cases, and reasons in plain words."""
 
-import csv
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ import pandas as pd
 
 from samcarry.doubt import REASONS
 from samcarry.errors import InputError
-from samcarry.files import atomic
 
 MOST_REASONS = 3
 """That are told of a case."""
@@ -67,14 +65,6 @@ def rank_cases(measures: pd.DataFrame, reasons: Sequence[str]) -> pd.DataFrame:
     table["reason"] = [_told(case, ranks.loc[case], worst) for case in table.index]
     table["rank"] = np.arange(1, len(table) + 1)
     return table.reset_index()[["case", "rank", "doubt", *REASONS, "reason"]]
-
-
-def write_table(path: str | Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, atomically, numbers with five decimals."""
-    with atomic(path) as private:
-        table.to_csv(
-            private, index=False, float_format="%.5f", lineterminator="\n", quoting=csv.QUOTE_MINIMAL
-        )
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from scipy import stats
 
 from samcarry.errors import InputError
 from samcarry.files import atomic
-from samcarry.metrics import dice
+from samcarry.metrics import mean_dice
 from samcarry.stacks import Stack
 
 FEWEST_CASES = 10
@@ -29,10 +29,9 @@ def true_errors(pairs: Iterable[tuple[Stack, Stack]]) -> pd.Series:
     for reference, refined in pairs:
         place = {case: index for index, case in enumerate(refined.cases)}
         for case, truth in zip(reference.cases, reference.masks, strict=True):
-            scores = [dice(*pair) for pair in zip(truth, refined.masks[place[case]], strict=True)]
-            known = [score for score in scores if score is not None]
-            if known:
-                errors[case] = 1 - float(np.mean(known))
+            score = mean_dice(truth, refined.masks[place[case]])
+            if score is not None:
+                errors[case] = 1 - score
     return pd.Series(errors, dtype=float)
 
 

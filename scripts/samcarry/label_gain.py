@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samcarry.files import atomic
-from samcarry.metrics import dice
+from samcarry.metrics import mean_dice
 from samcarry.sheets import read_sheet
 from samcarry.stacks import THRESHOLD, Stack
 
@@ -81,10 +81,9 @@ def case_scores(
     masks = dict(zip(images.cases, predicted > THRESHOLD, strict=True))
     scores = []
     for case, truth in zip(references.cases, references.masks, strict=True):
-        known = [dice(*pair) for pair in zip(truth, masks[case], strict=True)]
-        present = [score for score in known if score is not None]
-        if present:
-            scores.append(CaseScore(draw, added, seed, case, float(np.mean(present))))
+        score = mean_dice(truth, masks[case])
+        if score is not None:
+            scores.append(CaseScore(draw, added, seed, case, score))
     return scores
 
 

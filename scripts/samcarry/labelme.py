@@ -14,7 +14,17 @@ import numpy as np
 from samcarry.annotation_values import declared_size, member, points_of, read_json
 from samcarry.errors import InputError
 from samcarry.faults import raise_faults
-from samcarry.shapes import Annotation, Choose, Ellipse, Geometry, Polygon, Shape, as_it_is, bitmap_of
+from samcarry.shapes import (
+    Annotation,
+    Choose,
+    Ellipse,
+    Geometry,
+    PassedOverError,
+    Polygon,
+    as_it_is,
+    bitmap_of,
+    collect_shapes,
+)
 
 _WITHOUT_AREA = ("line", "linestrip", "point", "points")
 
@@ -37,8 +47,6 @@ def read_labelme(path: str | Path, choose: Choose = as_it_is) -> list[Annotation
     path = Path(path)
     document = read_json(path)
     faults: list[str] = []
-    shapes: list[Shape] = []
-    passed_over: list[str] = []
     size, name = None, ""
     entries: list[Any] = []
     try:
@@ -50,19 +58,18 @@ def read_labelme(path: str | Path, choose: Choose = as_it_is) -> list[Annotation
         size = declared_size(document.get("imageHeight"), document.get("imageWidth"))
     except InputError as error:
         faults.append(f"{path}: {error}")
-    for number, entry in enumerate(entries, start=1):
-        try:
-            label = member(entry, "label", str)
-            if entry.get("shape_type") in _WITHOUT_AREA:
-                passed_over.append(entry["shape_type"])
-                continue
-            class_name = choose(label)
-            if class_name is not None:
-                shapes.append(Shape(f"shape {number}", class_name, (_read_geometry(entry),)))
-        except InputError as error:
-            faults.append(f"{path}: shape {number} {error}")
+
+    def read(entry: Any) -> tuple[str, Geometry] | None:
+        label = member(entry, "label", str)
+        if entry.get("shape_type") in _WITHOUT_AREA:
+            raise PassedOverError(entry["shape_type"])
+        class_name = choose(label)
+        return None if class_name is None else (class_name, _read_geometry(entry))
+
+    places = ((f"shape {number}", entry) for number, entry in enumerate(entries, start=1))
+    shapes, passed_over = collect_shapes(places, read, str(path), faults)
     raise_faults(faults)
-    return [Annotation(path, name, size, tuple(shapes), tuple(passed_over))]
+    return [Annotation(path, name, size, shapes, passed_over)]
 
 
 def _read_geometry(entry: dict[str, Any]) -> Geometry:

@@ -10,3 +10,10 @@ def dice(reference: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> float | 
     if size == 0:
         return None
     return 2 * int((reference & predicted).sum()) / (size + int(predicted.sum()))
+
+
+def mean_dice(references: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> float | None:
+    """Mean Dice over the classes of masks (class, height, width) that the reference has; None of none."""
+    pairs = (dice(*pair) for pair in zip(references, predicted, strict=True))
+    known = [score for score in pairs if score is not None]
+    return float(np.mean(known)) if known else None

@@ -35,6 +35,12 @@ def pseudo_weight(
     return agreement * 2 * iou / (1 + iou)
 
 
+def read_estimates(path: str | Path) -> dict[tuple[str, str], float]:
+    """{(case, class): SAM's estimate of the IoU of its mask} of a shard; present classes alone have one."""
+    rows = read_sheet(path, required=["case", "class", "iou"])
+    return {(row["case"], row["class"]): float(row["iou"]) for row in rows}
+
+
 def write_weights(path: str | Path, rows: Iterable[tuple[str, str, float]]) -> None:
     """Write (case, class, weight) as CSV, atomically."""
     with atomic(path) as private, private.open("w", newline="", encoding="utf-8") as stream:

@@ -7,9 +7,10 @@ its edge; where it crosses itself, what it winds round twice is outside (even-od
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from samcarry.errors import InputError
 from samcarry.filling import fill_polygon
 from samcarry.images import MOST_PIXELS
 
+Entry = TypeVar("Entry")
 Choose = Callable[[str], str | None]
 """Tells what a class of the file is called here, None if its shapes are not asked for."""
 
@@ -104,6 +106,38 @@ class Annotation:
     size: tuple[int, int] | None
     shapes: tuple[Shape, ...]
     passed_over: tuple[str, ...] = ()
+
+
+class PassedOverError(Exception):
+    """What an entry of an annotation file is that is not asked for, and no fault."""
+
+
+def collect_shapes(
+    entries: Iterable[tuple[str, Entry]],
+    read: Callable[[Entry], tuple[str, Geometry] | None],
+    where: str,
+    faults: list[str],
+) -> tuple[tuple[Shape, ...], tuple[str, ...]]:
+    """The shapes that stand in a file, and what was passed over.
+
+    Args:
+        entries: the place of each, as 'shape 3', and the entry itself.
+        read: gives class and geometry, or None if the class is not asked for; raises PassedOverError, or
+            InputError with what goes behind the place.
+        where: what goes before the place in a fault.
+        faults: gets a line for each entry that is at fault.
+    """
+    shapes: list[Shape] = []
+    passed_over: list[str] = []
+    for place, entry in entries:
+        try:
+            if (found := read(entry)) is not None:
+                shapes.append(Shape(place, found[0], (found[1],)))
+        except PassedOverError as kind:
+            passed_over.append(str(kind))
+        except InputError as error:
+            faults.append(f"{where}: {place} {error}")
+    return tuple(shapes), tuple(passed_over)
 
 
 def as_it_is(name: str) -> str:

@@ -22,7 +22,9 @@ def source_files(source: Source) -> list[str]:
     if not isinstance(block, Mapping):
         return []
     sheets = [block[key] for key in _FILES if isinstance(block.get(key), str)]
-    return sheets + [path for path in _annotations(block) if path == _root(path) and not Path(path).is_dir()]
+    return sheets + [
+        path for path in _annotations(block) if path == pattern_root(path) and not Path(path).is_dir()
+    ]
 
 
 def source_folders(source: Source) -> list[str]:
@@ -32,7 +34,7 @@ def source_folders(source: Source) -> list[str]:
         return [block]
     if not isinstance(block, Mapping) or "images" not in block:
         return []
-    roots = (_root(path) for path in _annotations(block))
+    roots = (pattern_root(path) for path in _annotations(block))
     return [block["images"], *(root for root in roots if Path(root).is_dir())]
 
 
@@ -57,6 +59,15 @@ def listing_digest(folders: Iterable[str]) -> str:
     return digest.hexdigest()[:16]
 
 
+def pattern_root(path: str) -> str:
+    """The path itself, or the folder below which a pattern such as masks/{case}/*.png begins."""
+    parts = path.split("/")
+    for place, part in enumerate(parts):
+        if any(sign in part for sign in "{}*"):
+            return "/".join(parts[:place]) or "."
+    return path
+
+
 def paths_by_split(annotations: str | Iterable[str] | Mapping[str, Any]) -> dict[str, list[str]]:
     """The config's `annotations` (a path, a list of paths, or either for each split) as {split: paths}.
 
@@ -72,12 +83,3 @@ def paths_by_split(annotations: str | Iterable[str] | Mapping[str, Any]) -> dict
 
 def _annotations(block: Mapping[str, Any]) -> list[str]:
     return [path for paths in paths_by_split(block.get("annotations") or {}).values() for path in paths]
-
-
-def _root(path: str) -> str:
-    """The path itself, or the folder below which a pattern such as masks/{case}/*.png begins."""
-    parts = path.split("/")
-    for place, part in enumerate(parts):
-        if any(sign in part for sign in "{}*"):
-            return "/".join(parts[:place]) or "."
-    return path

@@ -14,7 +14,16 @@ import numpy as np
 from samcarry.annotation_values import declared_size, member, points_of, read_json
 from samcarry.errors import InputError
 from samcarry.faults import raise_faults
-from samcarry.shapes import Annotation, Choose, Geometry, Polygon, Shape, as_it_is, bitmap_of
+from samcarry.shapes import (
+    Annotation,
+    Choose,
+    Geometry,
+    PassedOverError,
+    Polygon,
+    as_it_is,
+    bitmap_of,
+    collect_shapes,
+)
 
 NOT_ANNOTATIONS = ("meta.json", "key_id_map.json", "obj_class_to_machine_color.json")
 _WITHOUT_AREA = ("point", "line", "graph", "cuboid", "cuboid_2d")
@@ -39,8 +48,6 @@ def read_supervisely(path: str | Path, choose: Choose = as_it_is) -> list[Annota
     path = Path(path)
     document = read_json(path)
     faults: list[str] = []
-    shapes: list[Shape] = []
-    passed_over: list[str] = []
     size = None
     try:
         sides = member(document, "size", dict)
@@ -53,20 +60,19 @@ def read_supervisely(path: str | Path, choose: Choose = as_it_is) -> list[Annota
     except InputError as error:
         faults.append(f"{path}: {error} in Supervisely's format")
     ids: set[int | str] = set()
-    for number, entry in enumerate(entries, start=1):
-        try:
-            title = member(entry, "classTitle", str)
-            _check_id(entry, ids)
-            if entry.get("geometryType") in _WITHOUT_AREA:
-                passed_over.append(entry["geometryType"])
-                continue
-            class_name = choose(title)
-            if class_name is not None:
-                shapes.append(Shape(f"object {number}", class_name, (_read_geometry(entry),)))
-        except InputError as error:
-            faults.append(f"{path}: object {number} {error}")
+
+    def read(entry: Any) -> tuple[str, Geometry] | None:
+        title = member(entry, "classTitle", str)
+        _check_id(entry, ids)
+        if entry.get("geometryType") in _WITHOUT_AREA:
+            raise PassedOverError(entry["geometryType"])
+        class_name = choose(title)
+        return None if class_name is None else (class_name, _read_geometry(entry))
+
+    places = ((f"object {number}", entry) for number, entry in enumerate(entries, start=1))
+    shapes, passed_over = collect_shapes(places, read, str(path), faults)
     raise_faults(faults)
-    return [Annotation(path, path.stem, size, tuple(shapes), tuple(passed_over))]
+    return [Annotation(path, path.stem, size, shapes, passed_over)]
 
 
 def _check_id(entry: dict[str, Any], ids: set[int | str]) -> None:

@@ -1,6 +1,5 @@
 """Every file of envs/: its pins alone, in a clean environment, carry the rules that name it. Slow."""
 
-import ast
 import json
 import os
 import re
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from script_imports import modules_of
 
 ROOT = Path(__file__).parents[2]
 CONDA = Path(__file__).with_name("bin") / "conda"
@@ -64,19 +65,7 @@ def scripts_of(name):
 
 def needed_by(script):
     """Modules that a script imports, itself or through the library, wherever the import stands."""
-    waiting, seen, names = [ROOT / f"scripts/{script}.py"], set(), set()
-    while waiting:
-        path = waiting.pop()
-        seen.add(path)
-        for node in ast.walk(ast.parse(path.read_text())):
-            found = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom):
-                found = [node.module or ""]
-            for name in found:
-                names.add(name)
-                library = ROOT / "scripts" / (name.replace(".", "/") + ".py")
-                if name.startswith("samcarry.") and library.exists() and library not in seen:
-                    waiting.append(library)
+    names = modules_of(ROOT / f"scripts/{script}.py")
     return sorted(name for name in names if name and name.split(".")[0] != "snakemake")
 
 

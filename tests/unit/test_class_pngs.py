@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawing import drawn
 from PIL import Image
 
 from samcarry.class_pngs import read_class_pngs
 from samcarry.errors import InputError
-from samcarry.shapes import draw
 
 # pycocotools 2.0.11 hands arrays to numpy 2 in an older way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -28,10 +28,7 @@ def found(pattern, **more) -> dict:
     """{case: {class: pixels}}."""
     result = {}
     for annotation in read_class_pngs(pattern, **more):
-        faults: list[str] = []
-        masks = draw(annotation, *annotation.size, faults)
-        assert not faults
-        result[annotation.name] = {name: int(mask.sum()) for name, mask in masks.items()}
+        result[annotation.name] = {name: int(mask.sum()) for name, mask in drawn(annotation).items()}
     return result
 
 

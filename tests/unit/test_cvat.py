@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawing import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -43,10 +44,7 @@ def masks_of(tmp_path: Path, *shapes: str, **choice) -> dict[str, np.ndarray]:
     """The masks of an image of 6 x 5 pixels with these shapes."""
     (annotation,) = read_cvat(save(tmp_path, image(*shapes)), **choice)
     assert (annotation.name, annotation.size) == ("a.png", (5, 6))
-    faults: list[str] = []
-    masks = draw(annotation, 5, 6, faults)
-    assert not faults
-    return masks
+    return drawn(annotation)
 
 
 def drawing(mask: np.ndarray) -> list[str]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from drawing import drawn
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
@@ -16,7 +17,6 @@ from test_dicom import write as write_image
 
 from samcarry.dicom_seg import instance_names, read_dicom_seg
 from samcarry.errors import InputError
-from samcarry.shapes import draw
 
 # pycocotools 2.0.11 hands arrays to numpy 2 in an older way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -75,10 +75,7 @@ def read(path, **more):
     """{image: {class: mask}}."""
     result = {}
     for annotation in read_dicom_seg(path, images=IMAGES, **more):
-        faults: list[str] = []
-        masks = draw(annotation, *annotation.size, faults)
-        assert not faults
-        result[annotation.name] = {name: mask.tolist() for name, mask in masks.items()}
+        result[annotation.name] = {name: mask.tolist() for name, mask in drawn(annotation).items()}
     return result
 
 

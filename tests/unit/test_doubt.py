@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from samcarry.doubt import REASONS, expected_of, measure, measure_rows, read_quality, write_measures
+from samcarry.doubt import (
+    REASONS,
+    expected_of,
+    measure,
+    measure_rows,
+    read_quality,
+    write_measures,
+    write_table,
+)
 from samcarry.doubt_ranking import (
     class_doubt_of,
     doubt_of,
@@ -14,7 +22,6 @@ from samcarry.doubt_ranking import (
     rank_cases,
     read_measures,
     read_table,
-    write_table,
 )
 
 CLASSES = ("Radius", "Ulna")

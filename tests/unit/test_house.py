@@ -1,11 +1,12 @@
 """The house rules that a reviewer would otherwise have to check by eye."""
 
-import ast
 import re
 from pathlib import Path
 
 import pytest
 import yaml
+
+from script_imports import modules_of
 
 ROOT = Path(__file__).parents[2]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
@@ -27,20 +28,7 @@ def pip_pins(path):
 
 def imports(path):
     """Top-level packages that a script imports, through the library at any depth."""
-    waiting, seen, found = [path], set(), set()
-    while waiting:
-        current = waiting.pop()
-        seen.add(current)
-        for node in ast.walk(ast.parse(current.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
-            for name in names:
-                library = ROOT / "scripts" / (name.replace(".", "/") + ".py")
-                if name.startswith("samcarry.") and library not in seen:
-                    waiting.append(library)
-                found.add(name.split(".")[0])
-    return found
+    return {name.split(".")[0] for name in modules_of(path)}
 
 
 @pytest.mark.parametrize("path", ENVS, ids=lambda path: path.stem)

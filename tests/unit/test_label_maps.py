@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from drawing import drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -33,10 +34,7 @@ def read(path, given=None, choose=None):
     """The masks by class."""
     table = None if given is None else class_table(given, "the table")
     (annotation,) = read_label_map(path, **({} if choose is None else {"choose": choose}), table=table)
-    faults: list[str] = []
-    masks = draw(annotation, *annotation.size, faults)
-    assert not faults
-    return {name: mask.tolist() for name, mask in masks.items()}
+    return {name: mask.tolist() for name, mask in drawn(annotation).items()}
 
 
 def refused(path, given=None):

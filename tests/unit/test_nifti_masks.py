@@ -6,6 +6,7 @@ import struct
 import nibabel as nib
 import numpy as np
 import pytest
+from drawing import drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -14,7 +15,6 @@ from samcarry.class_tables import class_table
 from samcarry.errors import InputError
 from samcarry.exporting import write_nifti
 from samcarry.nifti_masks import read_nifti
-from samcarry.shapes import draw
 
 # pycocotools 2.0.11 hands arrays to numpy 2 in an older way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -34,10 +34,7 @@ def write(path, values=NUMBERS.T, kind=nib.Nifti1Image, slope=None):
 
 def read(path, table=NAMED):
     (annotation,) = read_nifti(path, table=table)
-    faults: list[str] = []
-    masks = draw(annotation, *annotation.size, faults)
-    assert not faults
-    return {name: mask.tolist() for name, mask in masks.items()}
+    return {name: mask.tolist() for name, mask in drawn(annotation).items()}
 
 
 def refused(path, table=NAMED):

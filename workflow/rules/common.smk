@@ -203,6 +203,11 @@ def sam_check(wildcards):
 
 def listing(wildcards):
     """A digest of names, sizes and times of the user's files, so that a change is noticed."""
+    return _listing()
+
+
+@functools.cache
+def _listing():
     return listing_digest(source_folders(config["source"]))
 
 
