@@ -127,6 +127,11 @@ def test_a_damaged_model_file_is_to_be_copied_again_since_nothing_here_trains_it
     assert "trained anew" not in told
 
 
+def _hears_ctrl_c():
+    """Undo what a shell does to what it starts in the background, as these tests may have been."""
+    signals.signal(signals.SIGINT, signals.SIG_DFL)
+
+
 @pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
 def test_a_run_that_is_stopped_leaves_nothing(given, signal):
     for number in range(300):
@@ -143,7 +148,9 @@ def test_a_run_that_is_stopped_leaves_nothing(given, signal):
         "cpu",
     ]
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, cwd=given, env=environment, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, cwd=given, env=environment, stderr=subprocess.PIPE, preexec_fn=_hears_ctrl_c
+    ) as process:
         deadline = time.monotonic() + 60
         while not list(given.glob(".*.out/masks/*")) and time.monotonic() < deadline:
             time.sleep(0.01)
