@@ -93,11 +93,11 @@ def test_a_job_that_needs_more_memory_is_tried_again_with_twice_as_much(without_
     rules = without_f_phi.folder / "workflow/rules/final.smk"
     asked = "mem_mb=memory(12000)"
     assert asked in rules.read_text()
-    rules.write_text(rules.read_text().replace(asked, "mem_mb=memory(450)", 1))
+    rules.write_text(rules.read_text().replace(asked, "mem_mb=memory(700)", 1))
     finish(without_f_phi.start(DICE), without_f_phi)
 
     tries = [(job.state, job.memory) for job in jobs_of(without_f_phi, "train_f_phi")]
-    assert tries == [("FAILED", "450M"), ("COMPLETED", "900M")]
+    assert tries == [("FAILED", "700M"), ("COMPLETED", "1400M")]
     logs = (without_f_phi.folder / "results/slurm_logs/rule_train_f_phi").rglob("*.log")
     assert any("exceeded memory limit" in log.read_text() for log in logs)
     assert without_f_phi.read(DICE) == finished.read(DICE)
