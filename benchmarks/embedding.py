@@ -10,6 +10,7 @@ image, decoded from either embedding; ours is kept in half precision.
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -23,8 +24,9 @@ sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
 from timing import CLOCKS, agreement, draw, sam_of, seconds_in_turn
 
 from samcarry.files import usable_cpus
+from samcarry.hardware import Precision
 from samcarry.prompts import extract_prompts
-from samcarry.protocols import embed_image
+from samcarry.protocols import embed_images
 from samcarry.sam import refine
 from samcarry.sam_checkpoints import BUILDERS
 
@@ -44,6 +46,7 @@ def main() -> None:
     parser.add_argument("--model", default="vit_b", choices=sorted(BUILDERS))
     parser.add_argument("--size", nargs=2, type=int, default=[384, 224], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--images", type=int, default=1)
+    parser.add_argument("--precision", default="auto", choices=get_args(Precision))
     parser.add_argument("--threads", type=int, default=usable_cpus())
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
@@ -55,7 +58,7 @@ def main() -> None:
     found: dict[str, list[Tensor]] = {}
     seconds = seconds_in_turn(
         {
-            "ours": lambda: found.update(ours=[embed_image("sam", sam, one) for one in images]),
+            "ours": lambda: found.update(ours=list(embed_images("sam", sam, images, arguments.precision))),
             "theirs": lambda: found.update(theirs=by_predictor(sam, images)),
         },
         arguments.runs,
@@ -71,7 +74,10 @@ def main() -> None:
         for way, embeddings in found.items()
     }
     ours, theirs = (seconds[way] / len(images) for way in ("ours", "theirs"))
-    print(f"{arguments.model}, {len(images)} images, {arguments.threads} threads, {arguments.runs} runs")
+    print(
+        f"{arguments.model}, {len(images)} images, {arguments.precision}, "
+        f"{arguments.threads} threads, {arguments.runs} runs"
+    )
     print(
         f"{arguments.clock} seconds an image: ours {ours:.2f}, SamPredictor {theirs:.2f}: "
         f"{theirs / ours:.2f} times"

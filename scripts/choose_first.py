@@ -11,7 +11,7 @@ from samcarry.first_images import (
     propose,
     write_first,
 )
-from samcarry.protocols import embed_image
+from samcarry.protocols import embed_images
 from samcarry.sam_checkpoints import load_sam
 
 with job(snakemake) as this:
@@ -21,7 +21,7 @@ with job(snakemake) as this:
     sam = load_sam(entry["model"], snakemake.input.checkpoint, entry["sha256"], this.device)
     embeddings = pooled_embeddings(
         images,
-        lambda grey: embed_image(entry["protocol"], sam, grey).float().mean(dim=(1, 2)).numpy(),
+        lambda greys: embed_images(entry["protocol"], sam, greys, params.precision),
         Path(output.cases).with_name("embeddings"),
         size=(params.images["height"], params.images["width"]),
         window=params.images["window"],

@@ -2,7 +2,7 @@
 
 from job import job
 from samcarry.progress import progress
-from samcarry.protocols import embed_image
+from samcarry.protocols import embed_images
 from samcarry.sam import write_embeddings
 from samcarry.sam_checkpoints import load_sam
 from samcarry.stacks import read_stack
@@ -11,5 +11,6 @@ with job(snakemake) as this:
     entry = snakemake.params.sam
     sam = load_sam(entry["model"], snakemake.input.checkpoint, entry["sha256"], this.device)
     images = read_stack(snakemake.input.images)
-    embeddings = [embed_image(entry["protocol"], sam, image) for image in progress(images.values, "embedded")]
+    each = embed_images(entry["protocol"], sam, images.values, snakemake.params.precision)
+    embeddings = list(progress(each, "embedded", len(images.cases)))
     write_embeddings(snakemake.output.embeddings, images.cases, embeddings, this.made_by)

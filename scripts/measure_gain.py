@@ -13,6 +13,6 @@ with job(snakemake) as this:
         network, about = load_unet(path, this.device)
         added = len(about["cases"]) - params.n
         for images, masks in pairs_of(given.images, given.masks):
-            predicted = predict(network, images.values, about["mean"], about["std"])
+            predicted = predict(network, images.values, about["mean"], about["std"], params.precision)
             scores += case_scores(images, masks, predicted, draw=draw, added=added, seed=seed)
     write_gain(snakemake.output.gain, gain_table(scores))

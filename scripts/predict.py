@@ -8,6 +8,6 @@ from samcarry.unet import load_unet
 with job(snakemake) as this:
     network, about = load_unet(snakemake.input.model, this.device)
     images = read_stack(snakemake.input.images)
-    values = predict(network, images.values, about["mean"], about["std"])
+    values = predict(network, images.values, about["mean"], about["std"], snakemake.params.precision)
     stack = Stack(values, "probability", images.cases, tuple(about["classes"]), this.made_by)
     write_stack(snakemake.output.probabilities, stack)

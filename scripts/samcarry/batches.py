@@ -1,5 +1,6 @@
 """Batches: drawn with replacement, normalised, moved by a random affine map (paper §3.1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,8 +85,17 @@ def draw_affine(count: int, sigma: float, generator: torch.Generator) -> Tensor:
 
 def warp(values: Tensor, theta: Tensor, mode: str = "bilinear") -> Tensor:
     """Move (B, C, H, W) by affine maps (B, 2, 3); zeros come from outside."""
-    grid = F.affine_grid(theta.to(values.device), list(values.shape), align_corners=False)
+    grid = affine_grid(theta.to(values.device), values.shape)
     return F.grid_sample(values, grid, mode=mode, align_corners=False)
+
+
+def affine_grid(theta: Tensor, shape: Sequence[int]) -> Tensor:
+    """Where each pixel of a moved array of shape (B, C, H, W) comes from, by maps (B, 2, 3): (B, H, W, 2).
+
+    In float32 even where networks compute in bfloat16, whose 8 bits cannot tell a column from the next.
+    """
+    with torch.autocast(theta.device.type, enabled=False):
+        return F.affine_grid(theta.float(), list(shape), align_corners=False)
 
 
 def inverse(theta: Tensor) -> Tensor:

@@ -4,12 +4,12 @@ import csv
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
@@ -97,7 +97,7 @@ def find_first_images(
 
 def pooled_embeddings(
     images: Sequence[FirstImage],
-    embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    embed: Callable[[Sequence[NDArray[np.uint8]]], Iterable[ArrayLike]],
     cache: Path,
     *,
     size: tuple[int, int],
@@ -111,7 +111,7 @@ def pooled_embeddings(
 
     Args:
         images: in the order of the answer.
-        embed: from a grey image (height, width) at `size` to its mean embedding (channel,).
+        embed: from grey images (height, width) at `size` to the embedding (channel, rows, columns) of each.
         cache: folder of the chunks.
         size: (height, width) that images are resized to.
         window: as in `images.read_grey`.
@@ -132,7 +132,8 @@ def pooled_embeddings(
             greys = [_read_grey(entry.image, size, window, faults) for entry in chunk]
             if faults:
                 continue  # so that one run tells all faults
-            vectors = np.stack([embed(grey) for grey in greys if grey is not None])
+            embeddings = embed([grey for grey in greys if grey is not None])
+            vectors = np.stack([np.asarray(each, np.float32).mean(axis=(1, 2)) for each in embeddings])
             with atomic(file) as private:
                 save_file({"embeddings": vectors}, private)
         found.append(vectors)

@@ -64,7 +64,7 @@ def train_fixmatch(
         batch = draw_images(unlabelled, statistics, settings.batch_size, generator, device)
         weak = warp(batch.images, draw_affine(len(batch.images), settings.affine_sigma, generator))
         with torch.no_grad():
-            probability = network(weak).sigmoid()
+            probability = network(weak).float().sigmoid()
         strong, probability = strong_view(weak, probability, generator)
         return loss + fixmatch.weight * pseudo_loss(network(strong), probability, fixmatch.confidence)
 
@@ -78,7 +78,7 @@ def pseudo_loss(logits: Tensor, probability: Tensor, confidence: float) -> Tenso
     A pixel of a class counts if its probability is at least `confidence`, or at most 1 - `confidence`.
     """
     counts = (probability >= confidence) | (probability <= 1 - confidence)
-    loss = F.binary_cross_entropy_with_logits(logits, (probability > 0.5).float(), reduction="none")
+    loss = F.binary_cross_entropy_with_logits(logits.float(), (probability > 0.5).float(), reduction="none")
     return (loss * counts).mean()
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from samcarry.errors import InputError
 from samcarry.files import atomic
+from samcarry.hardware import Precision, autocast
 from samcarry.progress import duration
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class TrainingSettings:
     learning_rate: float
     final_learning_rate: float
     affine_sigma: float
+    precision: Precision
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def run(
     """Train with Adam and a cosine over epochs (paper §3.1).
 
     Args:
-        loss_of: the loss of iteration 0, 1, …
+        loss_of: the loss of iteration 0, 1, …, called where networks compute in `settings.precision`
         networks: everything that changes, by name; it is saved and resumed.
         trained: the one of them whose parameters Adam changes.
         settings: length and learning rate.
@@ -89,6 +91,7 @@ def run(
         InputError: the loss is not finite.
     """
     wanted = [parameter for parameter in trained.parameters() if parameter.requires_grad]
+    device = wanted[0].device
     optimiser = torch.optim.Adam(wanted, lr=settings.learning_rate)
     parts: Parts = {**networks, "optimiser": optimiser}
     first, curve = _resume(checkpoint, parts)
@@ -99,7 +102,8 @@ def run(
         rate = cosine(settings, epoch)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        loss = loss_of(iteration)
+        with autocast(settings.precision, device):
+            loss = loss_of(iteration)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

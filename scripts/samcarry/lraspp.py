@@ -19,6 +19,7 @@ from torchvision.models.resnet import BasicBlock
 from torchvision.models.segmentation.lraspp import LRASPPHead
 from torchvision.ops import Conv2dNormActivation
 
+from samcarry.batches import affine_grid
 from samcarry.loop import Checkpoint, Step, TrainingSettings
 from samcarry.model_files import read_model, write_model
 from samcarry.sam import to_sam_input
@@ -88,8 +89,8 @@ def on_image(logits: Tensor, side: int, size: tuple[int, int]) -> Tensor:
     """
     rows, columns = (taken / side for taken in ResizeLongestSide.get_preprocess_shape(*size, side))
     # In units where the square, and the image as well, reaches from -1 to 1.
-    theta = logits.new_tensor([[columns, 0, columns - 1], [0, rows, rows - 1]]).expand(len(logits), 2, 3)
-    grid = F.affine_grid(theta, [*logits.shape[:2], *size], align_corners=False)
+    theta = torch.tensor([[columns, 0, columns - 1], [0, rows, rows - 1]], device=logits.device)
+    grid = affine_grid(theta.expand(len(logits), 2, 3), [*logits.shape[:2], *size])
     return F.grid_sample(logits, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 

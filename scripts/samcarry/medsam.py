@@ -28,12 +28,6 @@ def to_medsam_input(sam: Sam, image: NDArray[np.uint8]) -> Tensor:
 
 
 @torch.inference_mode()
-def embed_for_medsam(sam: Sam, image: NDArray[np.uint8]) -> Tensor:
-    """Embedding (C, rows, columns) of a grey image (height, width), float16 on the CPU."""
-    return sam.image_encoder(to_medsam_input(sam, image))[0].half().cpu()
-
-
-@torch.inference_mode()
 def refine_by_medsam(
     sam: Sam, embedding: Tensor, prompts: Sequence[Prompt | None], size: tuple[int, int]
 ) -> Refined:
@@ -41,7 +35,7 @@ def refine_by_medsam(
 
     Args:
         sam: MedSAM, or another SAM under its protocol.
-        embedding: by `embed_for_medsam`, (C, rows, columns).
+        embedding: of what `to_medsam_input` gives, (C, rows, columns).
         prompts: one entry a class, None = absent.
         size: (height, width) of the prepared image and of the masks that are returned.
     """

@@ -10,9 +10,10 @@ Item = TypeVar("Item")
 SECONDS = 15.0
 
 
-def progress(items: Iterable[Item], verb: str) -> Iterator[Item]:
+def progress(items: Iterable[Item], verb: str, total: int | None = None) -> Iterator[Item]:
     """Yield `items`; every 15 s and at the end log '<verb> 12 of 64, 40 s left'."""
-    total = len(items) if isinstance(items, Sized) else None
+    if total is None and isinstance(items, Sized):
+        total = len(items)
     began = spoke = time.monotonic()
     done = 0
     for item in items:

@@ -1,16 +1,18 @@
 """The two ways of asking a SAM: its own, and MedSAM's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from segment_anything.modeling import Sam
 from torch import Tensor
 
-from samcarry.medsam import embed_for_medsam, refine_by_medsam
+from samcarry.hardware import Precision, autocast, fitting, in_batches
+from samcarry.medsam import refine_by_medsam, to_medsam_input
 from samcarry.prompts import Prompt
-from samcarry.sam import Refined, embed, refine
+from samcarry.sam import Refined, refine, to_sam_input
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,31 @@ class Passes:
 MEDSAM_PASSES = Passes("box", None)
 
 
-def embed_image(protocol: str, sam: Sam, image: NDArray[np.uint8]) -> Tensor:
-    """Embedding (C, rows, columns) of a grey image (height, width), as 'sam' or 'medsam' wants it."""
-    return {"sam": embed, "medsam": embed_for_medsam}[protocol](sam, image)
+def embed_images(
+    protocol: str,
+    sam: Sam,
+    images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+    precision: Precision = "float32",
+    at_once: int | None = None,
+) -> Iterator[Tensor]:
+    """Embeddings (C, rows, columns) of grey images (height, width), float16 on the CPU.
+
+    Args:
+        protocol: 'sam' or 'medsam', which want the image in different forms.
+        sam: the model.
+        images: N images, or an array of them.
+        precision: in which the image encoder computes.
+        at_once: images in the first batches (see `hardware.in_batches`); None = what suits the device.
+    """
+    to_input = {"sam": to_sam_input, "medsam": to_medsam_input}[protocol]
+
+    @torch.inference_mode()
+    def embed(batch: Sequence[NDArray[np.uint8]]) -> Tensor:
+        inputs = torch.cat([to_input(sam, image) for image in batch])
+        with autocast(precision, sam.device):
+            return sam.image_encoder(inputs).half().cpu()
+
+    return in_batches(embed, images, at_once or fitting(sam.device, cpu=1, gpu=16))
 
 
 def refine_case(

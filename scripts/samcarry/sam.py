@@ -25,6 +25,7 @@ from torch import Tensor
 
 from samcarry.errors import InputError
 from samcarry.files import atomic
+from samcarry.hardware import fitting
 from samcarry.model_files import digest_of
 from samcarry.prompts import Prompt
 
@@ -132,7 +133,7 @@ def decode(
     kind: str,
     size: tuple[int, int],
     logits: Tensor | None = None,
-    chunk: int = 64,
+    chunk: int | None = None,
     taken: tuple[int, int] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Low-resolution logits (K, h, w) and estimated IoU (K,) for K prompts on one image.
@@ -144,11 +145,12 @@ def decode(
         kind: which parts of the prompts are given: 'box', 'pos', 'pos+neg', 'box+pos+neg' or 'mask'.
         size: (height, width) of the prepared image, in whose pixels the prompts are.
         logits: dense prompts from the pass before, (K, h, w), or None.
-        chunk: prompts per call of the decoder.
+        chunk: prompts per call of the decoder; None = what suits the device.
         taken: rows and columns that the image takes in SAM's square input, if not `input_size`.
     """
     parts = prompt_parts(kind)
     device = sam.device
+    chunk = chunk or fitting(device, cpu=4, gpu=64)
     rows, columns = taken or input_size(sam, *size)
     scale = torch.tensor([columns / size[1], rows / size[0]], device=device)
     image_embedding = embedding.to(device, torch.float32)[None]
@@ -189,7 +191,7 @@ def refine(
     size: tuple[int, int],
     first: str = "box",
     second: str | None = "pos+neg",
-    chunk: int = 64,
+    chunk: int | None = None,
     prior: Tensor | None = None,
 ) -> Refined:
     """Redraw every present class of one case: first pass, then self-refinement (paper §2.1).
@@ -202,7 +204,7 @@ def refine(
         first: prompt kind of the first pass.
         second: prompt kind that goes with the first pass's logits; 'mask' = these alone,
             None = no second pass.
-        chunk: prompts per call of the decoder.
+        chunk: prompts per call of the decoder; None = what suits the device.
         prior: dense prompts of the first pass, one a present class (K, h, w); None = none.
     """
     present = [index for index, prompt in enumerate(prompts) if prompt is not None]

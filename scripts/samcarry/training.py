@@ -1,6 +1,6 @@
 """Supervised training and prediction of the U-Nets f_θ, f_φ and full supervision (paper §3.1)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from samcarry.batches import augment, draw_batch, generator_of, normalise
+from samcarry.hardware import Precision, autocast, fitting, in_batches
 from samcarry.loop import Checkpoint, Step, TrainingSettings, run
 from samcarry.shards import TrainingData
 from samcarry.subset import SubsetStatistics
@@ -82,7 +83,7 @@ def supervised_loss(
         batch = draw_batch(data, statistics, settings.batch_size, generator, device)
         images, masks = augment(batch.images, batch.masks, settings.affine_sigma, generator)
         return F.binary_cross_entropy_with_logits(
-            network(images), masks, batch.weights, pos_weight=positive_weight
+            network(images).float(), masks, batch.weights, pos_weight=positive_weight
         )
 
     return loss_of
@@ -90,15 +91,31 @@ def supervised_loss(
 
 @torch.inference_mode()
 def predict(
-    network: UNet, images: NDArray[np.uint8], mean: float, std: float, batch_size: int = 8
+    network: UNet,
+    images: NDArray[np.uint8],
+    mean: float,
+    std: float,
+    precision: Precision = "float32",
+    batch_size: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Probabilities times 255 (N, class, H, W) of grey images uint8 (N, H, W)."""
+    """Probabilities times 255 (N, class, H, W) of grey images uint8 (N, H, W).
+
+    Args:
+        network: a U-Net in evaluation mode.
+        images: N images.
+        mean: of the grey values in 0..1, as in training.
+        std: their deviation.
+        precision: in which the network computes.
+        batch_size: images in the first batches (see `hardware.in_batches`); None = what suits the device.
+    """
     device = next(network.parameters()).device
-    answers = []
-    for start in range(0, len(images), batch_size):
-        grey = torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(device)
-        answers.append(in_8_bits(network(normalise(grey, mean, std))))
-    return np.concatenate(answers)
+
+    def answer(batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        grey = torch.from_numpy(np.ascontiguousarray(batch)).to(device)
+        with autocast(precision, device):
+            return in_8_bits(network(normalise(grey, mean, std)).float())
+
+    return np.stack(list(in_batches(answer, images, batch_size or fitting(device, cpu=2, gpu=32))))
 
 
 def in_8_bits(logits: Tensor) -> NDArray[np.uint8]:

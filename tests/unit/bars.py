@@ -17,6 +17,7 @@ SETTINGS = TrainingSettings(
     learning_rate=1e-2,
     final_learning_rate=1e-4,
     affine_sigma=0.03,
+    precision="float32",
 )
 STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0))
 

@@ -29,16 +29,17 @@ def folder(tmp_path):
 
 
 class Embed:
-    """Stands in for SAM: a few grey values, counted; dies after `lives` images."""
+    """Stands in for SAM: ten channels of a grey value each, counted; dies after `lives` images."""
 
     def __init__(self, lives=10_000):
         self.calls, self.lives = 0, lives
 
-    def __call__(self, grey):
-        if self.calls == self.lives:
-            raise KeyboardInterrupt
-        self.calls += 1
-        return grey[:2].ravel().astype(np.float32)
+    def __call__(self, greys):
+        for grey in greys:
+            if self.calls == self.lives:
+                raise KeyboardInterrupt
+            self.calls += 1
+            yield grey[:2].reshape(-1, 1, 1).astype(np.float16)
 
 
 def embedded(folder, embed, about="tiny", **settings):

@@ -5,9 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from samcarry.medsam import embed_for_medsam, refine_by_medsam, to_medsam_input
+from samcarry.medsam import refine_by_medsam, to_medsam_input
 from samcarry.prompts import Prompt, extract_prompts
-from samcarry.protocols import MEDSAM_PASSES, Passes, embed_image, refine_case
+from samcarry.protocols import MEDSAM_PASSES, Passes, embed_images, refine_case
 from samcarry.sam import embed, refine
 
 SIZE = (96, 48)
@@ -21,7 +21,7 @@ def image():
 
 @pytest.fixture(scope="module")
 def embedding(sam, image):
-    return embed_for_medsam(sam, image)
+    return next(embed_images("medsam", sam, [image]))
 
 
 def prompts():
@@ -92,8 +92,7 @@ def test_an_absent_class_stays_empty(sam, embedding):
 
 
 def test_each_protocol_has_its_own_embedding_and_masks(sam, image, embedding):
-    assert torch.equal(embed_image("medsam", sam, image), embedding)
-    assert torch.equal(embed_image("sam", sam, image), embed(sam, image))
+    assert torch.equal(next(embed_images("sam", sam, [image])), embed(sam, image))
     assert not torch.equal(embed(sam, image), embedding)
     by_sam = refine_case("sam", sam, embedding, prompts(), SIZE, Passes("box", "pos+neg"))
     assert (by_sam.masks == refine(sam, embedding, prompts(), SIZE, "box", "pos+neg").masks).all()

@@ -9,6 +9,7 @@ from segment_anything import SamPredictor
 
 from samcarry.errors import InputError
 from samcarry.prompts import Prompt, extract_prompts
+from samcarry.protocols import embed_images
 from samcarry.sam import (
     Refined,
     decode,
@@ -145,6 +146,22 @@ def test_the_number_of_prompts_per_call_does_not_matter(sam, embedding, chunk):
     parts, part_quality = decode(sam, embedding, PRESENT, "pos+neg", SIZE, first, chunk=chunk)
     torch.testing.assert_close(parts, whole, atol=1e-4, rtol=0)
     torch.testing.assert_close(part_quality, quality, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("protocol", ["sam", "medsam"])
+def test_images_embedded_together_are_embedded_as_one_by_one(sam, image, protocol):
+    images = np.stack([image, image[::-1], 255 - image])
+    single = [next(embed_images(protocol, sam, [each])) for each in images]
+    together = list(embed_images(protocol, sam, images, at_once=2))
+    assert [each.dtype for each in together] == [torch.float16] * 3
+    torch.testing.assert_close(torch.stack(together), torch.stack(single), atol=2e-3, rtol=1e-3)
+
+
+def test_an_embedding_in_bfloat16_gives_the_same_masks_but_for_rounding(sam, image, embedding):
+    half = next(embed_images("sam", sam, [image], "bfloat16"))
+    assert not torch.equal(half, embedding)
+    apart = float((half.float() - embedding.float()).norm() / embedding.float().norm())
+    assert apart < 0.03
 
 
 def test_points_and_boxes_scale_with_the_image(sam, embedding):

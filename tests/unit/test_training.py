@@ -182,6 +182,26 @@ def test_the_network_finds_what_it_was_shown(tmp_path):
     assert (found == data.masks).mean() > 0.9
 
 
+def test_in_bfloat16_it_finds_the_same_and_its_weights_stay_float32(tmp_path):
+    learned, _ = run(tmp_path, iterations=60, learning_rate=3e-2, precision="bfloat16")
+    assert {parameter.dtype for parameter in learned.parameters()} == {torch.float32}
+    data = pictures()
+    given = (learned, data.images, STATISTICS.mean, STATISTICS.std)
+    half, full = predict(*given, "bfloat16"), predict(*given)
+    assert not np.array_equal(half, full)  # or it was float32 in disguise
+    assert ((half > 127) == (full > 127)).mean() > 0.99
+    assert ((full > 127) == data.masks).mean() > 0.9
+
+
+def test_a_training_in_bfloat16_goes_on_as_if_never_killed(tmp_path, monkeypatch):
+    whole = run(tmp_path / "whole", precision="bfloat16")
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "generator_of", dying_at(4))
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, precision="bfloat16", checkpoint_seconds=0)
+    assert_same(run(tmp_path, precision="bfloat16"), whole)
+
+
 def test_the_trained_network_is_in_evaluation_mode(tmp_path):
     assert not run(tmp_path)[0].training
 

@@ -95,7 +95,7 @@ TRAINING = {
     key: value
     for key, value in config["training"].items()
     if key not in ("threads", "max_positive_weight")
-}
+} | {"precision": config["precision"]}
 PASSES = {key: config["sam"][key] for key in ("first", "second")}
 MEDSAM_PASSES = {"first": "box", "second": None}
 SIZE = [config["images"]["height"], config["images"]["width"]]

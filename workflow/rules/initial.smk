@@ -47,6 +47,7 @@ rule predict:
         mem_mb=memory(6000),
         runtime=60,
     params:
+        precision=config["precision"],
         code=code_of("predict"),
     script:
         "../../scripts/predict.py"

@@ -45,6 +45,7 @@ rule embed:
         runtime=240,
     params:
         sam=sam_entry,
+        precision=config["precision"],
         code=code_of("embed"),
     script:
         "../../scripts/embed.py"

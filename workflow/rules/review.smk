@@ -27,6 +27,7 @@ rule choose_first:
         patient_pattern=config["splits"]["patient_pattern"],
         sam=config["sam"]["models"].get(config["sam"]["model"]),
         first=config["review"]["first"],
+        precision=config["precision"],
         code=code_of("choose_first"),
     script:
         "../../scripts/choose_first.py"
@@ -262,6 +263,7 @@ rule measure_gain:
     params:
         models=GAIN_NETWORKS,
         n=config["n"],
+        precision=config["precision"],
         code=code_of("measure_gain"),
     script:
         "../../scripts/measure_gain.py"
