@@ -136,7 +136,8 @@ def main() -> None:
     seconds = seconds_in_turn(ways, arguments.runs, arguments.clock)
     print(
         f"U-Net of width {arguments.width} at {arguments.size[0]}x{arguments.size[1]}, "
-        f"batch {arguments.batch}, {device}, auto = {fast_format(device)}, {arguments.threads} threads, {arguments.runs} runs"
+        f"batch {arguments.batch}, {device}, auto = {fast_format(device)}, "
+        f"{arguments.threads} threads, {arguments.runs} runs"
     )
     for name, spent in seconds.items():
         ratio = seconds["the plain loop"] / spent
