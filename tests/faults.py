@@ -248,6 +248,7 @@ def damaged(campaign: Campaign, tries: int) -> None:
             problem = f"{name}: damage went on unseen: {problem}"
         else:
             path.unlink()
+            project.run(name)  # asked for by name: the whole run is finished and does not need it
         campaign.count(fault, problem or completed(project, expected))
 
 
