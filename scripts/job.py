@@ -43,7 +43,7 @@ def job(snakemake: Any) -> Iterator[Job]:
     threads = min(snakemake.threads, usable_cpus())
     device = _set_up_torch(threads) if "torch" in sys.modules else "cpu"
     try:
-        yield Job(log, threads, device, _made_by(snakemake))
+        yield Job(log, threads, device, _made_by(snakemake, device))
     except InputError as error:
         for line in str(error).splitlines():
             log.error("%s", line)
@@ -101,7 +101,7 @@ def _set_up_torch(threads: int) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _made_by(snakemake: Any) -> dict[str, Any]:
+def _made_by(snakemake: Any, device: str) -> dict[str, Any]:
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         with contextlib.suppress(Exception):
@@ -109,10 +109,16 @@ def _made_by(snakemake: Any) -> dict[str, Any]:
     from samcarry import __version__
 
     versions["samcarry"] = __version__
+    hardware = {}
+    if "torch" in sys.modules:
+        from samcarry.hardware import fast_format
+
+        hardware = {"device": device, "auto_precision": fast_format(device)}
     return {
         "rule": snakemake.rule,
         "wildcards": dict(snakemake.wildcards.items()),
         "inputs": {str(path): sha256(path) for path in snakemake.input},
         "params": {key: value for key, value in snakemake.params.items() if key != "made_by"},
         "versions": versions,
+        **hardware,
     }
