@@ -3,12 +3,13 @@
     python benchmarks/scale.py
     python benchmarks/scale.py --images 10000
     python benchmarks/scale.py --images 100 1000 --memory
+    python benchmarks/scale.py --images 1000 10000 --memory --methods unet ours_p
 
 Each study is made in a temporary folder: tiny images of 17 classes, 43 of them labelled for training, 10
 for validation and 100 for the test (fewer in a study of a few hundred), the rest unlabelled. Its
 manifest is made, then all of the ablation is planned: n in 1, 5, 10, ..., 43, three seeds, five methods.
-With --memory the main line runs for real, with n = 43, one seed, SAM and f_phi alone and a training of
-three iterations, and the peak memory of each rule's jobs is printed: the resident set as Snakemake
+With --memory the main line runs for real, with n = 43, one seed, SAM and f_phi alone (or other methods) and
+a training of three iterations, and the peak memory of each rule's jobs is printed: the resident set as Snakemake
 samples it twice a second.
 """
 
@@ -138,6 +139,7 @@ def main() -> None:
     parser.add_argument("--size", nargs=2, type=int, default=[48, 32], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--runs", type=int, default=1, help="dry runs; the fastest counts")
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--methods", nargs="+", default=["unet_sam", "ours_r"], help="run with --memory")
     arguments = parser.parse_args()
     peaks = {}
     for count in arguments.images:
@@ -158,7 +160,7 @@ def main() -> None:
                 flush=True,
             )
             if arguments.memory:
-                configure(folder, *arguments.size, [0], ["unet_sam", "ours_r"])
+                configure(folder, *arguments.size, [0], arguments.methods)
                 _, wall, cpu = snakemake(folder, "all", "--quiet", "rules")
                 print(f"{count} images: run in {wall:.0f} s, {cpu:.0f} s of CPU", flush=True)
                 peaks[count] = peak_memory(folder)
