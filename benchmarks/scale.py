@@ -9,8 +9,8 @@ Each study is made in a temporary folder: tiny images of 17 classes, 43 of them 
 for validation and 100 for the test (fewer in a study of a few hundred), the rest unlabelled. Its
 manifest is made, then all of the ablation is planned: n in 1, 5, 10, ..., 43, three seeds, five methods.
 With --memory the main line runs for real, with n = 43, one seed, SAM and f_phi alone (or other methods)
-and a training of three iterations, and the peak memory of each rule's jobs is printed: the resident set as Snakemake
-samples it twice a second.
+and a training of three iterations, and the peak memory of each rule's jobs is printed: the resident set
+as Snakemake samples it twice a second.
 """
 
 import argparse
