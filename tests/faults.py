@@ -67,12 +67,15 @@ class Campaign:
 
 
 def contents(project: Project, below: str = RESULTS) -> dict[str, str]:
-    """Digests of all results but logs and measurements, by path."""
+    """Digests of all results but logs, measurements and journals, which tell times, by path."""
     root = project.folder / below
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and path.relative_to(root).parts[0] not in NOT_COMPARED and path.name[0] != "."
+        if path.is_file()
+        and path.relative_to(root).parts[0] not in NOT_COMPARED
+        and path.name[0] != "."
+        and path.suffix != ".journal"
     }
 
 
@@ -162,6 +165,32 @@ def two_at_once(campaign: Campaign) -> None:
     if first.returncode:
         problem = f"the first failed: {project.read('run.log')[-2000:]}"
     campaign.count("two Snakemakes at once", problem or differences(project, contents(campaign.reference)))
+
+
+def study_killed(campaign: Campaign, tries: int) -> None:
+    """A tuning is killed in mid-trial; the same command ends it with the trials of an undisturbed one."""
+    target, tuned = f"{RESULTS}/n3/tuned/sam.yaml", f"{RESULTS}/n3/tuned"
+    tuning = {"trials": 12, "max_radius": 3}
+    undisturbed = campaign.finished("study")
+    undisturbed.configure(tuning=tuning)
+    if (outcome := undisturbed.run(target)).returncode:
+        sys.exit(outcome.stdout)
+    expected = contents(undisturbed, tuned)
+    for _ in range(tries):
+        project = campaign.finished("study")
+        project.configure(tuning=tuning)
+        process = project.start(target, "--retries", "0")
+        journals = project.folder / tuned
+        while process.poll() is None and not any(journals.glob("*journal*")):
+            time.sleep(0.05)
+        time.sleep(campaign.chance.uniform(0, 2))
+        hit(process, "kill -9 of a job", campaign.chance)
+        process.wait()
+        again = project.run(target)
+        problem = again.stdout[-2000:] if again.returncode else ""
+        if not problem and contents(project, tuned) != expected:
+            problem = f"{project.folder}: not the trials of an undisturbed study"
+        campaign.count("an Optuna worker killed", problem)
 
 
 # ---- disks ----------------------------------------------------------------------------------------
@@ -328,6 +357,7 @@ def main() -> None:
         faults: list[Callable[[], None]] = [
             lambda: blows(campaign, options.kills),
             lambda: two_at_once(campaign),
+            lambda: study_killed(campaign, options.tries),
             lambda: disk_full(campaign, options.tries),
             lambda: read_only(campaign),
             lambda: damaged(campaign, options.tries),

@@ -20,6 +20,7 @@ from torchvision.models.segmentation.lraspp import LRASPPHead
 from torchvision.ops import Conv2dNormActivation
 
 from samcarry.batches import affine_grid
+from samcarry.hardware import autocast
 from samcarry.loop import Checkpoint, Step, TrainingSettings
 from samcarry.model_files import read_model, write_model
 from samcarry.sam import to_sam_input
@@ -73,7 +74,9 @@ class OnSam(nn.Module):
 def embed_batch(sam: Sam, images: NDArray[np.uint8]) -> Tensor:
     """Embeddings (B, C, g, g) of grey images (B, H, W), float16 as `sam.embed` has them, on SAM's device."""
     inputs = torch.cat([to_sam_input(sam, image) for image in images])
-    return torch.cat([sam.image_encoder(part).half() for part in inputs.split(ENCODED_AT_ONCE)])
+    parts = [sam.image_encoder(part).half() for part in inputs.split(ENCODED_AT_ONCE)]
+    with autocast("float32", inputs.device):  # on a CPU autocast refuses to join float16
+        return torch.cat(parts)
 
 
 def on_image(logits: Tensor, side: int, size: tuple[int, int]) -> Tensor:

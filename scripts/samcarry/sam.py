@@ -25,7 +25,7 @@ from torch import Tensor
 
 from samcarry.errors import InputError
 from samcarry.files import atomic
-from samcarry.hardware import fitting
+from samcarry.hardware import autocast, fitting
 from samcarry.model_files import digest_of
 from samcarry.prompts import Prompt
 
@@ -171,14 +171,15 @@ def decode(
                 torch.tensor(labels, device=device),
             )
         dense = None if logits is None else logits[start : start + chunk, None]
-        sparse_embedding, dense_embedding = sam.prompt_encoder(points, boxes, dense)
-        answer, estimate = sam.mask_decoder(
-            image_embeddings=image_embedding,
-            image_pe=image_pe,
-            sparse_prompt_embeddings=sparse_embedding,
-            dense_prompt_embeddings=dense_embedding,
-            multimask_output=False,
-        )
+        with autocast("float32", device):  # within a training in bfloat16 too
+            sparse_embedding, dense_embedding = sam.prompt_encoder(points, boxes, dense)
+            answer, estimate = sam.mask_decoder(
+                image_embeddings=image_embedding,
+                image_pe=image_pe,
+                sparse_prompt_embeddings=sparse_embedding,
+                dense_prompt_embeddings=dense_embedding,
+                multimask_output=False,
+            )
         masks.append(answer[:, 0])
         quality.append(estimate[:, 0])
     return torch.cat(masks), torch.cat(quality)

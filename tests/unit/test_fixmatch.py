@@ -35,6 +35,12 @@ def test_it_learns(tmp_path):
     assert curve[-1].loss < 0.7 * curve[0].loss
 
 
+def test_in_bfloat16_the_loss_falls_as_in_float32(tmp_path):
+    full, half = (run(tmp_path / name, precision=name)[1] for name in ("float32", "bfloat16"))
+    assert half != full  # or it was float32 in disguise
+    assert [step.loss for step in half] == pytest.approx([step.loss for step in full], rel=0.1)
+
+
 def test_a_killed_and_resumed_training_is_the_one_that_was_never_killed(tmp_path, monkeypatch):
     unbroken, _ = run(tmp_path / "unbroken")
 

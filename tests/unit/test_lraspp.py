@@ -178,6 +178,12 @@ def test_no_gradient_reaches_an_encoder_whose_weights_could_have_one(sam):
 # ---- training -------------------------------------------------------------------------------
 
 
+def test_in_bfloat16_the_loss_falls_as_in_float32(sam, tmp_path):
+    full, half = (run(sam, tmp_path / name, precision=name)[1] for name in ("float32", "bfloat16"))
+    assert half != full  # or it was float32 in disguise
+    assert [step.loss for step in half] == pytest.approx([step.loss for step in full], rel=0.1)
+
+
 def test_a_killed_and_resumed_training_is_the_one_that_was_never_killed(sam, tmp_path, monkeypatch):
     """Bit for bit, the running statistics of the batch normalisation included."""
     straight, curve = run(sam, tmp_path)

@@ -56,6 +56,12 @@ def test_a_teacher_of_alpha_0_is_the_student_and_learns(tmp_path):
     assert not states_equal(teacher, start())
 
 
+def test_in_bfloat16_the_loss_falls_as_in_float32(tmp_path):
+    full, half = (run(tmp_path / name, precision=name)[1] for name in ("float32", "bfloat16"))
+    assert half != full  # or it was float32 in disguise
+    assert [step.loss for step in half] == pytest.approx([step.loss for step in full], rel=0.1)
+
+
 def test_the_start_is_left_as_it_was(tmp_path):
     before = start()
     train_mean_teacher(
