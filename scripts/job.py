@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from samcarry.errors import InputError
+from samcarry.errors import DamagedError, InputError
 from samcarry.files import sha256, usable_cpus
 
 CHECKPOINT_SECONDS = 20.0
@@ -45,7 +45,7 @@ def job(snakemake: Any) -> Iterator[Job]:
     try:
         yield Job(log, threads, device, _made_by(snakemake, device))
     except InputError as error:
-        for line in str(error).splitlines():
+        for line in _in_words(error).splitlines():
             log.error("%s", line)
         if "fault" in snakemake.params.keys():  # noqa: SIM118
             Path(snakemake.log[0]).with_suffix(".fault").write_text(uuid.uuid4().hex)
@@ -54,6 +54,16 @@ def job(snakemake: Any) -> Iterator[Job]:
         log.error("%s", traceback.format_exc())
         _leave(1)
     log.info("done")
+
+
+def _in_words(error: InputError) -> str:
+    if not isinstance(error, DamagedError):
+        return str(error)
+    # By name: where all that follows from it is there, Snakemake does not miss it.
+    return (
+        f"{error}. Delete it and run `snakemake {error.path} all` with the options of this run: "
+        "it is made anew, and what follows from it."
+    )
 
 
 def fingerprint(*parts: object) -> str:

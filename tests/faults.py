@@ -269,7 +269,7 @@ def damaged(campaign: Campaign, tries: int) -> None:
         name = path.relative_to(project.folder).as_posix()
         problem = ""
         if outcome.returncode:
-            told = name in outcome.stdout and "Delete" in outcome.stdout
+            told = f"Delete it and run `snakemake {name} all`" in outcome.stdout
             problem = "" if told else f"{name} is not named: {outcome.stdout[-1500:]}"
             path.unlink()
         # A bit in the header that means nothing, or a file that nothing reads any more, spoils nothing.
@@ -277,8 +277,7 @@ def damaged(campaign: Campaign, tries: int) -> None:
             problem = f"{name}: damage went on unseen: {problem}"
         else:
             path.unlink()
-            project.run(name)  # asked for by name: the whole run is finished and does not need it
-        campaign.count(fault, problem or completed(project, expected))
+        campaign.count(fault, problem or completed(project, expected, name, "all"))
 
 
 def digest(path: Path) -> str:

@@ -1,4 +1,6 @@
-"""The one error that is meant for the person at the keyboard."""
+"""The errors that are meant for the person at the keyboard."""
+
+from pathlib import Path
 
 _LONGEST_LINE = 1000
 
@@ -13,6 +15,17 @@ class InputError(ValueError):
     def __init__(self, message: str) -> None:
         # Messages quote files, which may hold anything, of any length.
         super().__init__("\n".join(_printable(line) for line in message.split("\n")))
+
+
+class DamagedError(InputError):
+    """A file that a rule made is damaged.
+
+    The message tells which one and what is wrong with it. How it is made anew knows who ran the rule.
+    """
+
+    def __init__(self, path: str | Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = str(path)
 
 
 def _printable(line: str) -> str:

@@ -13,11 +13,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from samcarry.errors import InputError
+from samcarry.errors import DamagedError, InputError
 from samcarry.files import atomic
 
 Model = TypeVar("Model")
-TRAIN_ANEW = "delete it and run the same command again: it is trained anew"
 _DIGEST = "weights_sha256"
 
 
@@ -43,18 +42,18 @@ def read_model(
     path: str | Path,
     kind: str,
     build: Callable[[dict[str, Tensor], dict[str, Any]], Model],
-    cure: str = TRAIN_ANEW,
+    cure: str | None = None,
 ) -> tuple[Model, dict[str, Any]]:
     """What `build` makes of weights and `about`, and `about` itself.
 
     Args:
         path: a file of `write_model`.
         kind: what it should be, for the message.
-        cure: what to do about a bad file; the default is for one that a rule made.
+        cure: what to do about a bad file; None for one that a rule made.
         build: may raise what missing keys and weights of another shape make torch and Python raise.
 
     Raises:
-        InputError: the file is missing, damaged or of another kind.
+        DamagedError, or InputError with `cure`: the file is missing, damaged or of another kind.
     """
     try:
         with safe_open(path, framework="pt") as stream:
@@ -65,6 +64,7 @@ def read_model(
         return build(weights, about), about
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         what = str(error).splitlines()[0]  # torch lists each weight on a line of its own
-        raise InputError(
-            f"{path}: this is no {kind} of samcarry, or it is damaged ({what}). {cure[0].upper()}{cure[1:]}."
-        ) from error
+        fault = f"this is no {kind} of samcarry, or it is damaged ({what})"
+        if cure is None:
+            raise DamagedError(path, fault) from error
+        raise InputError(f"{path}: {fault}. {cure[0].upper()}{cure[1:]}.") from error

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
-from samcarry.errors import InputError
+from samcarry.errors import DamagedError
 from samcarry.files import sha256
 
 _BETWEEN = re.compile(r"n\d+|seed\d+|full|round\d+")
@@ -48,16 +48,13 @@ def about_model(path: str | Path) -> dict[str, Any]:
     """The settings in a model's metadata, without its weights.
 
     Raises:
-        InputError: the file is missing, damaged or no model of samcarry.
+        DamagedError: the file is missing, damaged or no model of samcarry.
     """
     try:
         with safe_open(path, framework="numpy") as stream:
             return json.loads(stream.metadata()["samcarry"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: this is no model of samcarry, or it is damaged ({error}). "
-            f"Delete it and run the same command again: it is trained anew."
-        ) from error
+        raise DamagedError(path, f"this is no model of samcarry, or it is damaged ({error})") from error
 
 
 def model_table(paths: Iterable[str | Path]) -> pd.DataFrame:

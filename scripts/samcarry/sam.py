@@ -23,7 +23,7 @@ from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 
-from samcarry.errors import InputError
+from samcarry.errors import DamagedError
 from samcarry.files import atomic
 from samcarry.hardware import autocast, fitting
 from samcarry.model_files import digest_of
@@ -78,7 +78,7 @@ def open_embeddings(*paths: str | Path) -> Iterator[Callable[[str], Tensor]]:
     """Yield a function that reads one case's embedding, so that memory holds one at a time.
 
     Raises:
-        InputError: a file is missing or damaged.
+        DamagedError: a file is missing or damaged.
     """
     with ExitStack() as files:
         known: dict[str, tuple[str | Path, Any, str]] = {}
@@ -106,11 +106,8 @@ def _open(path: str | Path) -> tuple[Any, dict[str, str]]:
         raise _damaged(path, error) from error
 
 
-def _damaged(path: str | Path, what: object) -> InputError:
-    return InputError(
-        f"{path}: these embeddings are damaged ({what}). Delete the file and run the same "
-        f"command again: it is made anew."
-    )
+def _damaged(path: str | Path, what: object) -> DamagedError:
+    return DamagedError(path, f"these embeddings are damaged ({what})")
 
 
 # ---- prompts to masks -----------------------------------------------------------------------

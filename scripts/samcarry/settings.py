@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from samcarry.errors import InputError
+from samcarry.errors import DamagedError
 from samcarry.files import write_text
 
 
@@ -25,7 +25,7 @@ def read_tuned(path: str | Path | Sequence[str]) -> dict[str, dict[str, Any]]:
         path: a file of `write_tuned`, or nothing (an empty string or list) where tuning is off.
 
     Raises:
-        InputError: the file is missing or damaged.
+        DamagedError: the file is missing or damaged.
     """
     if not path:
         return {}
@@ -34,10 +34,7 @@ def read_tuned(path: str | Path | Sequence[str]) -> dict[str, dict[str, Any]]:
         return {name: dict(block) for name, block in blocks.get("medsam", blocks).items()}
     except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: these tuned settings are damaged ({reason}). Delete the file and run the same "
-            f"command again: what was tried is not computed anew."
-        ) from error
+        raise DamagedError(str(path), f"these tuned settings are damaged ({reason})") from error
 
 
 def blocks_of(refiner: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from samcarry.errors import InputError
+from samcarry.errors import DamagedError
 from samcarry.files import atomic
 
 THRESHOLD = 127
@@ -91,7 +91,7 @@ def read_header(path: str | Path) -> Header:
     """Names and origin of a stack, without its values: of a large shard some kilobytes are read.
 
     Raises:
-        InputError: the file is missing, or its beginning is damaged or no stack of ours.
+        DamagedError: the file is missing, or its beginning is damaged or no stack of ours.
     """
     try:
         return _header(nib.load(path))
@@ -103,7 +103,7 @@ def read_stack(path: str | Path) -> Stack:
     """Read a stack that `write_stack` wrote.
 
     Raises:
-        InputError: the file is missing, damaged or no stack of ours.
+        DamagedError: the file is missing, damaged or no stack of ours.
     """
     try:
         # Decompressed as a whole, since only its end tells whether a file is the one that was written.
@@ -125,8 +125,6 @@ def _header(image: Any) -> Header:
     return Header(names["kind"], tuple(names["cases"]), tuple(names["classes"]), names["made_by"])
 
 
-def _damaged(path: str | Path, error: Exception) -> InputError:
-    return InputError(
-        f"{path}: this shard is damaged or not from samcarry ({' '.join(str(error).split())}). "
-        f"Delete it and run the same command again: it is made anew."
-    )
+def _damaged(path: str | Path, error: Exception) -> DamagedError:
+    reason = " ".join(str(error).split())
+    return DamagedError(path, f"this shard is damaged or not from samcarry ({reason})")

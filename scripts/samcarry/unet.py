@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samcarry.model_files import TRAIN_ANEW, read_model, write_model
+from samcarry.model_files import read_model, write_model
 
 
 def _two_convolutions(inputs: int, outputs: int) -> nn.Sequential:
@@ -65,7 +65,7 @@ def save_unet(path: str | Path, network: UNet, about: Mapping[str, Any]) -> None
     write_model(path, network.state_dict(), {**about, **shape})
 
 
-def load_unet(path: str | Path, device: str = "cpu", cure: str = TRAIN_ANEW) -> tuple[UNet, dict[str, Any]]:
+def load_unet(path: str | Path, device: str = "cpu", cure: str | None = None) -> tuple[UNet, dict[str, Any]]:
     """The network, in evaluation mode, and its `about`.
 
     `cure` is what to do about a bad file, see `read_model`.

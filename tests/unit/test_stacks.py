@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from samcarry.errors import InputError
+from samcarry.errors import DamagedError, InputError
 from samcarry.stacks import Stack, read_header, read_stack, write_stack
 
 CASES, CLASSES = ("Ärmel", "zwölf — 2"), ("Os capitatum", "Ossa metacarpalia Ⅴ", "ß")
@@ -22,8 +22,9 @@ STACKS = {
 
 def refused(path):
     """The message with which a file is refused: one line that names it."""
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(DamagedError) as caught:
         read_stack(path)
+    assert caught.value.path == str(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -113,7 +114,7 @@ def test_a_truncated_file_is_refused_in_one_line(tmp_path, keep):
     write_stack(path, Stack(noise, "probability", CASES, CLASSES))
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content))])
-    assert "run the same command again" in refused(path)
+    refused(path)
 
 
 def test_a_flipped_bit_is_refused_or_harmless_but_never_another_mask(tmp_path):

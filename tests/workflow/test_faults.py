@@ -1,8 +1,8 @@
-"""A short form of `make faults`: a full disk, an image replaced by an older one."""
+"""A short form of `make faults`: a full disk, a damaged shard, an image replaced by an older one."""
 
 import pytest
 
-from faults import Campaign, disk_full, replaced, start_campaign
+from faults import Campaign, damaged, disk_full, replaced, start_campaign
 
 
 @pytest.fixture
@@ -25,4 +25,9 @@ def test_a_full_disk_is_told_and_the_same_command_ends_the_run(campaign):
 
 def test_an_image_replaced_by_an_older_one_is_noticed(campaign):
     replaced(campaign, older=True)
+    assert survived(campaign)
+
+
+def test_a_damaged_file_is_named_and_the_command_that_is_told_makes_it_anew(campaign):
+    damaged(campaign, tries=2)
     assert survived(campaign)
