@@ -24,12 +24,14 @@ sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
 from timing import CLOCKS, seconds_in_turn
 
 from samcarry.files import usable_cpus
+from samcarry.hardware import Precision
 from samcarry.images import resize_grey
 from samcarry.phantom import draw_phantoms
 from samcarry.stacks import Stack, read_stack, write_stack
 from samcarry.training import predict
 from samcarry.unet import UNet
 
+PRECISIONS: tuple[Precision, ...] = ("auto", "float32")
 MEAN, STD = 0.43, 0.22  # of grey values in 0..1
 
 
@@ -53,12 +55,12 @@ def write_images(folder: Path, count: int, height: int, width: int) -> None:
         nib.save(nib.Nifti1Image(image, np.eye(4)), folder / f"image_{name}.nii.gz")
 
 
-def predict_shard(network: UNet, folder: Path, batch: int) -> None:
+def predict_shard(network: UNet, folder: Path, precision: Precision, batch: int | None) -> None:
     """Read, predict and write as the rule `predict` does."""
     images = read_stack(folder / "images.nii.gz")
-    values = predict(network, images.values, MEAN, STD, batch_size=batch)
+    values = predict(network, images.values, MEAN, STD, precision, batch)
     classes = tuple(map(str, range(values.shape[1])))
-    write_stack(folder / "probabilities.nii.gz", Stack(values, "probability", images.cases, classes))
+    write_stack(folder / f"in_{precision}.nii.gz", Stack(values, "probability", images.cases, classes))
 
 
 @torch.inference_mode()
@@ -71,9 +73,9 @@ def predict_each(network: UNet, folder: Path, stored: DTypeLike) -> None:
         nib.save(nib.Nifti1Image(kept, np.eye(4)), folder / f"{np.dtype(stored).name}_{path.name}")
 
 
-def largest_difference(folder: Path) -> int:
-    """The largest difference between the two ways, in 1/255."""
-    shard = read_stack(folder / "probabilities.nii.gz")
+def largest_difference(folder: Path, precision: Precision) -> int:
+    """The largest difference of a shard from image by image in float32, in 1/255."""
+    shard = read_stack(folder / f"in_{precision}.nii.gz")
     each = [
         np.asarray(nib.load(folder / f"uint8_image_{case}.nii.gz").dataobj, dtype=int) for case in shard.cases
     ]
@@ -87,7 +89,7 @@ def main() -> None:
     parser.add_argument("--size", nargs=2, type=int, default=[384, 224], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--classes", type=int, default=17)
     parser.add_argument("--images", type=int, default=16)
-    parser.add_argument("--batch", nargs="+", type=int, default=[8], help="images at once; 8: the workflow's")
+    parser.add_argument("--batch", type=int, help="images at once; what suits the device unless said")
     parser.add_argument("--threads", type=int, default=usable_cpus())
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
@@ -98,19 +100,21 @@ def main() -> None:
         folder = Path(name)
         write_images(folder, arguments.images, *arguments.size)
         ways = {
-            f"a shard, {batch} at once": lambda batch=batch: predict_shard(network, folder, batch)
-            for batch in arguments.batch
+            f"a shard, {precision}": lambda precision=precision: predict_shard(
+                network, folder, precision, arguments.batch
+            )
+            for precision in PRECISIONS
         } | {
             "8 bits": lambda: predict_each(network, folder, np.uint8),
             "float32": lambda: predict_each(network, folder, np.float32),
         }
         seconds = seconds_in_turn(ways, arguments.runs, arguments.clock)
         sizes = {
-            "a shard": (folder / "probabilities.nii.gz").stat().st_size,
+            "a shard": (folder / "in_auto.nii.gz").stat().st_size,
             "8 bits": sum(file.stat().st_size for file in folder.glob("uint8_*")),
             "float32": sum(file.stat().st_size for file in folder.glob("float32_*")),
         }
-        apart = largest_difference(folder)
+        apart = {precision: largest_difference(folder, precision) for precision in PRECISIONS}
     millions = sum(weight.numel() for weight in network.parameters()) / 1e6
     print(
         f"{arguments.images} images, {millions:.1f} M parameters, {arguments.threads} threads, "
@@ -123,7 +127,8 @@ def main() -> None:
             f"{way}: {duration / arguments.images:.3f} s and {kilobytes:.0f} kB an image, "
             f"{duration / ours:.2f} times the first"
         )
-    print(f"largest difference of a probability: {apart}/255")
+    for precision, difference in apart.items():
+        print(f"{precision}: largest difference of a probability {difference}/255")
 
 
 if __name__ == "__main__":

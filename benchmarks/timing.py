@@ -41,7 +41,10 @@ def agreement(masks: NDArray[np.bool_], others: NDArray[np.bool_]) -> str:
     pairs = zip(masks.reshape(-1, *masks.shape[-2:]), others.reshape(-1, *others.shape[-2:]), strict=True)
     scores = [dice(one, other) if one.any() or other.any() else 1.0 for one, other in pairs]
     different = int((masks != others).sum())
-    return f"{different} of {masks.size} pixels differ, lowest Dice {min(scores):.5f}"
+    return (
+        f"{different} of {masks.size} pixels differ, "
+        f"Dice of {len(scores)} masks {np.mean(scores):.5f}, the lowest {min(scores):.5f}"
+    )
 
 
 def sam_of(model: str) -> Sam:

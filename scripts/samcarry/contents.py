@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samcarry.cases import Case, label_files
-from samcarry.contract import is_class_name, visible
+from samcarry.contract import NO_CLASS_NAME, is_class_name, visible
 from samcarry.errors import InputError
 from samcarry.faults import raise_faults, shortlist
 from samcarry.files import sha256
@@ -53,7 +53,7 @@ def check_cases(
     """
     for name in classes or ():
         if list(classes or ()).count(name) > 1 or not is_class_name(name):
-            raise InputError(f"classes: {name!r} is given twice or holds / \\ ; , or outer blanks; mend it")
+            raise InputError(f"classes: {name!r} is given twice or no name of a class; {NO_CLASS_NAME}")
 
     def check(case: Case) -> tuple[set[str], list[str]]:
         return _check_case(case, classes, window)
@@ -132,7 +132,7 @@ def _check_case(
 def _check_name(name: str, file: Path, classes: Sequence[str] | None) -> str:
     """What is wrong with the name of a class; '' if nothing."""
     if not is_class_name(name):
-        return f"{file}: a class name cannot hold ; , \\ or outer blanks; rename the file"
+        return f"{file}: {NO_CLASS_NAME}; rename the file"
     if classes is not None and name not in classes:
         return f"{file}: class {name!r} is not among `classes`; add it there or remove the file"
     return ""

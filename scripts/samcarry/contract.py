@@ -14,7 +14,17 @@ from samcarry.sheets import read_sheet
 SPLITS = ("train", "val", "test", "unlabelled")
 _COLUMNS = ("case", "patient", "split", "order")
 _LITTER = ("thumbs.db", "desktop.ini")  # and every hidden file
-_NOT_IN_A_CLASS = "/\\;,"  # its name becomes a file's name and an entry in a CSV list
+_NOT_IN_A_CASE = "<>{}"  # Snakemake takes <word> and {word} in a path for variables
+_LONGEST_NAME = 200  # bytes; a file may have 255, and names of our own are made of it
+NO_CASE_NAME = (
+    "has blanks around its name, < > { or }, a character that does not print, or more than "
+    f"{_LONGEST_NAME} bytes; rename it"
+)
+_NOT_IN_A_CLASS = "/\\;,<>{}"  # its name becomes a file's name and an entry in a CSV list
+NO_CLASS_NAME = (
+    r"a class name cannot hold any of / \ ; , < > { }, begin with a dot, have blanks around it "
+    f"or more than {_LONGEST_NAME} bytes"
+)
 
 
 def visible(folder: Path) -> list[Path]:
@@ -26,11 +36,22 @@ def visible(folder: Path) -> list[Path]:
     )
 
 
+def is_case_name(name: str) -> bool:
+    """Whether a case can be called so, that is, an image's file without its suffix."""
+    return (
+        name == name.strip()
+        and name.isprintable()
+        and len(name.encode()) <= _LONGEST_NAME
+        and not any(character in name for character in _NOT_IN_A_CASE)
+    )
+
+
 def is_class_name(name: str) -> bool:
-    """Whether a class can be called so: no slash, ; or , and no outer blanks or dot in front."""
+    """Whether a class can be called so."""
     return (
         name == name.strip() != ""
         and name.isprintable()
+        and len(name.encode()) <= _LONGEST_NAME
         and not name.startswith(".")
         and not any(character in name for character in _NOT_IN_A_CLASS)
     )
@@ -46,8 +67,8 @@ def find_images(folder: Path, faults: list[str], warnings: list[str]) -> dict[st
         name = normalize("NFC", file.stem)
         if file.suffix.lower() not in IMAGE_SUFFIXES or file.is_dir():
             others.append(file.name)
-        elif name != name.strip() or not name.isprintable():
-            faults.append(f"{file}: has blanks around its name or a character that does not print; rename it")
+        elif not is_case_name(name):
+            faults.append(f"{file}: {NO_CASE_NAME}")
         elif name in images:
             faults.append(
                 f"{file}: is a second image of case {name!r}, beside {images[name].name}; "

@@ -11,6 +11,7 @@ from unicodedata import normalize
 import numpy as np
 from PIL import Image
 
+from samcarry.contract import NO_CASE_NAME, is_case_name
 from samcarry.dicom import is_dicom, read_dicom
 from samcarry.errors import InputError
 from samcarry.images import IMAGE_SUFFIXES, MOST_PIXELS
@@ -32,8 +33,8 @@ def find_image_files(folder: Path, faults: list[str]) -> dict[str, Path]:
         case = normalize("NFC", file.stem)
         if file.suffix.lower() not in IMAGE_SUFFIXES or file.name.startswith(".") or file.is_dir():
             continue
-        if case != case.strip() or not case.isprintable():
-            faults.append(f"{file}: has blanks around its name or a character that does not print; rename it")
+        if not is_case_name(case):
+            faults.append(f"{file}: {NO_CASE_NAME}")
         elif not file.resolve().is_relative_to(folder.resolve()):
             faults.append(f"{file}: is a link that leads out of {folder}; copy the image there")
         elif case in files:

@@ -148,6 +148,14 @@ def test_decomposed_unicode_names_of_macos_match_composed_ones(tmp_path):
     assert splits(tmp_path) == {composed: "train"}
 
 
+@pytest.mark.parametrize("name", ["a ", "<b>", "{n}", "ü" * 101, "a\tb", "a\u202eb"])
+def test_names_that_no_case_can_have(tmp_path, name):
+    add(tmp_path, "fine")
+    add(tmp_path, name)
+    line = faults(tmp_path)[0]
+    assert "has blanks around its name" in line
+
+
 @pytest.mark.parametrize("make", [False, True])
 def test_no_images(tmp_path, make):
     if make:

@@ -29,5 +29,5 @@ def test_an_image_replaced_by_an_older_one_is_noticed(campaign):
 
 
 def test_a_damaged_file_is_named_and_the_command_that_is_told_makes_it_anew(campaign):
-    damaged(campaign, tries=2)
+    damaged(campaign, tries=1)
     assert survived(campaign)

@@ -1,0 +1,68 @@
+"""Names of cases are text, whatever they look like to a shell, a pattern or a page."""
+
+import csv
+import json
+import shutil
+
+NAMES = [
+    "-rf",
+    "a b'c\"d;touch pwned",
+    "$(touch pwned)`touch pwned`",
+    "%s*?[x]",
+    "&lt;b&gt; &amp;",
+    "ünï-骨-🦴",
+    "x" * 200,
+    "|&touch pwned",
+    "results",
+    "~",
+]
+MADE = (
+    "n3/summary.md",
+    "n3/figures/cases.png",
+    "n3/seed0/export/ours_r/export.json",
+    "review/index.html",
+    "review/task-1/annotations.xml",
+    "first/cases.csv",
+    "report.html",
+)
+
+
+def test_hostile_names_of_cases_go_through_the_whole_workflow(finished, project):
+    source, data = finished.folder / "results/demo/phantom", project.folder / "data"
+    with (source / "cases.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == len(NAMES)
+    for row, name in zip(rows, NAMES, strict=True):
+        (data / "images").mkdir(parents=True, exist_ok=True)
+        shutil.copy(source / f"images/{row['case']}.png", data / f"images/{name}.png")
+        labels = source / "labels" / row["case"]
+        if labels.is_dir() and row["split"] != "unlabelled":
+            shutil.copytree(labels, data / "labels" / name)
+        row["case"] = row["patient"] = name
+    with (data / "cases.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+    project.configure(
+        source={"format": "folder", "folder": "data"},
+        dataset="own",
+        ablation={"n": []},
+        methods=["unet", "unet_sam", "ours_p", "ours_r"],
+        table={"methods": ["unet", "unet_sam", "ours_p", "ours_r"]},
+        review={"first": {"k": 2}, "tasks": {"k": 2}},
+        export={"formats": ["png", "coco", "cvat", "overlay"]},
+    )
+    outcome = project.run(*(f"results/own/{path}" for path in MADE))
+    assert outcome.returncode == 0, outcome.stdout
+    assert not list(project.folder.rglob("pwned"))
+
+    root = project.folder / "results/own"
+    record = json.loads((root / "n3/seed0/export/ours_r/export.json").read_text())
+    assert sorted(case["case"] for case in record["cases"]) == sorted(NAMES)
+    with (root / "n3/seed0/dice/ours_r.csv").open(newline="") as stream:
+        judged = {row["case"] for row in csv.DictReader(stream)}
+    assert judged == {row["case"] for row in rows if row["split"] == "test"}
+    for page in ("report.html", "review/index.html"):
+        text = (root / page).read_text(encoding="utf-8")
+        assert "&lt;b&gt; &amp;" not in text  # a browser would show another name
