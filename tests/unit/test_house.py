@@ -1,6 +1,7 @@
 """The house rules that a reviewer would otherwise have to check by eye."""
 
 import re
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,15 @@ def test_pins_of_an_environment_equal_the_lock_files(path):
 def test_no_package_index_is_named():
     for path in [ROOT / "requirements.lock", ROOT / "requirements.in", *ENVS]:
         assert not re.search(r"index-url|find-links|https?://", path.read_text())
+
+
+def test_the_licence_of_every_locked_package_is_listed():
+    page = (ROOT / "docs/licences.md").read_text()
+    listed = set(re.findall(r"^\| (\S+) \| (\d\S*) \| .+ \|$", page, re.MULTILINE))
+    installed = {
+        (package.metadata["Name"].lower().replace("_", "-"), package.version) for package in distributions()
+    }
+    assert listed == installed & locked()
 
 
 PACKAGE_OF = {
