@@ -17,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 if all is well, 1 if anything was refused or left out, as lines on stderr tell."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    logging.getLogger("numexpr").setLevel(logging.WARNING)  # it tells how many threads it could have
     # A job that is ended from outside cleans up as one that is stopped by hand.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
