@@ -12,11 +12,14 @@ STAGES = ("unet", "cleaned", "unet_sam", "ours_p", "ours_r")
 with job(snakemake):
     given, params = snakemake.input, snakemake.params
     rows = read_dice(given.dice)
-    ranking = case_dice(rows)["ours_r"].dropna().sort_values(ascending=False)
+    scores = case_dice(rows)
+    stages = [stage for stage in STAGES if given.get(stage)]
+    ranked_by = [*scores.columns[-1:], *(stage for stage in stages if stage in scores)][-1]
+    ranking = scores[ranked_by].dropna().sort_values(ascending=False)
     chosen = spread_over_ranks(list(ranking.index), params.shown)
     images = read_shards(given.images, chosen)
     masks = {"reference": read_shards(given.masks, chosen)}
-    masks |= {stage: read_shards(given[stage], chosen) for stage in STAGES}
+    masks |= {stage: read_shards(given[stage], chosen) for stage in stages}
     prompts, classes = read_prompts(*given.prompts, classes=read_header(given.masks[0]).classes)
     views = [
         CaseView(
@@ -27,4 +30,4 @@ with job(snakemake):
         )
         for case in chosen
     ]
-    draw_cases(snakemake.output.picture, views, classes, seed=params.seed)
+    draw_cases(snakemake.output.picture, views, classes, ranked_by, params.seed)

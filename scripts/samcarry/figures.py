@@ -43,10 +43,13 @@ def spread_over_ranks(ranking: Sequence[str], count: int) -> list[str]:
     return [ranking[place] for place in places]
 
 
-def draw_cases(path: str | Path, views: Sequence[CaseView], classes: Sequence[str], seed: int) -> None:
-    """One row a case, one column a stage, contours of all classes over the image, Dice above."""
+def draw_cases(
+    path: str | Path, views: Sequence[CaseView], classes: Sequence[str], ranked_by: str, seed: int
+) -> None:
+    """One row a case, one column a stage that the cases have, contours of all classes, Dice above."""
+    stages = {stage: title for stage, title in STAGES.items() if all(stage in view.masks for view in views)}
     height, width = views[0].image.shape if views else (1, 1)
-    columns = len(STAGES) + 1
+    columns = len(stages) + 1
     figure = Figure(
         figsize=(2.3 * columns, max(1, len(views)) * 2.5 * height / width + 0.9),
         layout="constrained",
@@ -56,7 +59,7 @@ def draw_cases(path: str | Path, views: Sequence[CaseView], classes: Sequence[st
     colours = class_colours(len(classes))
     for row, view in zip(axes, views, strict=False):
         _show(row[0], view.image, view.case)
-        for axis, (stage, title) in zip(row[1:], STAGES.items(), strict=True):
+        for axis, (stage, title) in zip(row[1:], stages.items(), strict=True):
             masks = view.masks[stage]
             score = "" if stage == "reference" else told_dice(view.masks["reference"], masks)
             _show(axis, view.image, f"{title}\n{score}".strip())
@@ -66,7 +69,7 @@ def draw_cases(path: str | Path, views: Sequence[CaseView], classes: Sequence[st
     handles = [mpl.lines.Line2D([], [], color=colour) for colour in colours]
     figure.legend(handles, classes, loc="outside lower center", ncols=8, fontsize=8, frameon=False)
     figure.suptitle(
-        f"From the best to the worst case of ours_r, seed {seed}; Dice mean ± deviation over classes",
+        f"From the best to the worst case of {ranked_by}, seed {seed}; Dice mean ± deviation over classes",
         fontsize=10,
     )
     with atomic(path) as private:

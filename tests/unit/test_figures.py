@@ -62,45 +62,55 @@ def test_an_empty_ranking_has_no_cases():
 
 
 def test_contours_and_prompts_are_seen_in_colour(tmp_path):
-    draw_cases(tmp_path / "with.png", [view()], CLASSES, seed=0)
-    draw_cases(tmp_path / "without.png", [view(present=False)], CLASSES, seed=0)
+    draw_cases(tmp_path / "with.png", [view()], CLASSES, "ours_r", seed=0)
+    draw_cases(tmp_path / "without.png", [view(present=False)], CLASSES, "ours_r", seed=0)
     assert colourful(tmp_path / "with.png") > colourful(tmp_path / "without.png") + 500
 
 
 def test_each_case_is_a_row(tmp_path):
-    draw_cases(tmp_path / "one.png", [view()], CLASSES, seed=0)
-    draw_cases(tmp_path / "two.png", [view(), view("b")], CLASSES, seed=0)
+    draw_cases(tmp_path / "one.png", [view()], CLASSES, "ours_r", seed=0)
+    draw_cases(tmp_path / "two.png", [view(), view("b")], CLASSES, "ours_r", seed=0)
     assert size(tmp_path / "two.png")[1] > 1.6 * size(tmp_path / "one.png")[1] - 100
     assert size(tmp_path / "two.png")[0] == size(tmp_path / "one.png")[0]
 
 
 def test_every_stage_has_its_title_and_the_case_its_name(tmp_path, monkeypatch):
     drawn = titles(monkeypatch)
-    draw_cases(tmp_path / "a.png", [view("case 7")], CLASSES, seed=0)
+    draw_cases(tmp_path / "a.png", [view("case 7")], CLASSES, "ours_r", seed=0)
     assert [title.split("\n")[0] for title in drawn] == ["case 7", *STAGES.values()]
+
+
+def test_stages_that_were_not_made_have_no_column(tmp_path, monkeypatch):
+    drawn = titles(monkeypatch)
+    whole = view()
+    masks = {stage: whole.masks[stage] for stage in ("reference", "unet", "ours_p")}
+    some = CaseView("a", whole.image, masks, whole.prompts)
+    draw_cases(tmp_path / "a.png", [some], CLASSES, "ours_p", seed=0)
+    assert [title.split("\n")[0] for title in drawn] == ["a", "reference", "P (unet)", "ours_p"]
 
 
 def test_dice_stands_above_every_stage_but_the_reference(tmp_path, monkeypatch):
     drawn = titles(monkeypatch)
-    draw_cases(tmp_path / "a.png", [view()], CLASSES, seed=0)
+    draw_cases(tmp_path / "a.png", [view()], CLASSES, "ours_r", seed=0)
     assert [title.split("\n")[1:] for title in drawn] == [[], []] + [["100.0 ± 0.0"]] * 5
 
 
 def test_a_case_without_any_class_has_no_dice(tmp_path, monkeypatch):
     drawn = titles(monkeypatch)
-    draw_cases(tmp_path / "a.png", [view(present=False)], CLASSES, seed=0)
+    draw_cases(tmp_path / "a.png", [view(present=False)], CLASSES, "ours_r", seed=0)
     assert all("\n" not in title for title in drawn)
 
 
 def test_no_case_at_all_still_makes_a_picture(tmp_path):
-    draw_cases(tmp_path / "a.png", [], CLASSES, seed=0)
+    draw_cases(tmp_path / "a.png", [], CLASSES, "ours_r", seed=0)
     assert size(tmp_path / "a.png")[0] > 100
 
 
 def test_a_fault_leaves_no_half_picture(tmp_path):
-    broken = CaseView("a", np.zeros((30, 20), np.uint8), {}, [])
+    whole = view()
+    broken = CaseView("a", whole.image, {"unet": whole.masks["unet"]}, whole.prompts)  # no reference
     with pytest.raises(KeyError):
-        draw_cases(tmp_path / "a.png", [broken], CLASSES, seed=0)
+        draw_cases(tmp_path / "a.png", [broken], CLASSES, "ours_r", seed=0)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -97,3 +97,13 @@ def test_only_full_supervision_reads_the_labels_of_unlabelled_cases(finished):
         if re.search(r"unlabelled-\d+/masks", inputs)
     }
     assert readers == {"train_f_full", "compute_full_statistics"}
+
+
+def test_some_methods_alone_cost_no_other_training_and_are_drawn(project):
+    project.configure(methods=["unet", "unet_sam"])
+    outcome = project.run()
+    assert outcome.returncode == 0, outcome.stdout
+    assert [*(project.folder / "results/demo").rglob("model.safetensors")] == [
+        project.folder / "results/demo/n3/seed0/f_theta/model.safetensors"
+    ]
+    assert {row["method"] for row in dice_rows(project)} == {"unet", "unet_sam"}

@@ -2,12 +2,13 @@
 
 
 rule draw_cases:
-    # Image, reference, P, cleaned masks with prompts, R and the final predictions, side by side.
+    # Image, reference, P, cleaned masks with prompts, and what of R and final predictions is compared.
     input:
         **{
             stage: lambda wildcards, stage=stage, path=path: [
                 f"{RESULTS}/n{wildcards.n}/seed{config['seeds'][0]}/{path.format(shard=shard)}"
                 for shard in shards_of(judged())
+                if stage in ("unet", "cleaned", "prompts", *methods_of(wildcards))
             ]
             for stage, path in {
                 "unet": "f_theta/probabilities/{shard}.nii.gz",
@@ -46,8 +47,13 @@ rule draw_training:
     input:
         curves=lambda wildcards: [
             f"{RESULTS}/n{wildcards.n}/seed{seed}/{network}/training.csv"
-            for network in ("f_theta", "f_phi", "f_phi_p")
+            for network, method in (
+                ("f_theta", None),
+                ("f_phi", "ours_r"),
+                ("f_phi_p", "ours_p"),
+            )
             for seed in config["seeds"]
+            if method in (None, *methods_of(wildcards))
         ]
         + [
             f"{RESULTS}/full/seed{seed}/training.csv"
