@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from samcarry.shards import TrainingData
+from samcarry.shards import TrainingData, let_go
 from samcarry.subset import SubsetStatistics
 
 
@@ -54,6 +54,7 @@ def draw_images(
     """Draw cases with replacement, and normalise their images; masks are not touched."""
     chosen = torch.randint(len(data.images), (batch_size,), generator=generator).numpy()
     grey = torch.from_numpy(data.images[chosen]).to(device)
+    let_go(data.images)
     return Images(chosen, normalise(grey, statistics.mean, statistics.std))
 
 
@@ -70,6 +71,7 @@ def draw_batch(
     if data.weights is not None:
         weights = torch.from_numpy(data.weights[drawn.chosen]).to(device)[:, :, None, None]
     masks = torch.from_numpy(data.masks[drawn.chosen]).to(device).float()
+    let_go(data.masks)
     return Batch(drawn.chosen, drawn.images, masks, weights)
 
 

@@ -1,5 +1,6 @@
 """Several shards together: images with their masks, a training set, single cases."""
 
+import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,12 +60,23 @@ def gather(pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: 
                 images[rank[case]] = image_of[case]
                 masks[rank[case]] = foreground
                 missing.remove(case)
+        let_go(images, masks)
     if missing or images is None or masks is None:
         raise InputError(
             f"case {sorted(missing)[0]} is in none of the prepared shards: delete the folder "
             f"'prepared' of this data set and run the same command again"
         )
     return TrainingData(images, masks)
+
+
+def let_go(*arrays: NDArray) -> None:
+    """Give back the memory that shows arrays on disk; what is asked for again comes from the disk's cache.
+
+    Without this a process would in time hold every page that it has touched.
+    """
+    for array in arrays:
+        if isinstance(array.base, mmap.mmap):
+            array.base.madvise(mmap.MADV_DONTNEED)
 
 
 def gather_unlabelled(

@@ -1,11 +1,15 @@
 """A training set gathered from shards: the wanted cases, in the wanted order, or a clear refusal."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from samcarry.batches import draw_batch, generator_of
 from samcarry.errors import InputError
 from samcarry.shards import gather, pairs_of, read_shards
 from samcarry.stacks import Stack, write_stack
+from samcarry.subset import SubsetStatistics
 
 CLASSES = ("bone", "cast")
 
@@ -65,6 +69,33 @@ def test_the_arrays_lie_on_disk(tmp_path):
     data = gather(PAIRS, ["a"], tmp_path)
     assert isinstance(data.images, np.memmap)
     assert isinstance(data.masks, np.memmap)
+
+
+def mapped_megabytes():
+    """Memory of this process that shows files."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if "RssFile" in line)
+    return int(line.split()[1]) / 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="NOT TESTED: needs Linux's /proc")
+def test_memory_does_not_grow_with_the_cases_that_are_gathered_and_drawn(tmp_path):
+    names = [f"case{index}" for index in range(48)]
+    values = np.ones((48, 16, 256, 256), np.uint8)  # 50 MB
+    pairs = (
+        (
+            Stack(values[:8, 0], "image", tuple(names[at : at + 8])),
+            Stack(values[:8], "mask", tuple(names[at : at + 8])),
+        )
+        for at in range(0, 48, 8)
+    )
+    before = mapped_megabytes()
+    data = gather(pairs, names, tmp_path)
+    assert mapped_megabytes() < before + 10
+    statistics = SubsetStatistics(tuple(names), tuple("abcdefghijklmnop"), 0.5, 0.2, (1.0,) * 16)
+    for iteration in range(40):
+        batch = draw_batch(data, statistics, 4, generator_of(0, iteration), "cpu")
+        assert batch.masks.all()
+    assert mapped_megabytes() < before + 10
 
 
 def test_a_case_in_no_shard_is_named(tmp_path):
