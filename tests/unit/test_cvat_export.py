@@ -15,7 +15,7 @@ from samcarry.cvat_export import encode_runs, write_cvat
 from samcarry.run_lengths import encode_image
 from samcarry.shapes import draw
 
-CLASSES = ["Os capitatum", "Zahn Ⅴ \"a\" <b> & 'c'", "Knöchel"]
+CLASSES = ["Os capitatum", "Zahn Ⅴ \"a\" b & 'c'", "Knöchel"]
 MASKS = array_shapes(min_dims=2, max_dims=2, max_side=9).flatmap(
     lambda shape: arrays(bool, (3, *shape), elements=st.booleans(), fill=st.just(False))
 )

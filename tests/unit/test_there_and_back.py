@@ -47,7 +47,7 @@ NAMES = st.text(st.sampled_from("aZ9 äßéⅤ骨'\"&<>|%#=()+~^`$!.-_[]{}"), mi
 CLASSES = st.lists(NAMES, min_size=4, max_size=4, unique_by=lambda name: name.casefold()).filter(
     lambda names: "background" not in names
 )
-ODD = ["Os capitatum", "Zähne \"5\" & 'ⅴ'", "<b>", "[x] {case}*"]
+ODD = ["Os capitatum", "Zähne \"5\" & 'ⅴ'", "-rf", "[x] *%s"]
 
 
 def there(folder, formats, several, classes):
@@ -149,6 +149,6 @@ def test_a_label_map_of_overlapping_classes_keeps_the_smaller_one(tmp_path):
     out = there(tmp_path, ["labelmap"], [masks], ODD)
     (annotation,) = read_label_map(out / "labelmaps/a.png", table=read_class_table(out / "classes.csv"))
     drawn = draw(annotation, 7, 9, [])
-    np.testing.assert_array_equal(drawn["<b>"], masks[2])
+    np.testing.assert_array_equal(drawn["-rf"], masks[2])
     np.testing.assert_array_equal(drawn[ODD[1]], masks[1])
     np.testing.assert_array_equal(drawn[ODD[0]], masks[0] & ~masks[1] & ~masks[2])
