@@ -14,7 +14,7 @@ with job(snakemake):
     rows = read_dice(given.dice)
     scores = case_dice(rows)
     stages = [stage for stage in STAGES if given.get(stage)]
-    ranked_by = [*scores.columns[-1:], *(stage for stage in stages if stage in scores)][-1]
+    ranked_by = ([stage for stage in stages if stage in scores] or list(scores.columns))[-1]
     ranking = scores[ranked_by].dropna().sort_values(ascending=False)
     chosen = spread_over_ranks(list(ranking.index), params.shown)
     images = read_shards(given.images, chosen)

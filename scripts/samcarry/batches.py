@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from samcarry.hardware import autocast
 from samcarry.shards import TrainingData, let_go
 from samcarry.subset import SubsetStatistics
 
@@ -96,7 +97,7 @@ def affine_grid(theta: Tensor, shape: Sequence[int]) -> Tensor:
 
     In float32 even where networks compute in bfloat16, whose 8 bits cannot tell a column from the next.
     """
-    with torch.autocast(theta.device.type, enabled=False):
+    with autocast("float32", theta.device):
         return F.affine_grid(theta.float(), list(shape), align_corners=False)
 
 

@@ -91,7 +91,7 @@ def run(
         InputError: the loss is not finite.
     """
     wanted = [parameter for parameter in trained.parameters() if parameter.requires_grad]
-    device = wanted[0].device
+    in_precision = autocast(settings.precision, wanted[0].device)
     optimiser = torch.optim.Adam(wanted, lr=settings.learning_rate)
     parts: Parts = {**networks, "optimiser": optimiser}
     first, curve = _resume(checkpoint, parts)
@@ -102,7 +102,7 @@ def run(
         rate = cosine(settings, epoch)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        with autocast(settings.precision, device):
+        with in_precision:
             loss = loss_of(iteration)
         optimiser.zero_grad()
         loss.backward()

@@ -43,11 +43,12 @@ def embed_images(
         at_once: images in the first batches (see `hardware.in_batches`); None = what suits the device.
     """
     to_input = {"sam": to_sam_input, "medsam": to_medsam_input}[protocol]
+    in_precision = autocast(precision, sam.device)
 
     @torch.inference_mode()
     def embed(batch: Sequence[NDArray[np.uint8]]) -> Tensor:
         inputs = torch.cat([to_input(sam, image) for image in batch])
-        with autocast(precision, sam.device):
+        with in_precision:
             return sam.image_encoder(inputs).half().cpu()
 
     return in_batches(embed, images, at_once or fitting(sam.device, cpu=1, gpu=16))

@@ -109,10 +109,11 @@ def predict(
         batch_size: images in the first batches (see `hardware.in_batches`); None = what suits the device.
     """
     device = next(network.parameters()).device
+    in_precision = autocast(precision, device)
 
     def answer(batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         grey = torch.from_numpy(np.ascontiguousarray(batch)).to(device)
-        with autocast(precision, device):
+        with in_precision:
             return in_8_bits(network(normalise(grey, mean, std)).float())
 
     return np.stack(list(in_batches(answer, images, batch_size or fitting(device, cpu=2, gpu=32))))
