@@ -16,6 +16,7 @@ from typing import Any
 
 from samcarry.errors import DamagedError, InputError
 from samcarry.files import sha256, usable_cpus
+from samcarry.processes import end_with_parent
 
 CHECKPOINT_SECONDS = 20.0
 """A killed training loses no more than this."""
@@ -39,6 +40,7 @@ def job(snakemake: Any) -> Iterator[Job]:
 
     Any other exception is a bug: its traceback goes to the log and to the terminal.
     """
+    end_with_parent()  # a killed run's trainings would go on beside those of its successor
     log = _logger(snakemake)
     threads = min(snakemake.threads, usable_cpus())
     device = _set_up_torch(threads) if "torch" in sys.modules else "cpu"

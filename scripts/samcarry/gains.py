@@ -60,12 +60,14 @@ def mean_gain(cases: Sequence[Case], refined: Iterable[NDArray[np.bool_]]) -> fl
         cases: the cases.
         refined: masks of each case in the same order, (class, height, width).
     """
-    gains = []
-    for case, masks in zip(cases, refined, strict=True):
-        for reference, mask, initial in zip(case.reference, masks, case.initial, strict=True):
-            if initial is not None:
-                gains.append((dice(reference, mask) or 0.0) - initial)
-    return float(np.mean(gains))
+    pairs = zip(cases, refined, strict=True)
+    return float(np.mean([gain for case, masks in pairs for gain in gains_of_case(case, masks)]))
+
+
+def gains_of_case(case: Case, masks: NDArray[np.bool_]) -> list[float]:
+    """Dice(masks) - Dice(f_θ) of each class that the reference has; masks are (class, height, width)."""
+    triples = zip(case.reference, masks, case.initial, strict=True)
+    return [(dice(*pair) or 0.0) - initial for *pair, initial in triples if initial is not None]
 
 
 def gain_of_random_walk(cases: Sequence[Case], images: Sequence[NDArray[np.uint8]]) -> Gain:

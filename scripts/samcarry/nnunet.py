@@ -3,13 +3,10 @@
 It trains, augments and predicts as the framework does, from what `nnunet_plan` made.
 """
 
-import ctypes
 import json
 import logging
 import os
 import shutil
-import signal
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +21,7 @@ from samcarry.errors import InputError
 from samcarry.files import write_text
 from samcarry.model_files import read_model, write_model
 from samcarry.nnunet_plan import NAME, RAISE, Plan, constants, hushed, set_environment
+from samcarry.processes import end_with_parent
 from samcarry.progress import progress
 
 log = logging.getLogger(__name__)
@@ -79,7 +77,7 @@ def train(
     _drop_if_stale(work, fingerprint)
     set_environment(folder, work, threads, workers)
     if workers:
-        _take_children_along()
+        os.register_at_fork(after_in_child=end_with_parent)  # its workers
     with hushed():
         trainer = _resume(plan, settings, seed, device)
         if trainer.current_epoch < settings.epochs:
@@ -147,15 +145,6 @@ def _trainer(plan: Plan, settings: NnunetSettings, seed: int, device: str) -> An
     trainer.logger.plot_progress_png = lambda folder: None
     trainer.initialize()
     return trainer
-
-
-def _take_children_along() -> None:
-    """Have Linux end processes that are forked from now on when this one ends, however it ends."""
-    if sys.platform == "linux":
-        set_death_signal = 1
-        os.register_at_fork(
-            after_in_child=lambda: ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
-        )  # fmt: skip
 
 
 # ---- the model and its predictions ----------------------------------------------------------

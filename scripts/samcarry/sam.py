@@ -23,6 +23,7 @@ from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 
+from samcarry.decoder import decode_one_mask
 from samcarry.errors import DamagedError
 from samcarry.files import atomic
 from samcarry.hardware import autocast, fitting
@@ -170,15 +171,13 @@ def decode(
         dense = None if logits is None else logits[start : start + chunk, None]
         with autocast("float32", device):  # within a training in bfloat16 too
             sparse_embedding, dense_embedding = sam.prompt_encoder(points, boxes, dense)
-            answer, estimate = sam.mask_decoder(
-                image_embeddings=image_embedding,
-                image_pe=image_pe,
-                sparse_prompt_embeddings=sparse_embedding,
-                dense_prompt_embeddings=dense_embedding,
-                multimask_output=False,
+            if dense is None:  # the same for all prompts
+                dense_embedding = dense_embedding[:1]
+            answer, estimate = decode_one_mask(
+                sam.mask_decoder, image_embedding, image_pe, sparse_embedding, dense_embedding
             )
-        masks.append(answer[:, 0])
-        quality.append(estimate[:, 0])
+        masks.append(answer)
+        quality.append(estimate)
     return torch.cat(masks), torch.cat(quality)
 
 

@@ -1,22 +1,33 @@
 """The gain of SAM and MedSAM as a function of their settings, with nothing computed twice."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from segment_anything.modeling import Sam
 from torch import Tensor
 
 from samcarry.cleaning import CleaningSettings, reshape_each
-from samcarry.gains import Case, Gain, mean_gain
+from samcarry.gains import Case, Gain, gains_of_case
 from samcarry.prompts import Prompt, extract_prompts
 from samcarry.protocols import MEDSAM_PASSES, refine_case
-from samcarry.sam import decode, full_size
+from samcarry.sam import decode, full_size, prompt_parts
 from samcarry.search_spaces import Settings, cleaning_of
 
 KEPT_BYTES = 400_000_000
-"""For first passes: about ten settings of the paper's wrists with the big SAM, all of the demo's."""
+"""For first passes: about ten of all cases of the paper's wrists with the big SAM, all of the demo's."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What SAM is asked about one case: equal for settings that come to the same prompts.
+
+    A box knows nothing of the shape of a structuring element, and a small dilation moves few centres.
+    """
+
+    kind: str
+    prompts: tuple[Prompt, ...]  # of the classes that are present; parts that `kind` does not ask with are 0
 
 
 def gain_of_sam(
@@ -24,8 +35,8 @@ def gain_of_sam(
 ) -> Gain:
     """The gain of SAM as a function of prompts and cleaning; equal to `sam.refine`'s masks.
 
-    The first pass does not depend on the second's prompts: the latest ones are kept, and a trial that
-    differs in the second pass alone, or has none, asks no more than that.
+    No question is answered twice. The first pass does not depend on the second's prompts: the latest
+    ones are kept, and a trial that differs in the second pass alone, or has none, asks no more than that.
 
     Args:
         sam: the model.
@@ -33,50 +44,59 @@ def gain_of_sam(
         embeddings: of each case in the same order, (C, rows, columns).
         kept_bytes: memory for the answers of first passes.
     """
-    prompts_of = cache(lambda cleaning: [clean_prompts(case, cleaning) for case in cases])
+    prompts_of = _prompts_by_cleaning(cases)
     height, width = sam.prompt_encoder.mask_input_size
     found = sum(int(case.components.any(axis=(1, 2)).sum()) for case in cases)
-    kept = max(1, kept_bytes // max(1, found * height * width * 4))
+    kept = max(1, len(cases) * kept_bytes // max(1, found * height * width * 4))
 
-    def ask(index: int, cleaning: CleaningSettings, kind: str, logits: Tensor | None) -> Tensor | None:
-        asked = [prompt for prompt in prompts_of(cleaning)[index] if prompt is not None]
+    def ask(index: int, question: Question, logits: Tensor | None) -> Tensor:
         size = cases[index].reference.shape[1:]
-        return decode(sam, embeddings[index], asked, kind, size, logits)[0] if asked else None
+        return decode(sam, embeddings[index], question.prompts, question.kind, size, logits)[0]
 
     @lru_cache(maxsize=kept)
-    def first_pass(cleaning: CleaningSettings, kind: str) -> list[Tensor | None]:
-        return [ask(index, cleaning, kind, None) for index in range(len(cases))]
+    def first_pass(index: int, question: Question) -> Tensor:
+        return ask(index, question, None)
 
-    def redrawn(index: int, cleaning: CleaningSettings, settings: Settings) -> NDArray[np.bool_]:
+    @cache
+    def gains(index: int, first: Question, second: Question | None) -> list[float]:
         case = cases[index]
         masks = np.zeros_like(case.reference)
-        logits = first_pass(cleaning, settings["first"])[index]
-        if logits is not None:
-            if settings["second"] is not None:
-                logits = ask(index, cleaning, settings["second"], logits)
-            present = [prompt is not None for prompt in prompts_of(cleaning)[index]]
-            masks[present] = full_size(sam, logits, case.reference.shape[1:])
-        return masks
+        if first.prompts:
+            logits = first_pass(index, first)
+            if second is not None:
+                logits = ask(index, second, logits)
+            masks[case.components.any(axis=(1, 2))] = full_size(sam, logits, case.reference.shape[1:])
+        return gains_of_case(case, masks)
 
     def gain(settings: Settings) -> float:
-        cleaning = cleaning_of(settings)
-        return mean_gain(cases, (redrawn(index, cleaning, settings) for index in range(len(cases))))
+        first, second = settings["first"], settings["second"]
+        every = []
+        for index, prompts in enumerate(prompts_of(cleaning_of(settings))):
+            questions = _question(prompts, first), None if second is None else _question(prompts, second)
+            every += gains(index, *questions)
+        return float(np.mean(every))
 
     return gain
 
 
 def gain_of_medsam(sam: Sam, cases: Sequence[Case], embeddings: Sequence[Tensor]) -> Gain:
     """The gain of MedSAM as a function of the cleaning; arguments as of `gain_of_sam`."""
+    prompts_of = _prompts_by_cleaning(cases)
 
-    def redrawn(case: Case, embedding: Tensor, cleaning: CleaningSettings) -> NDArray[np.bool_]:
+    @cache
+    def gains(index: int, boxes: Question) -> list[float]:
+        case = cases[index]
+        asked = iter(boxes.prompts)
+        prompts = [next(asked) if component.any() else None for component in case.components]
         size = case.reference.shape[1:]
-        prompts = clean_prompts(case, cleaning)
-        return refine_case("medsam", sam, embedding, prompts, size, MEDSAM_PASSES).masks
+        refined = refine_case("medsam", sam, embeddings[index], prompts, size, MEDSAM_PASSES)
+        return gains_of_case(case, refined.masks)
 
     def gain(settings: Settings) -> float:
-        cleaning = cleaning_of(settings)
-        pairs = zip(cases, embeddings, strict=True)
-        return mean_gain(cases, (redrawn(case, embedding, cleaning) for case, embedding in pairs))
+        every = []
+        for index, prompts in enumerate(prompts_of(cleaning_of(settings))):
+            every += gains(index, _question(prompts, MEDSAM_PASSES.first))
+        return float(np.mean(every))
 
     return gain
 
@@ -84,3 +104,25 @@ def gain_of_medsam(sam: Sam, cases: Sequence[Case], embeddings: Sequence[Tensor]
 def clean_prompts(case: Case, cleaning: CleaningSettings) -> list[Prompt | None]:
     """Prompts of each class of a case, as those of `cleaning.clean`'s masks."""
     return extract_prompts(reshape_each(case.components, cleaning))
+
+
+def _prompts_by_cleaning(
+    cases: Sequence[Case],
+) -> Callable[[CleaningSettings], list[list[Prompt | None]]]:
+    return cache(lambda cleaning: [clean_prompts(case, cleaning) for case in cases])
+
+
+def _question(prompts: Sequence[Prompt | None], kind: str) -> Question:
+    parts = prompt_parts(kind)
+    return Question(
+        kind,
+        tuple(
+            Prompt(
+                box=prompt.box if "box" in parts else (0.0, 0.0, 0.0, 0.0),
+                positive=prompt.positive if "pos" in parts else (0.0, 0.0),
+                negative=prompt.negative if "neg" in parts else (),
+            )
+            for prompt in prompts
+            if prompt is not None
+        ),
+    )

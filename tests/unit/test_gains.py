@@ -183,9 +183,32 @@ def test_a_first_pass_is_asked_once_for_all_second_passes(sam, cases, embeddings
 
 def test_memory_for_first_passes_is_bounded(sam, cases, embeddings, passes):
     gain = gain_of_sam(sam, cases, embeddings, kept_bytes=0)
-    for cleaning in (NONE, WIDER, NONE):
-        gain({"first": "box", "second": None, **cleaning})
-    assert len(passes) == 3 * len(cases)
+    for cleaning, second in ((NONE, None), (WIDER, None), (NONE, "pos")):
+        gain({"first": "box", "second": second, **cleaning})
+    assert passes.count("box") == 3 * len(cases)
+
+
+def test_cleanings_that_come_to_the_same_boxes_are_asked_once(sam, cases, embeddings, passes):
+    diamond = {**WIDER, "element": "diamond"}  # as far as the disk to all four sides
+    gain = gain_of_sam(sam, cases, embeddings)
+    first, second = (gain({"first": "box", "second": None, **cleaning}) for cleaning in (WIDER, diamond))
+    assert first == second
+    assert len(passes) == len(cases)
+    gain({"first": "pos", "second": None, **WIDER})
+    assert len(passes) == 2 * len(cases)
+
+
+@pytest.mark.parametrize("second", ["pos+neg", "box", "mask", None])
+def test_what_was_kept_changes_no_gain(sam, cases, embeddings, second):
+    settings = [
+        {"first": first, "second": other, **cleaning}
+        for first in ("box", "pos")
+        for other in ("mask", "pos", second)
+        for cleaning in (NONE, WIDER)
+    ]
+    gain = gain_of_sam(sam, cases, embeddings)
+    for each in settings:
+        assert gain(each) == gain_of_sam(sam, cases, embeddings)(each)
 
 
 def test_a_case_in_which_nothing_was_found_is_not_asked(sam, cases, embeddings, passes):

@@ -1,8 +1,10 @@
 """A killed run goes on with the same command and ends in the same numbers."""
 
+import contextlib
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,14 +20,29 @@ def wait_for(project, text, process, seconds=300):
     raise AssertionError(f"no '{text}' in {seconds} s: {project.read('run.log')}")
 
 
+def jobs_in(folder):
+    """Processes that run a script for a workflow in `folder`."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_bytes()
+            if (process / "cwd").resolve() == folder.resolve() and b".snakemake/scripts/" in words:
+                found.append(process.name)
+    return found
+
+
 @pytest.mark.parametrize("victims", ["everything", "main process"])
 def test_kill_9_then_unlock_and_the_same_command_give_the_same_dice(project, finished, victims):
     process = project.start()
     wait_for(project, "[train_f_phi", process)
     if victims == "everything":
         os.killpg(process.pid, signal.SIGKILL)
-    else:  # its workers live on, and must not spoil what the next run writes
+    else:  # its jobs end with it (a minute is for one that was only just starting)
         process.kill()
+        end = time.monotonic() + 60
+        while jobs_in(project.folder):
+            assert time.monotonic() < end, "a job outlived its killed run"
+            time.sleep(0.05)
     process.wait()
 
     locked = project.run()
