@@ -1,0 +1,73 @@
+"""Images that join a finished study cost their own shards, and what is trained on them."""
+
+import csv
+import re
+import shutil
+from pathlib import Path
+
+SETTINGS = {
+    "source": {"format": "folder", "folder": "data"},
+    "dataset": "own",
+    "shard_size": 2,
+    "ablation": {"n": []},
+    "methods": ["ours_r"],
+}
+
+
+def rows_of(source: Path) -> dict[str, dict[str, str]]:
+    with (source / "cases.csv").open(newline="") as stream:
+        return {row["case"]: row for row in csv.DictReader(stream)}
+
+
+def add_cases(data: Path, source: Path, names: dict[str, str]) -> None:
+    """Copy cases of the phantom study to a folder of its own, under other names, with their rows."""
+    rows = rows_of(source)
+    table = data / "cases.csv"
+    (data / "images").mkdir(parents=True, exist_ok=True)
+    with table.open("a", newline="") as stream:
+        writer = csv.DictWriter(stream, next(iter(rows.values())).keys())
+        if table.stat().st_size == 0:
+            writer.writeheader()
+        for name, known in names.items():
+            shutil.copy(source / f"images/{known}.png", data / f"images/{name}.png")
+            if rows[known]["split"] != "unlabelled":
+                shutil.copytree(source / "labels" / known, data / "labels" / name)
+            writer.writerow({**rows[known], "case": name, "patient": name})
+
+
+def files_by_shard(root: Path) -> dict[Path, int]:
+    """When each file of a shard was written, and each model."""
+    return {
+        path.relative_to(root): path.stat().st_mtime_ns
+        for path in root.rglob("*")
+        if path.is_file()
+        and (shard_of(path) or path.name == "model.safetensors")
+        and not {"logs", "benchmarks"} & set(path.relative_to(root).parts)
+    }
+
+
+def shard_of(path: Path) -> str | None:
+    found = re.search(r"(?:train|val|test|unlabelled)-\d{4}", str(path))
+    return found[0] if found else None
+
+
+def test_images_added_to_a_finished_study_recompute_the_last_shard_and_new_ones(finished, project):
+    source, data = finished.folder / "results/demo/phantom", project.folder / "data"
+    rows = rows_of(source)
+    add_cases(data, source, {name: name for name in rows})
+    unlabelled = [name for name, row in rows.items() if row["split"] == "unlabelled"]
+    add_cases(data, source, {"z": unlabelled[0]})
+    project.configure(**SETTINGS)
+    outcome = project.run("results/own/n3/summary.md")
+    assert outcome.returncode == 0, outcome.stdout
+    before = files_by_shard(project.folder / "results/own")
+    assert {"unlabelled-0000", "unlabelled-0001", "unlabelled-0002"} <= {shard_of(path) for path in before}
+
+    add_cases(data, source, {"a": unlabelled[1], "b": unlabelled[2]})  # first by name, and still last
+    outcome = project.run("results/own/n3/summary.md")
+    assert outcome.returncode == 0, outcome.stdout
+    after = files_by_shard(project.folder / "results/own")
+    changed = {path for path, time in after.items() if before.get(path) != time}
+    of_f_phi = {path for path in changed if "f_phi" in path.parts}
+    assert {shard_of(path) for path in of_f_phi} == {None, "test-0000"}  # the model and its predictions
+    assert {shard_of(path) for path in changed - of_f_phi} == {"unlabelled-0002", "unlabelled-0003"}
