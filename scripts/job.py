@@ -6,6 +6,7 @@ import logging
 import os
 import platform
 import sys
+import time
 import traceback
 import uuid
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ def job(snakemake: Any) -> Iterator[Job]:
 
     Any other exception is a bug: its traceback goes to the log and to the terminal.
     """
+    started = time.process_time()  # what Python and the libraries took
     end_with_parent()  # a killed run's trainings would go on beside those of its successor
     log = _logger(snakemake)
     threads = min(snakemake.threads, usable_cpus())
@@ -55,7 +57,7 @@ def job(snakemake: Any) -> Iterator[Job]:
     except Exception:
         log.error("%s", traceback.format_exc())
         _leave(1)
-    log.info("done")
+    log.info("done: %.1f s of CPU time, of which starting took %.1f", time.process_time(), started)
 
 
 def _in_words(error: InputError) -> str:

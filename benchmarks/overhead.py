@@ -1,0 +1,64 @@
+"""What the workflow costs beside the work: Snakemake itself, and starting Python and its libraries.
+
+    python benchmarks/overhead.py
+    python benchmarks/overhead.py results/demo/table1.md --configfile other.yaml
+
+The demo, or what else Snakemake is asked for, is made anew in a temporary folder. All figures are seconds of
+CPU time: of everything that ran, from the system's accounts, and of each job, from the last line of its
+log. What jobs need to read and write their files counts as work.
+"""
+
+import argparse
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from scale import copy_workflow
+
+DONE = re.compile(r"\[(\w+).*\] done: ([\d.]+) s of CPU time, of which starting took ([\d.]+)")
+
+
+def main() -> None:
+    """Run, and print the shares."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--cores", default="8")
+    options, targets = parser.parse_known_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copy_workflow(folder)
+        command = [sys.executable, "-m", "snakemake", *targets, "--cores", options.cores]
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        began = time.perf_counter()
+        subprocess.run(
+            command, cwd=folder, env={**os.environ, "PATH": path}, check=True, stderr=subprocess.DEVNULL
+        )
+        wall = time.perf_counter() - began
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        logs = [log.read_text(encoding="utf-8") for log in folder.glob("results/**/*.log")]
+    found = [match.groups() for log in logs for match in DONE.finditer(log)]
+    by_rule: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for rule, whole, start in found:
+        by_rule[rule].append((float(whole), float(start)))
+    total = used.ru_utime + used.ru_stime
+    in_jobs = sum(whole for times in by_rule.values() for whole, _ in times)
+    starting = sum(start for times in by_rule.values() for _, start in times)
+    print(f"{len(found)} jobs, {wall:.0f} s on the wall, {total:.0f} s of CPU time")
+    for rule, times in sorted(by_rule.items(), key=lambda item: -sum(start for _, start in item[1])):
+        whole, start = (sum(column) for column in zip(*times, strict=True))
+        print(f"  {rule}: {len(times)} jobs, {whole:.1f} s, of which starting {start:.1f} s")
+    for what, seconds in (
+        ("work", in_jobs - starting),
+        ("starting", starting),
+        ("Snakemake", total - in_jobs),
+    ):
+        print(f"{what}: {seconds:.0f} s, {100 * seconds / total:.0f} %")
+
+
+if __name__ == "__main__":
+    main()
