@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--size", nargs=2, type=int, default=[384, 224], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--classes", type=int, default=17)
     parser.add_argument(
-        "--chunk", nargs="+", type=int, default=[64], help="prompts a call; 64: the workflow's"
+        "--chunk", nargs="+", type=int, default=[4], help="prompts a call; 4: the workflow's on a CPU"
     )
     parser.add_argument("--threads", type=int, default=usable_cpus())
     parser.add_argument("--runs", type=int, default=5)

@@ -16,8 +16,8 @@ def decode_one_mask(
 ) -> tuple[Tensor, Tensor]:
     """Low-resolution logits (K, 4h, 4w) and estimated IoU (K,): as `decoder` with multimask_output=False.
 
-    As long as the prompts have not changed the image's tokens, these are the same for all of them, and
-    what the first layer makes of them is computed once: if no prompt has a mask of its own.
+    Where no prompt has a mask of its own, the image's tokens stay the same for all of them up to the end
+    of the first layer, and what it makes of them is computed once.
 
     Args:
         decoder: of the model.
