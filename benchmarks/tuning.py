@@ -1,7 +1,7 @@
 """Tuning SAM against recomputing every trial: seconds of a study, ratio, and whether the gains agree.
 
     python benchmarks/tuning.py
-    python benchmarks/tuning.py --trials 200 --cases 10
+    python benchmarks/tuning.py --trials 200 --cases 3 --threads 1 --clock cpu
 
 Cases are drawn phantoms, whose true masks, moved and blurred, stand for f_theta's probability maps. The
 other way to the same gains reads probability maps, masks and embeddings from disk in each trial, cleans
@@ -11,7 +11,6 @@ the maps, and asks segment-anything's own SamPredictor for one mask after the ot
 import argparse
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,9 @@ from scipy import ndimage
 from segment_anything import SamPredictor
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(1, str(ROOT / "scripts"))
+
+from timing import CLOCKS
 
 from samcarry.cleaning import CleaningSettings, clean
 from samcarry.files import usable_cpus
@@ -104,23 +105,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--cases", type=int, default=6)
+    parser.add_argument("--threads", type=int, default=usable_cpus())
+    parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
     arguments = parser.parse_args()
-    torch.set_num_threads(usable_cpus())
+    now = CLOCKS[arguments.clock]
+    torch.set_num_threads(arguments.threads)
     sam = load_sam("tiny", ROOT / "resources/tiny_sam.safetensors")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         draw_shard(folder, arguments.cases, sam)
-        began = time.perf_counter()
+        began = now()
         cases = read_cases([str(folder / FILES[0])], [str(folder / FILES[1])])
         with open_embeddings(folder / FILES[2]) as embedding_of:
             embeddings = [embedding_of(case.name) for case in cases]
         space = sam_space(CleaningSettings("dilation", "square", 2), "box", "pos+neg", 8)
         gain = gain_of_sam(sam, cases, embeddings)
         tried = tune(folder / "journal", "benchmark", space, gain, arguments.trials, 0)
-        ours = time.perf_counter() - began
-        began = time.perf_counter()
+        ours = now() - began
+        began = now()
         anew = [gain_from_disk(folder, sam, trial.settings) for trial in tried]
-        theirs = time.perf_counter() - began
+        theirs = now() - began
     apart = max(abs(trial.gain - other) for trial, other in zip(tried, anew, strict=True))
     different = len({tuple(trial.settings.items()) for trial in tried})
     print(f"{len(tried)} trials ({different} different settings) on {arguments.cases} cases")
