@@ -9,17 +9,12 @@ log. What jobs need to read and write their files counts as work.
 """
 
 import argparse
-import os
 import re
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from collections import defaultdict
 from pathlib import Path
 
-from scale import copy_workflow
+from scale import copy_workflow, snakemake
 
 DONE = re.compile(r"\[(\w+).*\] done: ([\d.]+) s of CPU time, of which starting took ([\d.]+)")
 
@@ -32,20 +27,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         copy_workflow(folder)
-        command = [sys.executable, "-m", "snakemake", *targets, "--cores", options.cores]
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        began = time.perf_counter()
-        subprocess.run(
-            command, cwd=folder, env={**os.environ, "PATH": path}, check=True, stderr=subprocess.DEVNULL
-        )
-        wall = time.perf_counter() - began
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        _, wall, total = snakemake(folder, *targets, options=("--cores", options.cores))
         logs = [log.read_text(encoding="utf-8") for log in folder.glob("results/**/*.log")]
     found = [match.groups() for log in logs for match in DONE.finditer(log)]
     by_rule: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for rule, whole, start in found:
         by_rule[rule].append((float(whole), float(start)))
-    total = used.ru_utime + used.ru_stime
     in_jobs = sum(whole for times in by_rule.values() for whole, _ in times)
     starting = sum(start for times in by_rule.values() for _, start in times)
     print(f"{len(found)} jobs, {wall:.0f} s on the wall, {total:.0f} s of CPU time")

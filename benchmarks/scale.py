@@ -88,9 +88,11 @@ def write_labels(folder: Path, rng: np.random.Generator, height: int, width: int
         Image.fromarray(mask).save(folder / f"bone{index:02d}.png")
 
 
-def snakemake(folder: Path, *arguments: str) -> tuple[str, float, float]:
+def snakemake(
+    folder: Path, *arguments: str, options: tuple[str, ...] = ("--cores", "2", "--configfile", "big.yaml")
+) -> tuple[str, float, float]:
     """Run Snakemake in `folder`: its output, seconds on the wall, CPU seconds of it and its jobs."""
-    command = [sys.executable, "-m", "snakemake", *arguments, "--cores", "2", "--configfile", "big.yaml"]
+    command = [sys.executable, "-m", "snakemake", *arguments, *options]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(

@@ -1,5 +1,6 @@
 """A copy of the project in which whole workflows run on tiny data."""
 
+import csv
 import os
 import shutil
 import subprocess
@@ -98,3 +99,25 @@ def make_project(folder: Path) -> Project:
     project = Project(folder)
     project.configure()
     return project
+
+
+def rows_of(source: Path) -> dict[str, dict[str, str]]:
+    """The rows of a folder's cases.csv by case."""
+    with (source / "cases.csv").open(newline="") as stream:
+        return {row["case"]: row for row in csv.DictReader(stream)}
+
+
+def add_cases(data: Path, source: Path, names: dict[str, str]) -> None:
+    """Copy cases of the phantom study to a folder of its own, under other names, with their rows."""
+    rows = rows_of(source)
+    table = data / "cases.csv"
+    (data / "images").mkdir(parents=True, exist_ok=True)
+    with table.open("a", newline="") as stream:
+        writer = csv.DictWriter(stream, next(iter(rows.values())).keys())
+        if table.stat().st_size == 0:
+            writer.writeheader()
+        for name, known in names.items():
+            shutil.copy(source / f"images/{known}.png", data / f"images/{name}.png")
+            if rows[known]["split"] != "unlabelled":
+                shutil.copytree(source / "labels" / known, data / "labels" / name)
+            writer.writerow({**rows[known], "case": name, "patient": name})

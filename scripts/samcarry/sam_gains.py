@@ -15,6 +15,8 @@ from samcarry.protocols import MEDSAM_PASSES, refine_case
 from samcarry.sam import decode, full_size, prompt_parts
 from samcarry.search_spaces import Settings, cleaning_of
 
+Prompts = Sequence[Prompt | None]
+
 KEPT_BYTES = 400_000_000
 """For first passes: about ten of all cases of the paper's wrists with the big SAM, all of the demo's."""
 
@@ -44,7 +46,6 @@ def gain_of_sam(
         embeddings: of each case in the same order, (C, rows, columns).
         kept_bytes: memory for the answers of first passes.
     """
-    prompts_of = _prompts_by_cleaning(cases)
     height, width = sam.prompt_encoder.mask_input_size
     found = sum(int(case.components.any(axis=(1, 2)).sum()) for case in cases)
     kept = max(1, len(cases) * kept_bytes // max(1, found * height * width * 4))
@@ -68,20 +69,16 @@ def gain_of_sam(
             masks[case.components.any(axis=(1, 2))] = full_size(sam, logits, case.reference.shape[1:])
         return gains_of_case(case, masks)
 
-    def gain(settings: Settings) -> float:
-        first, second = settings["first"], settings["second"]
-        every = []
-        for index, prompts in enumerate(prompts_of(cleaning_of(settings))):
-            questions = _question(prompts, first), None if second is None else _question(prompts, second)
-            every += gains(index, *questions)
-        return float(np.mean(every))
+    def answer(index: int, prompts: Prompts, settings: Settings) -> list[float]:
+        second = settings["second"]
+        question = _question(prompts, settings["first"])
+        return gains(index, question, None if second is None else _question(prompts, second))
 
-    return gain
+    return _mean_over(cases, answer)
 
 
 def gain_of_medsam(sam: Sam, cases: Sequence[Case], embeddings: Sequence[Tensor]) -> Gain:
     """The gain of MedSAM as a function of the cleaning; arguments as of `gain_of_sam`."""
-    prompts_of = _prompts_by_cleaning(cases)
 
     @cache
     def gains(index: int, boxes: Question) -> list[float]:
@@ -92,13 +89,10 @@ def gain_of_medsam(sam: Sam, cases: Sequence[Case], embeddings: Sequence[Tensor]
         refined = refine_case("medsam", sam, embeddings[index], prompts, size, MEDSAM_PASSES)
         return gains_of_case(case, refined.masks)
 
-    def gain(settings: Settings) -> float:
-        every = []
-        for index, prompts in enumerate(prompts_of(cleaning_of(settings))):
-            every += gains(index, _question(prompts, MEDSAM_PASSES.first))
-        return float(np.mean(every))
+    def answer(index: int, prompts: Prompts, settings: Settings) -> list[float]:
+        return gains(index, _question(prompts, MEDSAM_PASSES.first))
 
-    return gain
+    return _mean_over(cases, answer)
 
 
 def clean_prompts(case: Case, cleaning: CleaningSettings) -> list[Prompt | None]:
@@ -106,13 +100,18 @@ def clean_prompts(case: Case, cleaning: CleaningSettings) -> list[Prompt | None]
     return extract_prompts(reshape_each(case.components, cleaning))
 
 
-def _prompts_by_cleaning(
-    cases: Sequence[Case],
-) -> Callable[[CleaningSettings], list[list[Prompt | None]]]:
-    return cache(lambda cleaning: [clean_prompts(case, cleaning) for case in cases])
+def _mean_over(cases: Sequence[Case], answer: Callable[[int, Prompts, Settings], list[float]]) -> Gain:
+    """The mean of what `answer` says of each case, for the prompts of its cleaned masks."""
+    prompts_of = cache(lambda cleaning: [clean_prompts(case, cleaning) for case in cases])
+
+    def gain(settings: Settings) -> float:
+        every = enumerate(prompts_of(cleaning_of(settings)))
+        return float(np.mean([each for index, prompts in every for each in answer(index, prompts, settings)]))
+
+    return gain
 
 
-def _question(prompts: Sequence[Prompt | None], kind: str) -> Question:
+def _question(prompts: Prompts, kind: str) -> Question:
     parts = prompt_parts(kind)
     return Question(
         kind,

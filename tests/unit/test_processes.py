@@ -4,9 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -35,13 +35,10 @@ def test_it_ends_when_its_parent_is_killed_and_only_if_it_asked_for_that(promise
 
 def alive(process, seconds):
     """Whether a process still runs after some seconds; at once if it does not."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return False
-        if state == "Z":
-            return False
-        time.sleep(0.05)
-    return True
+    try:
+        psutil.Process(process).wait(seconds)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.TimeoutExpired:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    return False

@@ -1,9 +1,9 @@
 """Images that join a finished study cost their own shards, and what is trained on them."""
 
-import csv
 import re
-import shutil
 from pathlib import Path
+
+from tiny_project import add_cases, rows_of
 
 SETTINGS = {
     "source": {"format": "folder", "folder": "data"},
@@ -12,27 +12,6 @@ SETTINGS = {
     "ablation": {"n": []},
     "methods": ["ours_r"],
 }
-
-
-def rows_of(source: Path) -> dict[str, dict[str, str]]:
-    with (source / "cases.csv").open(newline="") as stream:
-        return {row["case"]: row for row in csv.DictReader(stream)}
-
-
-def add_cases(data: Path, source: Path, names: dict[str, str]) -> None:
-    """Copy cases of the phantom study to a folder of its own, under other names, with their rows."""
-    rows = rows_of(source)
-    table = data / "cases.csv"
-    (data / "images").mkdir(parents=True, exist_ok=True)
-    with table.open("a", newline="") as stream:
-        writer = csv.DictWriter(stream, next(iter(rows.values())).keys())
-        if table.stat().st_size == 0:
-            writer.writeheader()
-        for name, known in names.items():
-            shutil.copy(source / f"images/{known}.png", data / f"images/{name}.png")
-            if rows[known]["split"] != "unlabelled":
-                shutil.copytree(source / "labels" / known, data / "labels" / name)
-            writer.writerow({**rows[known], "case": name, "patient": name})
 
 
 def files_by_shard(root: Path) -> dict[Path, int]:

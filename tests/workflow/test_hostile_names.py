@@ -2,7 +2,8 @@
 
 import csv
 import json
-import shutil
+
+from tiny_project import add_cases, rows_of
 
 NAMES = [
     "-rf",
@@ -29,20 +30,9 @@ MADE = (
 
 def test_hostile_names_of_cases_go_through_the_whole_workflow(finished, project):
     source, data = finished.folder / "results/demo/phantom", project.folder / "data"
-    with (source / "cases.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = rows_of(source)
     assert len(rows) == len(NAMES)
-    for row, name in zip(rows, NAMES, strict=True):
-        (data / "images").mkdir(parents=True, exist_ok=True)
-        shutil.copy(source / f"images/{row['case']}.png", data / f"images/{name}.png")
-        labels = source / "labels" / row["case"]
-        if labels.is_dir() and row["split"] != "unlabelled":
-            shutil.copytree(labels, data / "labels" / name)
-        row["case"] = row["patient"] = name
-    with (data / "cases.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
+    add_cases(data, source, dict(zip(NAMES, rows, strict=True)))
 
     project.configure(
         source={"format": "folder", "folder": "data"},
@@ -62,7 +52,7 @@ def test_hostile_names_of_cases_go_through_the_whole_workflow(finished, project)
     assert sorted(case["case"] for case in record["cases"]) == sorted(NAMES)
     with (root / "n3/seed0/dice/ours_r.csv").open(newline="") as stream:
         judged = {row["case"] for row in csv.DictReader(stream)}
-    assert judged == {row["case"] for row in rows if row["split"] == "test"}
+    assert judged == {name for name, row in zip(NAMES, rows.values(), strict=True) if row["split"] == "test"}
     for page in ("report.html", "review/index.html"):
         text = (root / page).read_text(encoding="utf-8")
         assert "&lt;b&gt; &amp;" not in text  # a browser would show another name
