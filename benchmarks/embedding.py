@@ -79,7 +79,7 @@ def main() -> None:
         f"{arguments.threads} threads, {arguments.runs} runs"
     )
     print(
-        f"{arguments.clock} seconds an image: ours {ours:.2f}, SamPredictor {theirs:.2f}: "
+        f"{arguments.clock} seconds an image: ours {ours:.4f}, SamPredictor {theirs:.4f}: "
         f"{theirs / ours:.2f} times"
     )
     print(

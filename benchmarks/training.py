@@ -22,9 +22,9 @@ from scipy import ndimage
 
 sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
 
-from timing import CLOCKS, seconds_in_turn
+from timing import CLOCKS, DEVICE, seconds_in_turn
 
-from samcarry.batches import draw_affine, generator_of, normalise
+from samcarry.batches import augment, draw_affine, draw_batch, generator_of, normalise
 from samcarry.files import usable_cpus
 from samcarry.hardware import Precision, fast_format
 from samcarry.loop import Checkpoint, TrainingSettings
@@ -32,9 +32,10 @@ from samcarry.metrics import mean_dice
 from samcarry.phantom import CLASSES, draw_phantoms
 from samcarry.shards import TrainingData
 from samcarry.subset import SubsetStatistics, subset_statistics
-from samcarry.training import predict, train
+from samcarry.training import predict, run_supervised, train
 from samcarry.unet import UNet
 
+PLAIN = "the plain loop"
 NOWHERE = Checkpoint(Path("no-checkpoint"), 1e9, "")
 
 
@@ -101,11 +102,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=usable_cpus())
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--steps", type=int, default=2, help="iterations a run")
+    parser.add_argument("--compile", action="store_true", help="ours compiled, too; compiling is not counted")
     parser.add_argument("--train", type=int, default=0, help="iterations of the two whole trainings")
     parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     data = phantoms({"train": 8}, *arguments.size)
     names = tuple(str(index) for index in range(len(data.images)))
     statistics = subset_statistics(data.images, data.masks, names, CLASSES, 2)
@@ -119,29 +120,47 @@ def main() -> None:
         final_learning_rate=0.0002,
         affine_sigma=0.03,
         precision=arguments.precision,
+        compile=False,
     )
     full = replace(settings, precision="float32")
-    plain = PlainLoop(data, statistics, settings, device)
+    compiled = replace(settings, compile=True)
+    plain = PlainLoop(data, statistics, settings, DEVICE)
 
     def ours(chosen: TrainingSettings) -> UNet:
-        return train(data, statistics, chosen, seed=0, device=device, checkpoint=NOWHERE)[0]
+        return train(data, statistics, chosen, seed=0, device=DEVICE, checkpoint=NOWHERE)[0]
 
+    def without_loading(chosen: TrainingSettings) -> None:
+        network = UNet(len(statistics.classes), chosen.width, chosen.depth).train().to(DEVICE)
+        batch = draw_batch(data, statistics, chosen.batch_size, generator_of(0, 0), DEVICE)
+
+        def loss_of(generator: torch.Generator) -> torch.Tensor:
+            images, masks = augment(batch.images, batch.masks, chosen.affine_sigma, generator)
+            logits = network(images).float()
+            return F.binary_cross_entropy_with_logits(logits, masks, pos_weight=plain.weight)
+
+        run_supervised(loss_of, network, chosen, 0, NOWHERE)
+
+    plain_steps = min(arguments.steps, 5)
     ways = {
-        "the plain loop": lambda: [plain.step() for _ in range(arguments.steps)],
+        PLAIN: lambda: [plain.step() for _ in range(plain_steps)],
         "ours in float32": lambda: ours(full),
         f"ours in {arguments.precision}": lambda: ours(settings),
+        "the same with a batch that is on the device already": lambda: without_loading(settings),
     }
+    if arguments.compile:
+        ways["the same, compiled"] = lambda: ours(compiled)
     for way in ways.values():
         way()  # the first time, memory is taken and kernels are chosen
     seconds = seconds_in_turn(ways, arguments.runs, arguments.clock)
     print(
         f"U-Net of width {arguments.width} at {arguments.size[0]}x{arguments.size[1]}, "
-        f"batch {arguments.batch}, {device}, auto = {fast_format(device)}, "
+        f"batch {arguments.batch}, {DEVICE}, auto = {fast_format(DEVICE)}, "
         f"{arguments.threads} threads, {arguments.runs} runs"
     )
     for name, spent in seconds.items():
-        ratio = seconds["the plain loop"] / spent
-        print(f"{name}: {spent / arguments.steps:.3f} {arguments.clock} seconds a step, {ratio:.2f} times")
+        a_step = spent / (plain_steps if name == PLAIN else arguments.steps)
+        ratio = seconds[PLAIN] / plain_steps / a_step
+        print(f"{name}: {a_step:.4f} {arguments.clock} seconds a step, {ratio:.2f} times")
     if arguments.train:
         others = phantoms({"train": 8, "test": 24}, *arguments.size)
         others = TrainingData(others.images[8:], others.masks[8:])

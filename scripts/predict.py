@@ -10,4 +10,4 @@ with job(snakemake) as this:
     images = read_stack(snakemake.input.images)
     values = predict(network, images.values, about["mean"], about["std"], snakemake.params.precision)
     stack = Stack(values, "probability", images.cases, tuple(about["classes"]), this.made_by)
-    write_stack(snakemake.output.probabilities, stack)
+    write_stack(snakemake.output.probabilities, stack, this.threads)

@@ -11,4 +11,4 @@ with job(snakemake) as this:
     with open_embeddings(snakemake.input.embeddings) as embedding_of:
         values = predict_from_embeddings(network, embedding_of, images.cases, images.values.shape[1:])
     stack = Stack(values, "probability", images.cases, tuple(about["classes"]), this.made_by)
-    write_stack(snakemake.output.probabilities, stack)
+    write_stack(snakemake.output.probabilities, stack, this.threads)

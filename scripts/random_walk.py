@@ -20,4 +20,4 @@ with job(snakemake) as this:
     ]
     values = np.stack(masks).astype(np.uint8)
     stack = Stack(values, "mask", probabilities.cases, probabilities.classes, this.made_by)
-    write_stack(snakemake.output.masks, stack)
+    write_stack(snakemake.output.masks, stack, this.threads)

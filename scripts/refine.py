@@ -23,5 +23,5 @@ with job(snakemake) as this:
         }
     masks = np.stack([answer.masks for answer in refined.values()]).astype(np.uint8)
     stack = Stack(masks, "mask", tuple(refined), classes, this.made_by)
-    write_stack(snakemake.output.masks, stack)
+    write_stack(snakemake.output.masks, stack, this.threads)
     write_quality(snakemake.output.quality, refined, classes)

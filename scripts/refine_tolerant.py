@@ -31,5 +31,5 @@ with job(snakemake) as this:
             refined[case] = refine(sam, embedding_of(case), prompts, params.size, **passes, prior=prior)
     masks = np.stack([answer.masks for answer in refined.values()]).astype(np.uint8)
     stack = Stack(masks, "mask", initial.cases, initial.classes, this.made_by)
-    write_stack(snakemake.output.masks, stack)
+    write_stack(snakemake.output.masks, stack, this.threads)
     write_quality(snakemake.output.quality, refined, initial.classes)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from samcarry.hardware import autocast
+from samcarry.hardware import autocast, upload
 from samcarry.shards import TrainingData, let_go
 from samcarry.subset import SubsetStatistics
 
@@ -54,7 +54,7 @@ def draw_images(
 ) -> Images:
     """Draw cases with replacement, and normalise their images; masks are not touched."""
     chosen = torch.randint(len(data.images), (batch_size,), generator=generator).numpy()
-    grey = torch.from_numpy(data.images[chosen]).to(device)
+    grey = upload(data.images[chosen], device)
     let_go(data.images)
     return Images(chosen, normalise(grey, statistics.mean, statistics.std))
 
@@ -70,8 +70,8 @@ def draw_batch(
     drawn = draw_images(data, statistics, batch_size, generator, device)
     weights = None
     if data.weights is not None:
-        weights = torch.from_numpy(data.weights[drawn.chosen]).to(device)[:, :, None, None]
-    masks = torch.from_numpy(data.masks[drawn.chosen]).to(device).float()
+        weights = upload(data.weights[drawn.chosen], device)[:, :, None, None]
+    masks = upload(data.masks[drawn.chosen], device).float()
     let_go(data.masks)
     return Batch(drawn.chosen, drawn.images, masks, weights)
 

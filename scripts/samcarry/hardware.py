@@ -1,15 +1,20 @@
 """What suits the hardware: number formats, how much at once, and less of it when memory runs out."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import Any, Literal, TypeVar
 
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 log = logging.getLogger(__name__)
 
 Precision = Literal["auto", "float32", "bfloat16"]
+T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -37,9 +42,30 @@ def fitting(device: str | torch.device, *, cpu: int, gpu: int) -> int:
     return gpu if torch.device(device).type == "cuda" else cpu
 
 
-def in_batches(
-    compute: Callable[[Any], Iterable[R]], items: Sequence[Any] | NDArray[Any], at_once: int
-) -> Iterator[R]:
+def upload(values: NDArray[Any], device: str | torch.device) -> Tensor:
+    """An array on a device; a GPU copies it while this process goes on, and works on meanwhile."""
+    tensor = torch.from_numpy(values)
+    if torch.device(device).type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def ahead(prepare: Callable[[T], R], items: Iterable[T], count: int) -> Iterator[R]:
+    """What `prepare` makes of all items, in order; up to `count` are made before they are asked for.
+
+    Other threads make them, so that a device that computes is not kept waiting by what a CPU prepares.
+    """
+    with ThreadPoolExecutor(min(count, torch.get_num_threads())) as threads:
+        coming: deque[Future[R]] = deque()
+        for item in items:
+            coming.append(threads.submit(prepare, item))
+            if len(coming) > count:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+
+
+def in_batches(compute: Callable[[list[T]], Iterable[R]], items: Iterable[T], at_once: int) -> Iterator[R]:
     """The answers to all items, in order; where memory runs out, batches are half as large from then on.
 
     Args:
@@ -50,9 +76,8 @@ def in_batches(
     Raises:
         torch.OutOfMemoryError, RuntimeError: memory does not suffice for a single item.
     """
-    start = 0
-    while start < len(items):
-        batch = items[start : start + at_once]
+    waiting = iter(items)
+    while batch := list(islice(waiting, at_once)):
         try:
             answers = list(compute(batch))
         except RuntimeError as error:  # of which torch.OutOfMemoryError is one
@@ -60,9 +85,9 @@ def in_batches(
                 raise
         else:
             yield from answers
-            start += len(batch)
             continue
         # Not within `except`: there the traceback still holds the tensors of the try that failed.
+        waiting = chain(batch, waiting)
         at_once = len(batch) // 2
         log.warning("memory does not suffice for %d at once: going on with %d", len(batch), at_once)
         if torch.cuda.is_available():

@@ -8,7 +8,8 @@ bit on a CPU with the same number of threads.
 import csv
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ class TrainingSettings:
     final_learning_rate: float
     affine_sigma: float
     precision: Precision
+    compile: bool
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,13 @@ def run(
         The training curve; `networks` are left in their last state.
 
     Raises:
-        InputError: the loss is not finite.
+        InputError: the loss is not finite, or networks are to be compiled where none can be.
     """
     wanted = [parameter for parameter in trained.parameters() if parameter.requires_grad]
     in_precision = autocast(settings.precision, wanted[0].device)
+    if settings.compile:
+        for network in networks.values():
+            network.compile()
     optimiser = torch.optim.Adam(wanted, lr=settings.learning_rate)
     parts: Parts = {**networks, "optimiser": optimiser}
     first, curve = _resume(checkpoint, parts)
@@ -102,10 +107,11 @@ def run(
         rate = cosine(settings, epoch)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        with in_precision:
+        with in_precision, _compiling(settings):
             loss = loss_of(iteration)
         optimiser.zero_grad()
-        loss.backward()
+        with _compiling(settings):
+            loss.backward()
         optimiser.step()
         after_step()
         losses.append(loss.detach())
@@ -125,6 +131,21 @@ def run(
                 done, settings.iterations, curve[-1].loss, duration(left),
             )  # fmt: skip
     return curve
+
+
+@contextmanager
+def _compiling(settings: TrainingSettings) -> Iterator[None]:
+    """Tell in one line where compiling fails, for want of a compiler as a rule."""
+    try:
+        yield
+    except RuntimeError as error:
+        if settings.compile and isinstance(error, torch._dynamo.exc.TorchDynamoException):
+            reason = " ".join(str(error).split("\n\n")[0].split())
+            raise InputError(
+                f"the network cannot be compiled on this machine ({reason}): install what is missing "
+                "there, or set training.compile: false in the config"
+            ) from error
+        raise
 
 
 def cosine(settings: TrainingSettings, epoch: int) -> float:

@@ -20,10 +20,11 @@ from torchvision.models.segmentation.lraspp import LRASPPHead
 from torchvision.ops import Conv2dNormActivation
 
 from samcarry.batches import affine_grid
+from samcarry.encoder import encode
 from samcarry.hardware import autocast
 from samcarry.loop import Checkpoint, Step, TrainingSettings
 from samcarry.model_files import read_model, write_model
-from samcarry.sam import to_sam_input
+from samcarry.sam import fill_square, to_sam_input
 from samcarry.shards import TrainingData
 from samcarry.subset import SubsetStatistics
 from samcarry.training import in_8_bits, run_supervised, supervised_loss
@@ -73,8 +74,8 @@ class OnSam(nn.Module):
 @torch.no_grad()
 def embed_batch(sam: Sam, images: NDArray[np.uint8]) -> Tensor:
     """Embeddings (B, C, g, g) of grey images (B, H, W), float16 as `sam.embed` has them, on SAM's device."""
-    inputs = torch.cat([to_sam_input(sam, image) for image in images])
-    parts = [sam.image_encoder(part).half() for part in inputs.split(ENCODED_AT_ONCE)]
+    inputs = to_sam_input(sam, [fill_square(sam, image) for image in images])
+    parts = [encode(sam.image_encoder, part).half() for part in inputs.split(ENCODED_AT_ONCE)]
     with autocast("float32", inputs.device):  # on a CPU autocast refuses to join float16
         return torch.cat(parts)
 

@@ -14,17 +14,22 @@ from segment_anything.modeling import Sam
 from skimage.transform import resize
 from torch import Tensor
 
+from samcarry.hardware import upload
 from samcarry.prompts import Prompt
 from samcarry.sam import Refined, decode
 
 
-def to_medsam_input(sam: Sam, image: NDArray[np.uint8]) -> Tensor:
-    """Grey image (height, width) -> (1, 3, S, S) in 0..1 on SAM's device; a flat image gives 0."""
+def stretch(sam: Sam, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Grey image (height, width) -> the whole square (S, S), in 0..1; a flat image gives 0."""
     side = sam.image_encoder.img_size
     stretched = resize(image, (side, side), order=3, preserve_range=True, anti_aliasing=True)
     grey = stretched.astype(np.uint8).astype(np.float32)
-    grey = (grey - grey.min()) / max(float(grey.max() - grey.min()), 1e-8)
-    return torch.from_numpy(np.repeat(grey[None, None], 3, axis=1)).to(sam.device)
+    return (grey - grey.min()) / max(float(grey.max() - grey.min()), 1e-8)
+
+
+def to_medsam_input(sam: Sam, stretched: Sequence[NDArray[np.float32]]) -> Tensor:
+    """Images of `stretch` -> (B, 3, S, S) in 0..1 on SAM's device."""
+    return upload(np.stack(stretched), sam.device)[:, None].expand(-1, 3, -1, -1)
 
 
 @torch.inference_mode()

@@ -1,7 +1,9 @@
 """The two ways of asking a SAM: its own, and MedSAM's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,10 +11,11 @@ from numpy.typing import NDArray
 from segment_anything.modeling import Sam
 from torch import Tensor
 
-from samcarry.hardware import Precision, autocast, fitting, in_batches
-from samcarry.medsam import refine_by_medsam, to_medsam_input
+from samcarry.encoder import encode
+from samcarry.hardware import Precision, ahead, autocast, fitting, in_batches
+from samcarry.medsam import refine_by_medsam, stretch, to_medsam_input
 from samcarry.prompts import Prompt
-from samcarry.sam import Refined, refine, to_sam_input
+from samcarry.sam import Refined, fill_square, refine, to_sam_input
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,12 @@ class Passes:
 
 
 MEDSAM_PASSES = Passes("box", None)
+
+# What a CPU makes of an image, and what becomes of a batch of these on SAM's device.
+_FORMS: dict[str, tuple[Callable[..., NDArray[Any]], Callable[..., Tensor]]] = {
+    "sam": (fill_square, to_sam_input),
+    "medsam": (stretch, to_medsam_input),
+}
 
 
 def embed_images(
@@ -42,16 +51,17 @@ def embed_images(
         precision: in which the image encoder computes.
         at_once: images in the first batches (see `hardware.in_batches`); None = what suits the device.
     """
-    to_input = {"sam": to_sam_input, "medsam": to_medsam_input}[protocol]
+    prepare, to_input = _FORMS[protocol]
+    at_once = at_once or fitting(sam.device, cpu=1, gpu=16)
     in_precision = autocast(precision, sam.device)
 
     @torch.inference_mode()
-    def embed(batch: Sequence[NDArray[np.uint8]]) -> Tensor:
-        inputs = torch.cat([to_input(sam, image) for image in batch])
+    def embed(batch: Sequence[NDArray[Any]]) -> Tensor:
+        inputs = to_input(sam, batch)
         with in_precision:
-            return sam.image_encoder(inputs).half().cpu()
+            return encode(sam.image_encoder, inputs).half().cpu()
 
-    return in_batches(embed, images, at_once or fitting(sam.device, cpu=1, gpu=16))
+    return in_batches(embed, ahead(partial(prepare, sam), images, 2 * at_once), at_once)
 
 
 def refine_case(

@@ -24,9 +24,10 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 
 from samcarry.decoder import decode_one_mask
+from samcarry.encoder import encode
 from samcarry.errors import DamagedError
 from samcarry.files import atomic
-from samcarry.hardware import autocast, fitting
+from samcarry.hardware import autocast, fitting, upload
 from samcarry.model_files import digest_of
 from samcarry.prompts import Prompt
 
@@ -50,18 +51,20 @@ def input_size(sam: Sam, height: int, width: int) -> tuple[int, int]:
     return ResizeLongestSide.get_preprocess_shape(height, width, sam.image_encoder.img_size)
 
 
-def to_sam_input(sam: Sam, image: NDArray[np.uint8]) -> Tensor:
-    """Grey image (height, width) -> normalised and padded (1, 3, S, S) on SAM's device."""
-    rgb = np.repeat(image[:, :, None], 3, axis=2)
-    resized = ResizeLongestSide(sam.image_encoder.img_size).apply_image(rgb)
-    tensor = torch.from_numpy(resized).permute(2, 0, 1)[None].to(sam.device)
-    return sam.preprocess(tensor)
+def fill_square(sam: Sam, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A grey image (height, width) enlarged or shrunk to its `input_size`, as SAM's own transform does it."""
+    return ResizeLongestSide(sam.image_encoder.img_size).apply_image(image)
+
+
+def to_sam_input(sam: Sam, resized: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """Images of `fill_square` that are of one size -> normalised, padded (B, 3, S, S) on SAM's device."""
+    return sam.preprocess(upload(np.stack(resized), sam.device)[:, None])
 
 
 @torch.inference_mode()
 def embed(sam: Sam, image: NDArray[np.uint8]) -> Tensor:
     """Embedding (C, rows, columns) of a grey image (height, width), float16 on the CPU."""
-    return sam.image_encoder(to_sam_input(sam, image))[0].half().cpu()
+    return encode(sam.image_encoder, to_sam_input(sam, [fill_square(sam, image)]))[0].half().cpu()
 
 
 def write_embeddings(

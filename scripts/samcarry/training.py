@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from samcarry.batches import augment, draw_batch, generator_of, normalise
-from samcarry.hardware import Precision, autocast, fitting, in_batches
+from samcarry.hardware import Precision, autocast, fitting, in_batches, upload
 from samcarry.loop import Checkpoint, Step, TrainingSettings, run
 from samcarry.shards import TrainingData
 from samcarry.subset import SubsetStatistics
@@ -112,7 +112,7 @@ def predict(
     in_precision = autocast(precision, device)
 
     def answer(batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        grey = torch.from_numpy(np.ascontiguousarray(batch)).to(device)
+        grey = upload(np.stack(batch), device)
         with in_precision:
             return in_8_bits(network(normalise(grey, mean, std)).float())
 

@@ -18,6 +18,7 @@ SETTINGS = TrainingSettings(
     final_learning_rate=1e-4,
     affine_sigma=0.03,
     precision="float32",
+    compile=False,
 )
 STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0))
 

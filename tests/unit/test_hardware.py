@@ -1,12 +1,15 @@
 """What suits the hardware: number formats that leave geometry alone, less at once when memory is short."""
 
 import logging
+import threading
+import time
 
+import numpy as np
 import pytest
 import torch
 
 from samcarry.batches import draw_affine, warp
-from samcarry.hardware import autocast, fast_format, fitting, in_batches
+from samcarry.hardware import ahead, autocast, fast_format, fitting, in_batches, upload
 
 
 def with_memory_for(limit, error):
@@ -47,6 +50,53 @@ def test_too_little_memory_for_one_is_an_error():
 def test_another_error_is_not_taken_for_lack_of_memory():
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
         list(in_batches(with_memory_for(0, RuntimeError("mat1 and mat2 cannot be multiplied")), [1, 2], 2))
+
+
+def test_items_may_come_one_by_one_and_none_is_lost_where_memory_runs_out():
+    asked = []
+    coming = (asked.append(item) or item for item in range(11))
+    answers = in_batches(with_memory_for(3, torch.OutOfMemoryError("no")), coming, at_once=4)
+    assert next(answers) == 0
+    assert asked == [0, 1, 2, 3]
+    assert list(answers) == [2 * item for item in range(1, 11)]
+
+
+def test_what_is_prepared_ahead_comes_in_order_and_no_further_ahead_than_said():
+    begun = []
+
+    def prepare(item):
+        begun.append(item)
+        time.sleep(0.01 * (item % 3))
+        return -item
+
+    answers = ahead(prepare, range(12), count=3)
+    assert next(answers) == 0
+    assert len(begun) <= 4
+    assert list(answers) == [-item for item in range(1, 12)]
+
+
+def test_others_prepare_while_the_caller_computes():
+    caller = threading.current_thread()
+    assert all(thread is not caller for thread in ahead(lambda _: threading.current_thread(), range(3), 2))
+
+
+def test_what_cannot_be_prepared_stops_at_its_place():
+    def prepare(item):
+        if item == 2:
+            raise ValueError("item 2")
+        return item
+
+    answers = ahead(prepare, range(4), count=2)
+    assert [next(answers), next(answers)] == [0, 1]
+    with pytest.raises(ValueError, match="item 2"):
+        next(answers)
+
+
+def test_an_array_comes_to_the_device_as_it_is():
+    values = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    found = upload(values, "cpu")
+    assert found.dtype == torch.uint8
+    assert found.tolist() == values.tolist()
 
 
 def test_no_items_no_answers():

@@ -26,7 +26,7 @@ from samcarry.shards import TrainingData
 from samcarry.subset import SubsetStatistics
 from samcarry.training import in_8_bits
 
-SETTINGS = TrainingSettings(4, 2, 4, 1, 2, 1e-2, 1e-4, 0.03, "float32")
+SETTINGS = TrainingSettings(4, 2, 4, 1, 2, 1e-2, 1e-4, 0.03, "float32", False)
 STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0))
 HALF = {"atol": 4e-3, "rtol": 4e-3}
 """Two roundings to float16 and the order of sums may lie between embeddings."""

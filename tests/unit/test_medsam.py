@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from samcarry.medsam import refine_by_medsam, to_medsam_input
+from samcarry.medsam import refine_by_medsam, stretch, to_medsam_input
 from samcarry.prompts import Prompt, extract_prompts
 from samcarry.protocols import MEDSAM_PASSES, Passes, embed_images, refine_case
 from samcarry.sam import embed, refine
@@ -34,7 +34,7 @@ def prompts():
 def test_the_image_fills_the_square_whatever_its_proportions(sam):
     image = np.zeros(SIZE, dtype=np.uint8)
     image[48:, 24:] = 200  # the lower right quarter
-    stretched = to_medsam_input(sam, image)[0, 0]
+    stretched = to_medsam_input(sam, [stretch(sam, image)])[0, 0]
     side = sam.image_encoder.img_size
     assert stretched.shape == (side, side)
     expected = torch.zeros(side, side)
@@ -45,13 +45,13 @@ def test_the_image_fills_the_square_whatever_its_proportions(sam):
 @pytest.mark.parametrize("offset", [0, 40])
 def test_grey_values_go_from_0_to_1(sam, offset):
     image = (np.arange(SIZE[0] * SIZE[1]).reshape(SIZE) % 100 + offset).astype(np.uint8)
-    stretched = to_medsam_input(sam, image)
+    stretched = to_medsam_input(sam, [stretch(sam, image)])
     assert stretched.min() == 0
     assert stretched.max() == 1
 
 
 def test_a_flat_image_is_no_division_by_zero(sam):
-    assert (to_medsam_input(sam, np.full(SIZE, 77, dtype=np.uint8)) == 0).all()
+    assert (to_medsam_input(sam, [stretch(sam, np.full(SIZE, 77, dtype=np.uint8))]) == 0).all()
 
 
 def test_masks_are_those_of_the_published_inference(sam, embedding):

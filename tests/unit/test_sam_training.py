@@ -221,7 +221,7 @@ def test_the_shares_of_the_kinds_add_up_to_one(shares):
 
 def test_images_are_normalised_as_sam_does_it_later(sam):
     image = np.random.default_rng(0).integers(0, 256, (IMAGE_SIZE, 224), dtype=np.uint8)
-    expected = sam_module.to_sam_input(sam, image)
+    expected = sam_module.to_sam_input(sam, [sam_module.fill_square(sam, image)])
     torch.testing.assert_close(normalise(image, IMAGE_SIZE), expected, atol=1e-5, rtol=0)
 
 

@@ -62,6 +62,15 @@ def test_values_read_can_be_written_to(tmp_path):
     assert read_stack(tmp_path / "a.nii.gz").values.flags.writeable
 
 
+def test_threads_do_not_change_the_bytes(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (9, 2, 512, 512), np.uint8)  # several blocks
+    stack = Stack(noise, "probability", tuple("abcdefghi"), CLASSES[:2])
+    for threads in (1, 3):
+        write_stack(tmp_path / f"{threads}.nii.gz", stack, threads)
+    assert (tmp_path / "1.nii.gz").read_bytes() == (tmp_path / "3.nii.gz").read_bytes()
+    assert (read_stack(tmp_path / "3.nii.gz").values == noise).all()
+
+
 @pytest.mark.parametrize("kind", STACKS)
 def test_the_same_stack_gives_the_same_bytes_under_any_name(tmp_path, kind):
     write_stack(tmp_path / "a.nii.gz", STACKS[kind])

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import logging
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -200,6 +201,24 @@ def test_a_training_in_bfloat16_goes_on_as_if_never_killed(tmp_path, monkeypatch
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path, precision="bfloat16", checkpoint_seconds=0)
     assert_same(run(tmp_path, precision="bfloat16"), whole)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="NO C++ COMPILER: a compiled training is not tested")
+def test_a_compiled_training_is_the_same_but_for_rounding(tmp_path):
+    network, curve = run(tmp_path, depth=1, iterations=3)
+    compiled, its_curve = run(tmp_path, depth=1, iterations=3, compile=True)
+    assert [step.loss for step in its_curve] == pytest.approx([step.loss for step in curve], rel=1e-4)
+    plain, its = (predict(one, pictures().images, 0.3, 0.25).astype(int) for one in (network, compiled))
+    assert np.abs(plain - its).max() <= 2
+
+
+def test_where_nothing_compiles_one_line_tells(tmp_path, monkeypatch):
+    from torch._inductor import config  # imported here: it takes a second
+
+    torch.compiler.reset()
+    monkeypatch.setattr(config.cpp, "cxx", ("no-such-compiler",))
+    with pytest.raises(InputError, match=r"cannot be compiled on this machine .*training\.compile: false"):
+        run(tmp_path, compile=True)
 
 
 def test_the_trained_network_is_in_evaluation_mode(tmp_path):

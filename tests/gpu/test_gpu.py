@@ -1,0 +1,180 @@
+"""What only a GPU shows: the same answers as on the CPU, and less at once where its memory ends."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from segment_anything import SamPredictor
+
+from samcarry.batches import generator_of
+from samcarry.encoder import encode
+from samcarry.hardware import autocast, fast_format
+from samcarry.loop import Checkpoint, TrainingSettings
+from samcarry.prompts import extract_prompts
+from samcarry.protocols import embed_images
+from samcarry.sam import refine
+from samcarry.sam_checkpoints import BUILDERS, load_sam
+from samcarry.shards import TrainingData
+from samcarry.subset import SubsetStatistics
+from samcarry.training import predict, supervised_loss, train
+from samcarry.unet import UNet
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="NO GPU HERE: nothing of it is tested")
+
+TINY = Path(__file__).parents[2] / "resources/tiny_sam.safetensors"
+SETTINGS = TrainingSettings(
+    width=8,
+    depth=3,
+    iterations=150,
+    iterations_per_epoch=10,
+    batch_size=4,
+    learning_rate=1e-2,
+    final_learning_rate=1e-4,
+    affine_sigma=0.03,
+    precision="auto",
+    compile=False,
+)
+STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0))
+
+
+def pictures(size=64):
+    """Two dark pictures with a bright bar each, which is what is to be found."""
+    masks = np.zeros((2, 2, size, size), dtype=bool)
+    masks[0, 0, :, : size // 4] = True
+    masks[1, 1, : size // 4, :] = True
+    noise = np.random.default_rng(0).integers(0, 40, (2, size, size))
+    return TrainingData((noise + 200 * masks.any(axis=1)).astype(np.uint8), masks)
+
+
+def checkpoint(path, seconds=1e9):
+    return Checkpoint(path / "c.pt", seconds, "same")
+
+
+def found(network, data):
+    """Masks of a network, in float32."""
+    return predict(network, data.images, STATISTICS.mean, STATISTICS.std) > 127
+
+
+@pytest.fixture(scope="module")
+def vit():
+    """ViT-B with random weights, on the GPU; relative positions begin at zero and would not be tested."""
+    torch.manual_seed(0)
+    sam = BUILDERS["vit_b"]().eval().requires_grad_(False)
+    for block in sam.image_encoder.blocks:
+        for table in (block.attn.rel_pos_h, block.attn.rel_pos_w):
+            torch.nn.init.normal_(table, std=0.2)
+    return sam.cuda()
+
+
+def image(size=(384, 224)):
+    y, x = np.mgrid[: size[0], : size[1]]
+    return (120 + 60 * np.sin(x / 9) * np.cos(y / 14)).astype(np.uint8)
+
+
+def squares(size=(384, 224), count=17):
+    """Masks of as many squares, apart from each other."""
+    masks = np.zeros((count, *size), dtype=bool)
+    for place, mask in enumerate(masks):
+        row, column = divmod(place, 4)
+        mask[20 + 70 * row : 60 + 70 * row, 10 + 52 * column : 50 + 52 * column] = True
+    return masks
+
+
+@pytest.mark.parametrize(("precision", "limit"), [("float32", 1e-3), ("auto", 2e-2)])
+@torch.inference_mode()
+def test_the_encoder_answers_as_segment_anythings(vit, precision, limit):
+    images = torch.randn(2, 3, 1024, 1024, generator=torch.Generator().manual_seed(0)).cuda()
+    wanted = vit.image_encoder(images)
+    with autocast(precision, "cuda"):
+        answer = encode(vit.image_encoder, images).float()
+    assert (answer - wanted).norm() / wanted.norm() < limit
+
+
+def test_masks_are_those_of_the_predictor_prompt_by_prompt():
+    sam, size = load_sam("tiny", TINY, device="cuda"), (384, 224)
+    prompts = extract_prompts(squares())
+    (embedding,) = embed_images("sam", sam, [image()])
+    answer = refine(sam, embedding, prompts, size, "box", "pos+neg").masks
+    predictor = SamPredictor(sam)
+    predictor.set_image(np.repeat(image()[:, :, None], 3, axis=2))
+    for mask, prompt in zip(answer, prompts, strict=True):
+        _, _, logits = predictor.predict(box=np.array(prompt.box), multimask_output=False)
+        points = np.array([prompt.positive, *prompt.negative])
+        labels = np.array([1] + [0] * len(prompt.negative))
+        theirs, _, _ = predictor.predict(points, labels, mask_input=logits, multimask_output=False)
+        assert (mask != theirs[0]).mean() < 1e-3
+
+
+def test_where_the_gpus_memory_ends_embedding_goes_on_with_less_at_once(vit, caplog):
+    images = [np.roll(image(), shift, axis=0) for shift in range(32)]
+    wanted = list(embed_images("sam", vit, images, "auto", at_once=2))
+    torch.cuda.empty_cache()
+    share = (torch.cuda.memory_allocated() + 2.5e9) / torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(share)
+    try:
+        with caplog.at_level(logging.WARNING):
+            answers = list(embed_images("sam", vit, images, "auto", at_once=32))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert "memory does not suffice for 32 at once: going on with 16" in caplog.text
+    for answer, one in zip(answers, wanted, strict=True):
+        assert (answer.float() - one.float()).norm() / one.float().norm() < 2e-2
+
+
+@pytest.mark.parametrize("precision", ["float32", "auto"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_training_finds_what_it_was_shown(tmp_path, precision, compiled):
+    settings = replace(SETTINGS, precision=precision, compile=compiled)
+    network, curve = train(
+        pictures(), STATISTICS, settings, seed=0, device="cuda", checkpoint=checkpoint(tmp_path)
+    )
+    assert curve[-1].loss < 0.2 * curve[0].loss
+    assert (found(network, pictures()) == pictures().masks).mean() > 0.98
+
+
+def test_a_step_has_the_loss_and_the_slope_that_it_has_on_the_cpu():
+    torch.manual_seed(0)
+    network = UNet(2, SETTINGS.width, SETTINGS.depth).train()
+    slopes = {}
+    for device in ("cpu", "cuda"):
+        network.zero_grad()
+        network.to(device)
+        loss = supervised_loss(network, pictures(), STATISTICS, SETTINGS, device)(generator_of(0, 0))
+        loss.backward()
+        slopes[device] = [loss.detach().cpu(), *(p.grad.cpu() for p in network.parameters())]
+    for cpu, gpu in zip(slopes["cpu"], slopes["cuda"], strict=True):
+        torch.testing.assert_close(gpu, cpu, rtol=2e-2, atol=2e-3)
+
+
+def test_probabilities_are_those_of_the_cpu():
+    torch.manual_seed(0)
+    network, images = UNet(3, 16, 3).eval(), pictures().images
+    cpu = predict(network, images, 0.3, 0.25).astype(int)
+    gpu = predict(network.cuda(), images, 0.3, 0.25).astype(int)
+    assert np.abs(cpu - gpu).max() <= 1
+
+
+def test_a_killed_training_goes_on(tmp_path, monkeypatch):
+    class KillError(Exception):
+        pass
+
+    def until_70(seed, iteration):
+        if iteration == 70:
+            raise KillError
+        return generator_of(seed, iteration)
+
+    saving = checkpoint(tmp_path, seconds=0)
+    monkeypatch.setattr("samcarry.training.generator_of", until_70)
+    with pytest.raises(KillError):
+        train(pictures(), STATISTICS, SETTINGS, seed=0, device="cuda", checkpoint=saving)
+    monkeypatch.undo()
+    network, curve = train(pictures(), STATISTICS, SETTINGS, seed=0, device="cuda", checkpoint=saving)
+    assert [step.iteration for step in curve] == list(range(10, 151, 10))
+    assert (found(network, pictures()) == pictures().masks).mean() > 0.98
+
+
+def test_auto_is_bfloat16_where_the_gpu_computes_with_it():
+    assert (fast_format("cuda") == "bfloat16") == (torch.cuda.get_device_capability() >= (8, 0))
