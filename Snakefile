@@ -63,5 +63,9 @@ rule ablation:
         ),
 
 
+onstart:
+    check_clock()
+
+
 onsuccess:
     report_success()

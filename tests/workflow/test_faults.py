@@ -1,8 +1,8 @@
-"""A short form of `make faults`: a full disk, a damaged shard, an image replaced by an older one."""
+"""A short form of `make faults`: a full disk, a damaged shard, an older image, a clock that was set back."""
 
 import pytest
 
-from faults import Campaign, damaged, disk_full, replaced, start_campaign
+from faults import Campaign, clock_set_back, damaged, disk_full, replaced, start_campaign
 
 
 @pytest.fixture
@@ -30,4 +30,9 @@ def test_an_image_replaced_by_an_older_one_is_noticed(campaign):
 
 def test_a_damaged_file_is_named_and_the_command_that_is_told_makes_it_anew(campaign):
     damaged(campaign, tries=1)
+    assert survived(campaign)
+
+
+def test_a_clock_set_back_is_told_and_the_command_that_is_named_mends_it(campaign):
+    clock_set_back(campaign, "results/demo/n3/seed0/refined/test-0000.nii.gz")
     assert survived(campaign)

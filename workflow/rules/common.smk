@@ -3,6 +3,7 @@ import functools
 import os
 import shutil
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from snakemake.utils import validate
 SCRIPTS = Path(workflow.basedir) / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from samcarry.clock import clock_fault
 from samcarry.code import code_digest
 from samcarry.config import (
     check_files,
@@ -209,6 +211,33 @@ def listing(wildcards):
 @functools.cache
 def _listing():
     return listing_digest(source_folders(config["source"]))
+
+
+def check_clock():
+    """Stop where files are from the future: Snakemake would remove what it makes of them as older.
+
+    A script from the future would make it run that script's rules each time.
+    """
+    images = (
+        [f"{config['source']['folder']}/{name}" for name in ("images", "labels")]
+        if config["source"]["format"] == "folder"
+        else []
+    )
+    sams = [entry["file"] for entry in config["sam"]["models"].values()]
+    originals = [*images, *annotation_files(None), *config["corrections"], *sams]
+    command = [_from_here(sys.executable), _from_here(SCRIPTS / "mend_times.py")]
+    fault = clock_fault(
+        [RESULTS, *originals, _from_here(SCRIPTS)], time.time_ns(), command
+    )
+    if fault:
+        raise WorkflowError(fault)
+
+
+def _from_here(path):
+    here = Path.cwd()
+    return str(
+        Path(path).relative_to(here) if Path(path).is_relative_to(here) else path
+    )
 
 
 def last_fault(rule):
