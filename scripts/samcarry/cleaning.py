@@ -1,6 +1,7 @@
 """Mask cleaning (paper §2.1): one component a class by Eq. 1, then one morphological operation."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +62,9 @@ def most_likely_component(probability: NDArray[np.uint8]) -> NDArray[np.bool_] |
     return labels == int(np.argmax(likelihoods / areas)) + 1
 
 
+@cache
 def structuring_element(element: str, radius: int) -> NDArray[np.bool_]:
-    """A structuring element of a given radius in pixels at network size.
+    """A structuring element of a given radius in pixels at network size; not to be changed.
 
     Mind the widths: a square is `radius` pixels wide, a disk and a diamond 2·radius + 1, and a star
     2·(radius + radius // 2) + 1 (these are the definitions of skimage, and the authors').

@@ -47,7 +47,7 @@ def embed_images(
     Args:
         protocol: 'sam' or 'medsam', which want the image in different forms.
         sam: the model.
-        images: N images, or an array of them.
+        images: N images of one size, or an array of them.
         precision: in which the image encoder computes.
         at_once: images in the first batches (see `hardware.in_batches`); None = what suits the device.
     """

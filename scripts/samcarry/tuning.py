@@ -10,12 +10,13 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -91,11 +92,24 @@ def _try_once(
         study.add_trial(create_trial(value=value, params=dict(space.default), distributions=distributions))
         return
     # Trials that other processes are at count as well: else two of them would draw the same.
-    study.sampler = optuna.samplers.TPESampler(seed=_mixed(seed, len(done) + ahead), multivariate=True)
+    study.sampler = _OneSpace(distributions, _mixed(seed, len(done) + ahead))
     trial = study.ask(distributions)
     settings = space.settings_of(trial.params)
     found = known.get(_key(settings))
     study.tell(trial, gain(settings) if found is None else found)
+
+
+class _OneSpace(optuna.samplers.TPESampler):
+    """TPE where all trials have the same parameters: Optuna would look that up in each of them, each time."""
+
+    def __init__(self, distributions: Mapping[str, BaseDistribution], seed: int) -> None:
+        super().__init__(seed=seed, multivariate=True)
+        self.drawn = {name: one for name, one in sorted(distributions.items()) if not one.single()}
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        return self.drawn
 
 
 def _mixed(seed: int, number: int) -> int:

@@ -121,3 +121,9 @@ def test_a_fault_in_a_prepared_study_is_told_each_time_and_no_case_moves_once_it
     bad.unlink()
     assert own_data.run(target).returncode == 0
     assert own_data.read("results/demo/manifest.csv") == manifest
+
+
+def test_a_shard_that_does_not_exist_is_named_with_those_that_do(project):
+    outcome = project.run("results/demo/prepared/train-000/images.nii.gz")
+    assert outcome.returncode != 0
+    assert lines_with(outcome.stdout, "there is no shard train-000", "train-0000"), outcome.stdout

@@ -26,6 +26,7 @@ from samcarry.config import (
 )
 from samcarry.contract import SPLITS
 from samcarry.errors import InputError
+from samcarry.faults import shortlist
 from samcarry.files import sha256
 from samcarry.manifest import (
     has_hidden_labels,
@@ -267,7 +268,11 @@ def classes(wildcards):
 
 
 def rows_of_shard(wildcards):
-    return [row for row in manifest() if row.shard == wildcards.shard]
+    rows = [row for row in manifest() if row.shard == wildcards.shard]
+    if not rows:
+        known = shortlist(sorted({row.shard for row in manifest()}))
+        raise WorkflowError(f"there is no shard {wildcards.shard}; there are {known}")
+    return rows
 
 
 def shards_of(*splits, labelled=False):
