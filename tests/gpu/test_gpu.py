@@ -9,44 +9,27 @@ import pytest
 import torch
 from segment_anything import SamPredictor
 
+from bars import SETTINGS as SMALL
+from bars import STATISTICS, dying_at, pictures
+from samcarry import training
 from samcarry.batches import generator_of
 from samcarry.encoder import encode
 from samcarry.hardware import autocast, fast_format
-from samcarry.loop import Checkpoint, TrainingSettings
+from samcarry.loop import Checkpoint
 from samcarry.prompts import extract_prompts
 from samcarry.protocols import embed_images
 from samcarry.sam import refine
 from samcarry.sam_checkpoints import BUILDERS, load_sam
-from samcarry.shards import TrainingData
-from samcarry.subset import SubsetStatistics
 from samcarry.training import predict, supervised_loss, train
 from samcarry.unet import UNet
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="NO GPU HERE: nothing of it is tested")
 
 TINY = Path(__file__).parents[2] / "resources/tiny_sam.safetensors"
-SETTINGS = TrainingSettings(
-    width=8,
-    depth=3,
-    iterations=150,
-    iterations_per_epoch=10,
-    batch_size=4,
-    learning_rate=1e-2,
-    final_learning_rate=1e-4,
-    affine_sigma=0.03,
-    precision="auto",
-    compile=False,
+SETTINGS = replace(
+    SMALL, width=8, depth=3, iterations=150, iterations_per_epoch=10, batch_size=4, precision="auto"
 )
-STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0))
-
-
-def pictures(size=64):
-    """Two dark pictures with a bright bar each, which is what is to be found."""
-    masks = np.zeros((2, 2, size, size), dtype=bool)
-    masks[0, 0, :, : size // 4] = True
-    masks[1, 1, : size // 4, :] = True
-    noise = np.random.default_rng(0).integers(0, 40, (2, size, size))
-    return TrainingData((noise + 200 * masks.any(axis=1)).astype(np.uint8), masks)
+PICTURES = pictures(size=64)
 
 
 def checkpoint(path, seconds=1e9):
@@ -129,10 +112,10 @@ def test_where_the_gpus_memory_ends_embedding_goes_on_with_less_at_once(vit, cap
 def test_a_training_finds_what_it_was_shown(tmp_path, precision, compiled):
     settings = replace(SETTINGS, precision=precision, compile=compiled)
     network, curve = train(
-        pictures(), STATISTICS, settings, seed=0, device="cuda", checkpoint=checkpoint(tmp_path)
+        PICTURES, STATISTICS, settings, seed=0, device="cuda", checkpoint=checkpoint(tmp_path)
     )
     assert curve[-1].loss < 0.2 * curve[0].loss
-    assert (found(network, pictures()) == pictures().masks).mean() > 0.98
+    assert (found(network, PICTURES) == PICTURES.masks).mean() > 0.98
 
 
 def test_a_step_has_the_loss_and_the_slope_that_it_has_on_the_cpu():
@@ -142,7 +125,7 @@ def test_a_step_has_the_loss_and_the_slope_that_it_has_on_the_cpu():
     for device in ("cpu", "cuda"):
         network.zero_grad()
         network.to(device)
-        loss = supervised_loss(network, pictures(), STATISTICS, SETTINGS, device)(generator_of(0, 0))
+        loss = supervised_loss(network, PICTURES, STATISTICS, SETTINGS, device)(generator_of(0, 0))
         loss.backward()
         slopes[device] = [loss.detach().cpu(), *(p.grad.cpu() for p in network.parameters())]
     for cpu, gpu in zip(slopes["cpu"], slopes["cuda"], strict=True):
@@ -151,29 +134,21 @@ def test_a_step_has_the_loss_and_the_slope_that_it_has_on_the_cpu():
 
 def test_probabilities_are_those_of_the_cpu():
     torch.manual_seed(0)
-    network, images = UNet(3, 16, 3).eval(), pictures().images
+    network, images = UNet(3, 16, 3).eval(), PICTURES.images
     cpu = predict(network, images, 0.3, 0.25).astype(int)
     gpu = predict(network.cuda(), images, 0.3, 0.25).astype(int)
     assert np.abs(cpu - gpu).max() <= 1
 
 
 def test_a_killed_training_goes_on(tmp_path, monkeypatch):
-    class KillError(Exception):
-        pass
-
-    def until_70(seed, iteration):
-        if iteration == 70:
-            raise KillError
-        return generator_of(seed, iteration)
-
     saving = checkpoint(tmp_path, seconds=0)
-    monkeypatch.setattr("samcarry.training.generator_of", until_70)
-    with pytest.raises(KillError):
-        train(pictures(), STATISTICS, SETTINGS, seed=0, device="cuda", checkpoint=saving)
+    monkeypatch.setattr(training, "generator_of", dying_at(70))
+    with pytest.raises(KeyboardInterrupt):
+        train(PICTURES, STATISTICS, SETTINGS, seed=0, device="cuda", checkpoint=saving)
     monkeypatch.undo()
-    network, curve = train(pictures(), STATISTICS, SETTINGS, seed=0, device="cuda", checkpoint=saving)
+    network, curve = train(PICTURES, STATISTICS, SETTINGS, seed=0, device="cuda", checkpoint=saving)
     assert [step.iteration for step in curve] == list(range(10, 151, 10))
-    assert (found(network, pictures()) == pictures().masks).mean() > 0.98
+    assert (found(network, PICTURES) == PICTURES.masks).mean() > 0.98
 
 
 def test_auto_is_bfloat16_where_the_gpu_computes_with_it():

@@ -23,12 +23,12 @@ SETTINGS = TrainingSettings(
 STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0))
 
 
-def pictures(seed=0):
+def pictures(seed=0, size=16):
     """Two dark pictures with a bright bar each, which is what is to be found."""
-    masks = np.zeros((2, 2, 16, 16), dtype=bool)
-    masks[0, 0, :, :4] = True
-    masks[1, 1, :4, :] = True
-    noise = np.random.default_rng(seed).integers(0, 40, (2, 16, 16))
+    masks = np.zeros((2, 2, size, size), dtype=bool)
+    masks[0, 0, :, : size // 4] = True
+    masks[1, 1, : size // 4, :] = True
+    noise = np.random.default_rng(seed).integers(0, 40, (2, size, size))
     return TrainingData((noise + 200 * masks.any(axis=1)).astype(np.uint8), masks)
 
 
