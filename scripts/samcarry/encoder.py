@@ -33,15 +33,15 @@ def _through(block: Block, x: Tensor) -> Tensor:
     normed, side = block.norm1(x), block.window_size
     if side > 0:
         windows, padded = window_partition(normed, side)
-        attended = window_unpartition(_attend(block.attn, windows, False), side, padded, tuple(x.shape[1:3]))
+        attended = window_unpartition(_attend(block.attn, windows), side, padded, tuple(x.shape[1:3]))
     else:
-        attended = _attend(block.attn, normed, True)
+        attended = _attend(block.attn, normed, whole=True)
     x = x + attended
     return x + block.mlp(block.norm2(x))
 
 
-def _attend(attention: Attention, x: Tensor, whole: bool) -> Tensor:
-    """Attention among the cells of windows or whole images, (B, rows, columns, C)."""
+def _attend(attention: Attention, x: Tensor, *, whole: bool = False) -> Tensor:
+    """Attention among the cells of windows, or of whole images, (B, rows, columns, C)."""
     count, rows, columns, _ = x.shape
     qkv = attention.qkv(x).reshape(count, rows * columns, 3, attention.num_heads, -1)
     q, k, v = qkv.permute(2, 0, 3, 1, 4)

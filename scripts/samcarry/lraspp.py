@@ -21,7 +21,7 @@ from torchvision.ops import Conv2dNormActivation
 
 from samcarry.batches import affine_grid
 from samcarry.encoder import encode
-from samcarry.hardware import autocast
+from samcarry.hardware import autocast, fitting
 from samcarry.loop import Checkpoint, Step, TrainingSettings
 from samcarry.model_files import read_model, write_model
 from samcarry.sam import fill_square, to_sam_input
@@ -30,8 +30,6 @@ from samcarry.subset import SubsetStatistics
 from samcarry.training import in_8_bits, run_supervised, supervised_loss
 
 INTER_CHANNELS = 64
-ENCODED_AT_ONCE = 2
-"""Images in one call of the encoder: the attention of a ViT-H takes some 3 GB an image."""
 
 
 class SamLraspp(nn.Module):
@@ -75,7 +73,9 @@ class OnSam(nn.Module):
 def embed_batch(sam: Sam, images: NDArray[np.uint8]) -> Tensor:
     """Embeddings (B, C, g, g) of grey images (B, H, W), float16 as `sam.embed` has them, on SAM's device."""
     inputs = to_sam_input(sam, [fill_square(sam, image) for image in images])
-    parts = [encode(sam.image_encoder, part).half() for part in inputs.split(ENCODED_AT_ONCE)]
+    # On a CPU the attention of a ViT-H takes some 3 GB an image.
+    at_once = fitting(inputs.device, cpu=2, gpu=16)
+    parts = [encode(sam.image_encoder, part).half() for part in inputs.split(at_once)]
     with autocast("float32", inputs.device):  # on a CPU autocast refuses to join float16
         return torch.cat(parts)
 
