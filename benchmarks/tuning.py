@@ -119,7 +119,7 @@ def main():
         with open_embeddings(folder / FILES[2]) as embedding_of:
             embeddings = [embedding_of(case.name) for case in cases]
         space = sam_space(CleaningSettings("dilation", "square", 2), "box", "pos+neg", 8)
-        gain = gain_of_sam(sam, cases, embeddings)
+        gain = gain_of_sam(sam, cases, embeddings, threads=arguments.threads)
         tried = tune(folder / "journal", "benchmark", space, gain, arguments.trials, 0)
         ours = now() - began
         began = now()

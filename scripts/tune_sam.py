@@ -24,7 +24,8 @@ with job(snakemake) as this:
     with open_embeddings(*given.embeddings) as embedding_of:
         embeddings = [embedding_of(case.name) for case in cases]
     sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
-    gain = {"sam": gain_of_sam, "medsam": gain_of_medsam}[protocol](sam, cases, embeddings)
+    gain_of = {"sam": gain_of_sam, "medsam": gain_of_medsam}[protocol]
+    gain = gain_of(sam, cases, embeddings, threads=this.threads)
     study = fingerprint(
         protocol, space.distributions, space.default, tuning["seed"], params.code, *map(Path, given)
     )

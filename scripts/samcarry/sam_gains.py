@@ -1,10 +1,13 @@
 """The gain of SAM and MedSAM as a function of their settings, with nothing computed twice."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import chain
 
 import numpy as np
+import torch
 from segment_anything.modeling import Sam
 from torch import Tensor
 
@@ -33,7 +36,12 @@ class Question:
 
 
 def gain_of_sam(
-    sam: Sam, cases: Sequence[Case], embeddings: Sequence[Tensor], kept_bytes: int = KEPT_BYTES
+    sam: Sam,
+    cases: Sequence[Case],
+    embeddings: Sequence[Tensor],
+    *,
+    threads: int = 1,
+    kept_bytes: int = KEPT_BYTES,
 ) -> Gain:
     """The gain of SAM as a function of prompts and cleaning; equal to `sam.refine`'s masks.
 
@@ -44,6 +52,7 @@ def gain_of_sam(
         sam: the model.
         cases: the cases.
         embeddings: of each case in the same order, (C, rows, columns).
+        threads: as many cases are asked about at a time.
         kept_bytes: memory for the answers of first passes.
     """
     height, width = sam.prompt_encoder.mask_input_size
@@ -74,10 +83,12 @@ def gain_of_sam(
         question = _question(prompts, settings["first"])
         return gains(index, question, None if second is None else _question(prompts, second))
 
-    return _mean_over(cases, answer)
+    return _mean_over(cases, answer, threads)
 
 
-def gain_of_medsam(sam: Sam, cases: Sequence[Case], embeddings: Sequence[Tensor]) -> Gain:
+def gain_of_medsam(
+    sam: Sam, cases: Sequence[Case], embeddings: Sequence[Tensor], *, threads: int = 1
+) -> Gain:
     """The gain of MedSAM as a function of the cleaning; arguments as of `gain_of_sam`."""
 
     @cache
@@ -92,7 +103,7 @@ def gain_of_medsam(sam: Sam, cases: Sequence[Case], embeddings: Sequence[Tensor]
     def answer(index: int, prompts: Prompts, settings: Settings) -> list[float]:
         return gains(index, _question(prompts, MEDSAM_PASSES.first))
 
-    return _mean_over(cases, answer)
+    return _mean_over(cases, answer, threads)
 
 
 def clean_prompts(case: Case, cleaning: CleaningSettings) -> list[Prompt | None]:
@@ -100,13 +111,19 @@ def clean_prompts(case: Case, cleaning: CleaningSettings) -> list[Prompt | None]
     return extract_prompts(reshape_each(case.components, cleaning))
 
 
-def _mean_over(cases: Sequence[Case], answer: Callable[[int, Prompts, Settings], list[float]]) -> Gain:
+def _mean_over(
+    cases: Sequence[Case], answer: Callable[[int, Prompts, Settings], list[float]], threads: int
+) -> Gain:
     """The mean of what `answer` says of each case, for the prompts of its cleaned masks."""
+    at_once = min(threads, len(cases))
+    # A small SAM's layers are too short to be shared by threads; whole cases are not.
+    pool = ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(threads // at_once,))
     prompts_of = cache(lambda cleaning: [clean_prompts(case, cleaning) for case in cases])
 
     def gain(settings: Settings) -> float:
-        every = enumerate(prompts_of(cleaning_of(settings)))
-        return float(np.mean([each for index, prompts in every for each in answer(index, prompts, settings)]))
+        prompts = prompts_of(cleaning_of(settings))
+        found = pool.map(lambda index: answer(index, prompts[index], settings), range(len(cases)))
+        return float(np.mean(list(chain.from_iterable(found))))
 
     return gain
 

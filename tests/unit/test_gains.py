@@ -216,3 +216,15 @@ def test_a_case_in_which_nothing_was_found_is_not_asked(sam, cases, embeddings, 
     gain = gain_of_sam(sam, blank, embeddings)
     assert gain({"first": "box", "second": "pos", **WIDER}) == pytest.approx(-initial_dice(cases)[0])
     assert passes == []
+
+
+@pytest.mark.parametrize("gain_of", [gain_of_sam, gain_of_medsam])
+@pytest.mark.parametrize("threads", [2, 7])
+def test_threads_change_no_gain(sam, cases, embeddings, gain_of, threads):
+    settings = [
+        {"first": "box", "second": second, **cleaning}
+        for second in ("pos", None)
+        for cleaning in (NONE, WIDER)
+    ]
+    one, many = (gain_of(sam, cases, embeddings, threads=count) for count in (1, threads))
+    assert [many(each) for each in settings] == pytest.approx([one(each) for each in settings], abs=1e-3)

@@ -19,7 +19,7 @@ import torch
 from samcarry import nnunet
 from samcarry.errors import DamagedError, InputError
 from samcarry.nnunet import NnunetSettings, load_nnunet, predict, save_nnunet, train
-from samcarry.nnunet_plan import NAME, Plan, Planning, make_plan
+from samcarry.nnunet_plan import NAME, Plan, Planning, make_plan, set_environment
 from samcarry.shards import TrainingData
 
 CLASSES = ("left", "right", "ring", "never")
@@ -117,7 +117,8 @@ def test_a_plan_replaces_what_was_there(tmp_path):
 # ---- training -------------------------------------------------------------------------------
 
 
-def test_the_loss_is_binary_cross_entropy_alone(planned):
+def test_the_loss_is_binary_cross_entropy_alone(planned, tmp_path):
+    set_environment(planned[0], tmp_path, threads=1, workers=0)
     trainer = nnunet._trainer(planned[1], SETTINGS, 0, "cpu")
     target = torch.rand(1, 4, 8, 8, generator=torch.manual_seed(0)) > 0.5
     scales = len(trainer._get_deep_supervision_scales())
