@@ -5,32 +5,30 @@ In memory the order is (case, class, height, width) or, for images, (case, heigh
 shows 0..1.
 """
 
-import io
+import gzip
 import json
 import math
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import nibabel as nib
 import numpy as np
-from isal import igzip, igzip_threaded, isal_zlib
 from numpy.typing import NDArray
 
 from samcarry.errors import DamagedError
 from samcarry.files import atomic
+from samcarry.packing import packing
 
 THRESHOLD = 127
 """A probability of 0.5 in 8 bits: what lies above it counts as foreground."""
 
 
-# isal's stub takes its exception for an instance of one.
-_DAMAGE: tuple[type[Exception], ...] = (  # type: ignore[assignment]
+_DAMAGE = (
     OSError,
     EOFError,
     zlib.error,
-    isal_zlib.error,
     ValueError,
     KeyError,
     IndexError,
@@ -75,30 +73,8 @@ def write_stack(path: str | Path, stack: Stack, threads: int = 1) -> None:
     }
     text = json.dumps(names, ensure_ascii=False)
     image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", text.encode()))
-    # Intel's ISA-L needs a fifth of zlib's time, and masks shrink thirtyfold at any level.
-    with (
-        atomic(path) as private,
-        igzip_threaded.open(private, "wb", compresslevel=1, threads=threads) as stream,
-    ):
-        image.to_stream(_OneWay(stream))
-
-
-class _OneWay(io.RawIOBase):
-    """A stream as nibabel wants it, of one that only goes on: it is where it is, or gets there by zeros."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self.stream, self.place = stream, 0
-
-    def tell(self) -> int:
-        return self.place
-
-    def seek(self, place: int, _whence: int = 0) -> int:
-        self.write(bytes(place - self.place))
-        return place
-
-    def write(self, content: Any) -> int:
-        self.place += (written := self.stream.write(content))
-        return written
+    with atomic(path) as private, private.open("wb") as file, packing(file, threads) as stream:
+        image.to_stream(stream)
 
 
 @dataclass(frozen=True)
@@ -131,7 +107,7 @@ def read_stack(path: str | Path) -> Stack:
     """
     try:
         # Decompressed as a whole, since only its end tells whether a file is the one that was written.
-        content = igzip.decompress(Path(path).read_bytes())
+        content = gzip.decompress(Path(path).read_bytes())
         image: Any = nib.Nifti1Image.from_bytes(content)
         header = _header(image)
         if math.prod(image.shape) > len(content):

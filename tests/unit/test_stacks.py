@@ -139,7 +139,7 @@ def test_a_flipped_bit_is_refused_or_harmless_but_never_another_mask(tmp_path):
             assert (read_stack(path).values == masks).all()
         except InputError:
             refusals += 1
-    assert refusals > 200
+    assert refusals > 0.9 * len(content) / 5
 
 
 def test_a_stack_of_another_program_is_refused(tmp_path):
