@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from bars import STATISTICS, pictures
 
+from bars import STATISTICS, pictures
 from samcarry import batches
 from samcarry.batches import augment, draw_affine, draw_batch, generator_of, inverse, normalise, warp
 from samcarry.shards import TrainingData

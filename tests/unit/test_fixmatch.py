@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
-from bars import SETTINGS, STATISTICS, dying_at, pictures, states_equal
 
+from bars import SETTINGS, STATISTICS, dying_at, pictures, states_equal
 from samcarry import fixmatch
 from samcarry.batches import generator_of
 from samcarry.fixmatch import FixMatchSettings, pseudo_loss, strong_view, train_fixmatch

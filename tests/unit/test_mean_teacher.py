@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from bars import SETTINGS, STATISTICS, dying_at, pictures, states_equal
 
+from bars import SETTINGS, STATISTICS, dying_at, pictures, states_equal
 from samcarry import mean_teacher
 from samcarry.batches import Batch, generator_of
 from samcarry.loop import Checkpoint

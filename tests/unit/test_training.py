@@ -9,8 +9,8 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from bars import SETTINGS, STATISTICS, dying_at, pictures
 
+from bars import SETTINGS, STATISTICS, dying_at, pictures
 from samcarry import training
 from samcarry.batches import generator_of, normalise
 from samcarry.errors import InputError
