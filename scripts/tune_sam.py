@@ -5,6 +5,7 @@ from pathlib import Path
 from job import fingerprint, job
 from samcarry.cleaning import CleaningSettings
 from samcarry.gains import initial_dice, read_cases
+from samcarry.hardware import fitting
 from samcarry.sam import open_embeddings
 from samcarry.sam_checkpoints import load_sam
 from samcarry.sam_gains import gain_of_medsam, gain_of_sam
@@ -25,7 +26,8 @@ with job(snakemake) as this:
         embeddings = [embedding_of(case.name) for case in cases]
     sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
     gain_of = {"sam": gain_of_sam, "medsam": gain_of_medsam}[protocol]
-    gain = gain_of(sam, cases, embeddings, threads=this.threads)
+    threads = fitting(this.device, cpu=this.threads, gpu=1)
+    gain = gain_of(sam, cases, embeddings, threads=threads)
     study = fingerprint(
         protocol, space.distributions, space.default, tuning["seed"], params.code, *map(Path, given)
     )

@@ -107,10 +107,10 @@ def run(
         rate = cosine(settings, epoch)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        with in_precision, _compiling(settings):
-            loss = loss_of(iteration)
-        optimiser.zero_grad()
         with _compiling(settings):
+            with in_precision:
+                loss = loss_of(iteration)
+            optimiser.zero_grad()
             loss.backward()
         optimiser.step()
         after_step()

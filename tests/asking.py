@@ -1,0 +1,19 @@
+"""Segment-anything's predictor, asked a prompt at a time: what the tests of SAM compare with."""
+
+import numpy as np
+
+
+def ask(predictor, prompt, kind, mask_input=None):
+    """Mask, estimated IoU and low-resolution logits of one prompt by segment-anything's predictor."""
+    parts = kind.split("+")
+    points = labels = box = None
+    if "box" in parts:
+        box = np.array(prompt.box)
+    if "pos" in parts:
+        negative = prompt.negative if "neg" in parts else ()
+        points = np.array([prompt.positive, *negative])
+        labels = np.array([1] + [0] * len(negative))
+    mask, quality, logits = predictor.predict(
+        points, labels, box, mask_input=mask_input, multimask_output=False
+    )
+    return mask[0], quality[0], logits[0]
