@@ -12,6 +12,7 @@ RUN python -m pip install --disable-pip-version-check --require-hashes -r requir
 COPY Snakefile config.yaml ./
 COPY workflow workflow
 COPY scripts scripts
+COPY tools tools
 COPY envs envs
 COPY profiles profiles
 COPY config config

@@ -1,28 +1,28 @@
-# The doors of samcarry. `make` lists them. Nothing is installed outside .venv.
+# The commands of samcarry; `make` lists them. Nothing is installed outside .venv.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-envs faults lint lock clean
+.PHONY: help install demo test test-envs faults lint lock reference clean
 
 BIN := $(CURDIR)/.venv/bin
 INSTALLED := .venv/requirements.lock
-# Snakemake starts the `python` that it finds on the path.
+# Snakemake runs the first `python` on the path.
 export PATH := $(BIN):$(PATH)
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
-install: $(INSTALLED) ## Install everything into .venv; the other commands do so themselves
+install: $(INSTALLED) ## Install everything into .venv; the other commands do this first
 
-demo: $(INSTALLED) ## Run the demo: config.yaml, results in results/demo; goes on where it stopped
+demo: $(INSTALLED) ## Run the demo (config.yaml) into results/demo; resumes a stopped run
 	@tools/unlock.sh
 	"$(BIN)/snakemake" --cores 8 --resources gpu=1
 
 test: lint ## Check style and types, then run all tests
 	"$(BIN)/python" -m pytest
 
-test-envs: $(INSTALLED) ## Install each of envs/ alone in a clean environment and run its rules (slow)
+test-envs: $(INSTALLED) ## Install each file of envs/ in a clean environment and run its rules (slow)
 	"$(BIN)/python" -m pytest tests/envs
 
-faults: $(INSTALLED) ## Kill, fill disks, damage files: does every run end as if nothing had been? (slow)
+faults: $(INSTALLED) ## Kill runs, fill disks, damage files; check that results are unaffected (slow)
 	"$(BIN)/python" tests/faults.py
 
 lint: $(INSTALLED) ## Check style and types only
@@ -30,19 +30,23 @@ lint: $(INSTALLED) ## Check style and types only
 	"$(BIN)/ruff" format --check
 	"$(BIN)/snakefmt" --check Snakefile workflow
 	"$(BIN)/mypy"
+	"$(BIN)/lint-imports"
 	"$(BIN)/snakemake" --lint
 
-lock: ## Renew requirements.lock from requirements.in, and what envs/ need (needs uv)
+lock: ## Update requirements.lock from requirements.in, and the pins in envs/ (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3.11 -m pip install uv"; exit 1; }
 	uv pip compile requirements.in --python-version 3.11 --universal --generate-hashes \
 		--no-annotate --no-header -o requirements.lock
 	python3 tools/pin_envs.py
 
-clean: ## Remove the caches of the tools; .venv and results stay
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find scripts tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+reference: $(INSTALLED) ## Write docs/config.md from the config schema
+	"$(BIN)/python" tools/write_reference.py
 
-# The copy of the lock file comes last: an install that was interrupted does not count as done.
+clean: ## Remove the caches of the tools; keep .venv and results
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find scripts tests benchmarks tools -name __pycache__ -prune -exec rm -rf {} +
+
+# The lock file is copied last, so that an interrupted install does not count as done.
 $(INSTALLED): requirements.lock
 	@if cmp -s requirements.lock $(INSTALLED); then touch $(INSTALLED); exit; fi; \
 	for python in python3.11 python3; do \

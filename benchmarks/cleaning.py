@@ -24,8 +24,8 @@ sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
 
 from timing import CLOCKS, agreement, draw, seconds_in_turn
 
-from samcarry.cleaning import CleaningSettings, clean, structuring_element
-from samcarry.files import usable_cpus
+from samcarry.prompting.cleaning import CleaningSettings, clean, structuring_element
+from samcarry.runtime.processes import usable_cpus
 
 
 def draw_probabilities(height: int, width: int, classes: int) -> NDArray[np.uint8]:

@@ -29,10 +29,11 @@ sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
 from timing import CLOCKS, agreement, draw, sam_of, seconds_in_turn
 from tuning import ask
 
-from samcarry.files import usable_cpus
-from samcarry.prompts import Prompt, extract_prompts
-from samcarry.sam import embed, open_embeddings, refine, write_embeddings
-from samcarry.sam_checkpoints import BUILDERS
+from samcarry.prompting.prompts import Prompt, extract_prompts
+from samcarry.runtime.processes import usable_cpus
+from samcarry.sam.checkpoints import BUILDERS
+from samcarry.sam.embedding import embed, open_embeddings, write_embeddings
+from samcarry.sam.refinement import refine
 
 PASSES = ("box", "pos+neg")
 

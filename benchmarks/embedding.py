@@ -23,12 +23,12 @@ sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
 
 from timing import CLOCKS, agreement, draw, sam_of, seconds_in_turn
 
-from samcarry.files import usable_cpus
-from samcarry.hardware import Precision
-from samcarry.prompts import extract_prompts
-from samcarry.protocols import embed_images
-from samcarry.sam import refine
-from samcarry.sam_checkpoints import BUILDERS
+from samcarry.prompting.prompts import extract_prompts
+from samcarry.runtime.device import Precision
+from samcarry.runtime.processes import usable_cpus
+from samcarry.sam.checkpoints import BUILDERS
+from samcarry.sam.embedding import embed_images
+from samcarry.sam.refinement import refine
 
 
 def by_predictor(sam: Sam, images: list[NDArray[np.uint8]]) -> list[Tensor]:

@@ -23,13 +23,13 @@ sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
 
 from timing import CLOCKS, DEVICE, seconds_in_turn
 
-from samcarry.files import usable_cpus
-from samcarry.hardware import Precision
-from samcarry.images import resize_grey
-from samcarry.phantom import draw_phantoms
-from samcarry.stacks import Stack, read_stack, write_stack
-from samcarry.training import predict
-from samcarry.unet import UNet
+from samcarry.data.phantoms import draw_phantoms
+from samcarry.images.grey import resize_grey
+from samcarry.networks.prediction import predict
+from samcarry.networks.unet import UNet
+from samcarry.runtime.device import Precision
+from samcarry.runtime.processes import usable_cpus
+from samcarry.storage.stacks import Stack, read_stack, write_stack
 
 PRECISIONS: tuple[Precision, ...] = ("auto", "float32")
 MEAN, STD = 0.43, 0.22  # of grey values in 0..1

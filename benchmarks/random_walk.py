@@ -23,7 +23,7 @@ from skimage.segmentation import random_walker
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from samcarry.random_walk import erode, walk_probabilities
+from samcarry.baselines.random_walk import erode, walk_probabilities
 
 Masks = NDArray[np.bool_]
 

@@ -39,7 +39,7 @@ def copy_workflow(folder: Path) -> None:
     """Copy what Snakemake needs, without results."""
     shutil.copy(ROOT / "Snakefile", folder)
     shutil.copy(ROOT / "config.yaml", folder)
-    for name in ("workflow", "scripts", "envs", "profiles", "resources"):
+    for name in ("workflow", "scripts", "tools", "envs", "profiles", "resources"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
 
 

@@ -17,13 +17,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from samcarry.cases import find_cases, label_files
-from samcarry.files import sha256, usable_cpus
-from samcarry.images import read_grey, resize_grey
-from samcarry.masks import read_mask, resize_mask
-from samcarry.sam_checkpoints import load_sam
-from samcarry.sam_scores import score, score_on_scenes
-from samcarry.scenes import Scene
+from samcarry.data.cases import find_cases, label_files
+from samcarry.images.grey import read_grey, resize_grey
+from samcarry.images.masks import read_mask, resize_mask
+from samcarry.runtime.processes import usable_cpus
+from samcarry.sam.checkpoints import load_sam
+from samcarry.sam.tiny.scenes import Scene
+from samcarry.sam.tiny.scores import score, score_on_scenes
+from samcarry.storage.files import sha256
 
 
 def read_scenes(folder: str, height: int, width: int, split: str, most: int) -> list[Scene]:

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segment_anything.modeling import Sam
 
 # Here alone, before anything puts scripts/ first on the path: there is a random_walk.py too.
 from random_walk import draw
-from samcarry.metrics import dice
-from samcarry.sam_checkpoints import BUILDERS, load_sam
+from segment_anything.modeling import Sam
+
+from samcarry.evaluation.dice import dice
+from samcarry.sam.checkpoints import BUILDERS, load_sam
 
 __all__ = ["CLOCKS", "DEVICE", "agreement", "draw", "sam_of", "seconds_in_turn"]
 

@@ -24,16 +24,17 @@ sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
 
 from timing import CLOCKS, DEVICE, seconds_in_turn
 
-from samcarry.batches import augment, draw_affine, draw_batch, generator_of, normalise
-from samcarry.files import usable_cpus
-from samcarry.hardware import Precision, fast_format
-from samcarry.loop import Checkpoint, TrainingSettings
-from samcarry.metrics import mean_dice
-from samcarry.phantom import CLASSES, draw_phantoms
-from samcarry.shards import TrainingData
-from samcarry.subset import SubsetStatistics, subset_statistics
-from samcarry.training import predict, run_supervised, train
-from samcarry.unet import UNet
+from samcarry.data.phantoms import CLASSES, draw_phantoms
+from samcarry.evaluation.dice import mean_dice
+from samcarry.networks.batches import augment, draw_affine, draw_batch, generator_of
+from samcarry.networks.prediction import predict
+from samcarry.networks.statistics import SubsetStatistics, subset_statistics
+from samcarry.networks.supervised import run_supervised, train
+from samcarry.networks.training_data import TrainingData
+from samcarry.networks.training_loop import Checkpoint, TrainingSettings
+from samcarry.networks.unet import UNet, normalise
+from samcarry.runtime.device import Precision, fast_format
+from samcarry.runtime.processes import usable_cpus
 
 PLAIN = "the plain loop"
 NOWHERE = Checkpoint(Path("no-checkpoint"), 1e9, "")

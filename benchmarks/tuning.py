@@ -23,18 +23,18 @@ sys.path.insert(1, str(ROOT / "scripts"))
 
 from timing import CLOCKS
 
-from samcarry.cleaning import CleaningSettings, clean
-from samcarry.files import usable_cpus
-from samcarry.gains import read_cases
-from samcarry.metrics import dice
-from samcarry.phantom import CLASSES, draw_phantoms
-from samcarry.prompts import extract_prompts
-from samcarry.sam import embed, open_embeddings, write_embeddings
-from samcarry.sam_checkpoints import load_sam
-from samcarry.sam_gains import gain_of_sam
-from samcarry.search_spaces import cleaning_of, sam_space
-from samcarry.stacks import Stack, read_stack, write_stack
-from samcarry.tuning import best, tune
+from samcarry.data.phantoms import CLASSES, draw_phantoms
+from samcarry.evaluation.dice import dice
+from samcarry.prompting.cleaning import CleaningSettings, clean
+from samcarry.prompting.prompts import extract_prompts
+from samcarry.runtime.processes import usable_cpus
+from samcarry.sam.checkpoints import load_sam
+from samcarry.sam.embedding import embed, open_embeddings, write_embeddings
+from samcarry.storage.stacks import Stack, read_stack, write_stack
+from samcarry.tuning.gain import read_cases
+from samcarry.tuning.sam_gain import gain_of_sam
+from samcarry.tuning.search_spaces import cleaning_of, sam_space
+from samcarry.tuning.study import best, tune
 
 SIZE = (192, 192)
 FILES = ("probabilities.nii.gz", "masks.nii.gz", "embeddings.safetensors")

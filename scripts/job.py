@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from samcarry.errors import DamagedError, InputError
-from samcarry.files import sha256, usable_cpus
-from samcarry.processes import end_with_parent
+from samcarry.runtime.processes import end_with_parent, usable_cpus
+from samcarry.storage.files import sha256
 
 CHECKPOINT_SECONDS = 20.0
 """A killed training loses no more than this."""
@@ -80,7 +80,7 @@ def fingerprint(*parts: object) -> str:
 
 def checkpoint_beside(model: str, *parts: object) -> Any:
     """The `loop.Checkpoint` of a training that makes `model`, with the fingerprint of `parts`."""
-    from samcarry.loop import Checkpoint
+    from samcarry.networks.training_loop import Checkpoint
 
     return Checkpoint(Path(model).with_name("checkpoint.pt"), CHECKPOINT_SECONDS, fingerprint(*parts))
 
@@ -125,7 +125,7 @@ def _made_by(snakemake: Any, device: str) -> dict[str, Any]:
     versions["samcarry"] = __version__
     hardware = {}
     if "torch" in sys.modules:
-        from samcarry.hardware import fast_format
+        from samcarry.runtime.device import fast_format
 
         hardware = {"device": device, "auto_precision": fast_format(device)}
     return {

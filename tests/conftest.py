@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tiny_project import Project, make_project
+from support.tiny_project import Project, make_project
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("samcarry", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psutil
 
-from tiny_project import Project, make_project
+from support.tiny_project import Project, make_project
 
 RESULTS = "results/demo"
 NOT_COMPARED = ("logs", "benchmarks")

@@ -19,13 +19,12 @@ from pathlib import Path
 from random import Random
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests/unit")]
-
-from fuzz_targets import TARGETS, sample  # noqa: E402
-from fuzzing import Target, fuzz  # noqa: E402
-from mutations import mutate  # noqa: E402
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 from samcarry.errors import InputError  # noqa: E402
+from support.fuzz_targets import TARGETS, sample  # noqa: E402
+from support.fuzzing import Target, fuzz  # noqa: E402
+from support.mutations import mutate  # noqa: E402
 
 MOST_FILES = 20  # of a form, of the user's
 

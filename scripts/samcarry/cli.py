@@ -34,9 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     # Imported here, so that --help answers at once.
-    from samcarry.faults import raise_faults
-    from samcarry.predicting import predict_folder
-    from samcarry.taken_models import load_model
+    from samcarry.errors import raise_faults
+    from samcarry.predict.models import load_model
+    from samcarry.predict.new_images import predict_folder
 
     done, faults = predict_folder(
         load_model(options.model, options.device),

@@ -1,5 +1,6 @@
-"""The errors that are meant for the person at the keyboard."""
+"""Errors that are shown to the user without a traceback, one line a problem."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 _LONGEST_LINE = 1000
@@ -32,3 +33,27 @@ def _printable(line: str) -> str:
     """A line without what a terminal would obey, cut in the middle if it is far too long."""
     line = "".join(character if character.isprintable() else " " for character in line)
     return line if len(line) <= _LONGEST_LINE else f"{line[:600]} … {line[-300:]}"
+
+
+MOST_LINES = 50
+
+
+def raise_faults(faults: Sequence[str]) -> None:
+    """Raise one InputError with a line for each of `faults`, 50 at most; none, and nothing happens.
+
+    Raises:
+        InputError: if there is any fault.
+    """
+    if not faults:
+        return
+    # A file name may hold a line break; its fault stays one line.
+    lines = [fault.replace("\r", " ").replace("\n", " ") for fault in faults[:MOST_LINES]]
+    if len(faults) > MOST_LINES:
+        lines.append(f"... and {len(faults) - MOST_LINES} more")
+    raise InputError("\n".join(lines))
+
+
+def shortlist(names: Sequence[str], most: int = 5) -> str:
+    """Join `names` by commas, the first `most` of them: 'a, b, c and 4 more'."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from one_node import one_node_slurm, why_not
+
+from support.one_node_slurm import one_node_slurm, why_not
 
 # The profile's own intervals suit hours of work; a tiny run would mostly wait.
 ON_SLURM = (

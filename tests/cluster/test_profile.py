@@ -1,11 +1,11 @@
 """What the profiles and the page on clusters say of the rules is true of the rules."""
 
 import re
-from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from support.paths import ROOT
+
 RULES = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
 PAGE = (ROOT / "docs/cluster.md").read_text()
 

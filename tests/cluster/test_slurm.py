@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from one_node import ask
+from support.one_node_slurm import ask
 
 DICE = "results/demo/n3/dice.csv"
 FIELDS = "JobArrayID:20,State:20,MinMemory:12,Partition:12,tres-per-job:20,tres-per-node:20,Comment:200"

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from script_imports import modules_of
+from samcarry.pipeline.code_digest import imported_names
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 CONDA = Path(__file__).with_name("bin") / "conda"
 # A small rule of each environment, by what it makes.
 MADE = {
@@ -59,13 +59,13 @@ def environment(request, finished, prefix, tmp_path_factory):
 
 def scripts_of(name):
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    pairs = re.findall(r'envs/(\w+)\.yaml".*?scripts/(\w+)\.py"', rules, re.DOTALL)
+    pairs = re.findall(r'envs/(\w+)\.yaml".*?scripts/(\w+/\w+)\.py"', rules, re.DOTALL)
     return sorted({script for env, script in pairs if env == name})
 
 
 def needed_by(script):
     """Modules that a script imports, itself or through the library, wherever the import stands."""
-    names = modules_of(ROOT / f"scripts/{script}.py")
+    names = imported_names(ROOT / f"scripts/{script}.py", ROOT / "scripts")
     return sorted(name for name in names if name and name.split(".")[0] != "snakemake")
 
 

@@ -2,31 +2,31 @@
 
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from segment_anything import SamPredictor
 
-from asking import ask
-from bars import SETTINGS as SMALL
-from bars import STATISTICS, dying_at, pictures
-from samcarry import training
-from samcarry.batches import generator_of
-from samcarry.encoder import encode
-from samcarry.hardware import autocast, fast_format
-from samcarry.loop import Checkpoint
-from samcarry.prompts import extract_prompts
-from samcarry.protocols import embed_images
-from samcarry.sam import refine
-from samcarry.sam_checkpoints import BUILDERS, load_sam
-from samcarry.training import predict, supervised_loss, train
-from samcarry.unet import UNet
+from samcarry.networks import supervised
+from samcarry.networks.batches import generator_of
+from samcarry.networks.prediction import predict
+from samcarry.networks.supervised import supervised_loss, train
+from samcarry.networks.training_loop import Checkpoint
+from samcarry.networks.unet import UNet
+from samcarry.prompting.prompts import extract_prompts
+from samcarry.runtime.device import autocast, fast_format
+from samcarry.sam.checkpoints import BUILDERS, load_sam
+from samcarry.sam.embedding import embed_images
+from samcarry.sam.encoder import encode
+from samcarry.sam.refinement import refine
+from support.paths import TINY_SAM as TINY
+from support.sam_predictor import ask
+from support.tiny_training import SETTINGS as SMALL
+from support.tiny_training import STATISTICS, dying_at, pictures
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="NO GPU HERE: nothing of it is tested")
 
-TINY = Path(__file__).parents[2] / "resources/tiny_sam.safetensors"
 SETTINGS = replace(
     SMALL, width=8, depth=3, iterations=150, iterations_per_epoch=10, batch_size=4, precision="auto"
 )
@@ -141,7 +141,7 @@ def test_probabilities_are_those_of_the_cpu():
 
 def test_a_killed_training_goes_on(tmp_path, monkeypatch):
     saving = checkpoint(tmp_path, seconds=0)
-    monkeypatch.setattr(training, "generator_of", dying_at(70))
+    monkeypatch.setattr(supervised, "generator_of", dying_at(70))
     with pytest.raises(KeyboardInterrupt):
         train(PICTURES, STATISTICS, SETTINGS, seed=0, device="cuda", checkpoint=saving)
     monkeypatch.undo()

@@ -16,7 +16,7 @@ def sam():
     """A tiny SAM with random weights, whose answers move with every part of the prompt."""
     import torch
 
-    from samcarry.tiny_sam import build_tiny_sam
+    from samcarry.sam.tiny.model import build_tiny_sam
 
     torch.manual_seed(0)
     sam = build_tiny_sam().requires_grad_(False)

@@ -13,13 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
-from samcarry import mask_files
-from samcarry.cli import FORMATS, main
-from samcarry.cvat import read_cvat
-from samcarry.masks import read_mask
-from samcarry.unet import UNet, save_unet
+from samcarry.cli import main
+from samcarry.formats.cvat import read_cvat
+from samcarry.images.masks import read_mask
+from samcarry.networks.unet import UNet, save_unet
+from support.paths import SCRIPTS
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 SIZES = {"a.png": (31, 50), "b.jpg": (64, 20), "c.tif": (17, 17)}  # width, height
 
 
@@ -41,10 +40,6 @@ def given(tmp_path):
 def call(folder, *options):
     paths = [str(folder / name) for name in ("m.safetensors", "images", "out")]
     return main(["predict", *paths, "--device", "cpu", *options])
-
-
-def test_the_formats_offered_are_those_that_are_written():
-    assert FORMATS == mask_files.FORMATS
 
 
 def test_all_formats_from_another_working_directory(given):

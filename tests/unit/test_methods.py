@@ -2,14 +2,12 @@
 
 import ast
 import sys
-from pathlib import Path
 
 import pytest
 
-from samcarry import methods
 from samcarry.errors import InputError
-from samcarry.methods import METHOD_IDS, METHODS, SUPERVISION, in_order, method_of
-from samcarry.paper import STUDIES, paper_figures
+from samcarry.methods import METHOD_IDS, METHODS, STUDIES, SUPERVISION, in_order, method_of, paper_figures
+from support.paths import SCRIPTS
 
 IN_THE_PAPER = [
     "nnunet_bce", "sam_lraspp", "unet", "unet_sam", "unet_medsam", "unet_random_walk", "mean_teacher",
@@ -48,7 +46,7 @@ def test_an_unknown_method_is_named_with_what_there_is():
 
 
 def test_the_snakefile_can_import_the_table_with_the_standard_library_alone():
-    folder = Path(methods.__file__).parent
+    folder = SCRIPTS / "samcarry"
     for name in ("methods", "errors"):
         for node in ast.walk(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tiny_project import add_cases, rows_of
+from support.tiny_project import add_cases, rows_of
 
 SETTINGS = {
     "source": {"format": "folder", "folder": "data"},

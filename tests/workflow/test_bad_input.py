@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from samcarry.phantom import draw_phantoms, write_dataset
+from samcarry.data.phantoms import draw_phantoms, write_dataset
 
 
 def lines_with(text, *parts):

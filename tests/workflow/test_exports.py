@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from samcarry.masks import read_mask
+from samcarry.images.masks import read_mask
 
 ROOT = "results/demo/n3/seed0"
 FORMATS = ["png", "labelmap", "nifti", "coco", "cvat", "overlay"]

@@ -3,7 +3,7 @@
 import csv
 import json
 
-from tiny_project import add_cases, rows_of
+from support.tiny_project import add_cases, rows_of
 
 NAMES = [
     "-rf",

@@ -19,9 +19,9 @@ rule weigh:
         mem_mb=memory(3000),
         runtime=240,
     params:
-        code=code_of("weigh"),
+        code=code_of("beyond/weigh"),
     script:
-        "../../scripts/weigh.py"
+        "../../scripts/beyond/weigh.py"
 
 
 use rule train_f_phi as train_f_phi_weighted with:
@@ -41,7 +41,7 @@ use rule train_f_phi as train_f_phi_weighted with:
         training=TRAINING,
         window=config["images"]["window"],
         cases=unlabelled_cases,
-        code=code_of("train_network"),
+        code=code_of("initial/train_network"),
 
 
 use rule train_f_phi as train_f_phi_warm with:
@@ -64,7 +64,7 @@ use rule train_f_phi as train_f_phi_warm with:
         training=TRAINING,
         window=config["images"]["window"],
         cases=lambda wildcards: unlabelled_cases(wildcards) + subset(wildcards),
-        code=code_of("train_network"),
+        code=code_of("initial/train_network"),
 
 
 use rule clean as clean_round2 with:
@@ -111,7 +111,7 @@ use rule train_f_phi as train_f_phi_round2 with:
         training=TRAINING,
         window=config["images"]["window"],
         cases=unlabelled_cases,
-        code=code_of("train_network"),
+        code=code_of("initial/train_network"),
 
 
 use rule predict as predict_round2 with:
@@ -143,9 +143,9 @@ rule extract_tolerant_prompts:
         mem_mb=memory(3000),
         runtime=240,
     params:
-        code=code_of("extract_tolerant_prompts"),
+        code=code_of("beyond/extract_tolerant_prompts"),
     script:
-        "../../scripts/extract_tolerant_prompts.py"
+        "../../scripts/beyond/extract_tolerant_prompts.py"
 
 
 rule refine_tolerant:
@@ -173,9 +173,9 @@ rule refine_tolerant:
         sam=config["sam"]["models"].get(config["sam"]["model"]),
         size=SIZE,
         passes=PASSES,
-        code=code_of("refine_tolerant"),
+        code=code_of("beyond/refine_tolerant"),
     script:
-        "../../scripts/refine_tolerant.py"
+        "../../scripts/beyond/refine_tolerant.py"
 
 
 use rule train_f_phi as train_f_phi_tolerant with:
@@ -194,7 +194,7 @@ use rule train_f_phi as train_f_phi_tolerant with:
         training=TRAINING,
         window=config["images"]["window"],
         cases=unlabelled_cases,
-        code=code_of("train_network"),
+        code=code_of("initial/train_network"),
 
 
 use rule predict as predict_tolerant with:
@@ -236,6 +236,6 @@ rule train_fixmatch:
         fixmatch=config["fixmatch"],
         cases=subset,
         unlabelled=unlabelled_cases,
-        code=code_of("train_fixmatch"),
+        code=code_of("beyond/train_fixmatch"),
     script:
-        "../../scripts/train_fixmatch.py"
+        "../../scripts/beyond/train_fixmatch.py"

@@ -14,9 +14,18 @@ from snakemake.utils import validate
 SCRIPTS = Path(workflow.basedir) / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from samcarry.clock import clock_fault
-from samcarry.code import code_digest
-from samcarry.config import (
+from samcarry.data.contract import SPLITS
+from samcarry.data.manifest import (
+    has_hidden_labels,
+    judged_split,
+    missing_methods,
+    read_manifest,
+)
+from samcarry.errors import InputError, shortlist
+from samcarry.methods import method_of
+from samcarry.pipeline.clock import clock_fault
+from samcarry.pipeline.code_digest import code_digest
+from samcarry.pipeline.config import (
     check_files,
     check_settings,
     config_fault,
@@ -24,23 +33,13 @@ from samcarry.config import (
     method_notes,
     sams_of,
 )
-from samcarry.contract import SPLITS
-from samcarry.errors import InputError
-from samcarry.faults import shortlist
-from samcarry.files import sha256
-from samcarry.manifest import (
-    has_hidden_labels,
-    judged_split,
-    missing_methods,
-    read_manifest,
-)
-from samcarry.methods import method_of
-from samcarry.source_paths import (
+from samcarry.pipeline.sources import (
     is_table_study,
     listing_digest,
     source_files,
     source_folders,
 )
+from samcarry.storage.files import sha256
 
 # Idle OpenMP threads that spin cost a factor of ten where several processes share few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -132,7 +131,7 @@ wildcard_constraints:
 @functools.cache
 def code_of(script):
     """A digest of the library code that a script imports, as a parameter of its rule."""
-    return code_digest(SCRIPTS / f"{script}.py")
+    return code_digest(SCRIPTS / f"{script}.py", SCRIPTS)
 
 
 @functools.cache
@@ -231,7 +230,7 @@ def check_clock():
         *config["corrections"],
         *sams,
     ]
-    command = [_from_here(sys.executable), _from_here(SCRIPTS / "mend_times.py")]
+    command = [_from_here(sys.executable), _from_here(Path(workflow.basedir) / "tools/mend_times.py")]
     fault = clock_fault(
         [RESULTS, *originals, _from_here(SCRIPTS)], time.time_ns(), command
     )

@@ -26,9 +26,9 @@ rule train_lraspp:
         training=TRAINING,
         cases=subset,
         sam=config["sam"]["models"].get(config["sam"]["model"]),
-        code=code_of("train_lraspp"),
+        code=code_of("compare/train_lraspp"),
     script:
-        "../../scripts/train_lraspp.py"
+        "../../scripts/compare/train_lraspp.py"
 
 
 rule predict_lraspp:
@@ -50,9 +50,9 @@ rule predict_lraspp:
         mem_mb=memory(6000),
         runtime=60,
     params:
-        code=code_of("predict_lraspp"),
+        code=code_of("compare/predict_lraspp"),
     script:
-        "../../scripts/predict_lraspp.py"
+        "../../scripts/compare/predict_lraspp.py"
 
 
 use rule clean as clean_for_medsam with:
@@ -68,7 +68,7 @@ use rule clean as clean_for_medsam with:
         "results/{dataset}/benchmarks/n{n}/seed{seed}/clean_for_medsam/{shard}.tsv"
     params:
         cleaning=config["medsam"]["cleaning"],
-        code=code_of("clean"),
+        code=code_of("refine/clean"),
 
 
 use rule refine as refine_by_medsam with:
@@ -88,7 +88,7 @@ use rule refine as refine_by_medsam with:
         sam=config["sam"]["models"].get(config["medsam"]["model"]),
         size=SIZE,
         passes=MEDSAM_PASSES,
-        code=code_of("refine"),
+        code=code_of("refine/refine"),
 
 
 rule random_walk:
@@ -111,9 +111,9 @@ rule random_walk:
         runtime=120,
     params:
         random_walk=config["random_walk"],
-        code=code_of("random_walk"),
+        code=code_of("compare/random_walk"),
     script:
-        "../../scripts/random_walk.py"
+        "../../scripts/compare/random_walk.py"
 
 
 rule train_mean_teacher:
@@ -149,9 +149,9 @@ rule train_mean_teacher:
         agreement=None,
         cases=subset,
         unlabelled=unlabelled_cases,
-        code=code_of("train_mean_teacher"),
+        code=code_of("compare/train_mean_teacher"),
     script:
-        "../../scripts/train_mean_teacher.py"
+        "../../scripts/compare/train_mean_teacher.py"
 
 
 use rule train_mean_teacher as train_mean_teacher_sam with:
@@ -183,4 +183,4 @@ use rule train_mean_teacher as train_mean_teacher_sam with:
         agreement=config["mean_teacher"]["agreement"],
         cases=subset,
         unlabelled=unlabelled_cases,
-        code=code_of("train_mean_teacher"),
+        code=code_of("compare/train_mean_teacher"),

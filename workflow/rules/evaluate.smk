@@ -22,9 +22,9 @@ rule evaluate:
     params:
         method=lambda wildcards: wildcards.method,
         tolerance=config["evaluation"]["surface_tolerance"],
-        code=code_of("evaluate"),
+        code=code_of("evaluate/evaluate"),
     script:
-        "../../scripts/evaluate.py"
+        "../../scripts/evaluate/evaluate.py"
 
 
 use rule evaluate as evaluate_full with:
@@ -40,7 +40,7 @@ use rule evaluate as evaluate_full with:
     params:
         method="unet_full",
         tolerance=config["evaluation"]["surface_tolerance"],
-        code=code_of("evaluate"),
+        code=code_of("evaluate/evaluate"),
 
 
 rule collect_dice:
@@ -59,9 +59,9 @@ rule collect_dice:
         mem_mb=memory(2000),
         runtime=30,
     params:
-        code=code_of("collect_dice"),
+        code=code_of("evaluate/collect_dice"),
     script:
-        "../../scripts/collect_dice.py"
+        "../../scripts/evaluate/collect_dice.py"
 
 
 rule summarise:
@@ -85,9 +85,9 @@ rule summarise:
     params:
         methods=methods_of,
         pairs=PAIRS,
-        code=code_of("summarise"),
+        code=code_of("evaluate/summarise"),
     script:
-        "../../scripts/summarise.py"
+        "../../scripts/evaluate/summarise.py"
 
 
 use rule collect_dice as collect_table_dice with:
@@ -101,7 +101,7 @@ use rule collect_dice as collect_table_dice with:
         "results/{dataset}/benchmarks/collect_table_dice.tsv"
     params:
         n=config["n"],
-        code=code_of("collect_dice"),
+        code=code_of("evaluate/collect_dice"),
 
 
 rule write_tables:
@@ -131,9 +131,9 @@ rule write_tables:
         notes=lambda wildcards: method_notes(config, judged()),
         paper=config["table"]["paper"],
         tolerance=config["evaluation"]["surface_tolerance"],
-        code=code_of("write_tables"),
+        code=code_of("evaluate/write_tables"),
     script:
-        "../../scripts/write_tables.py"
+        "../../scripts/evaluate/write_tables.py"
 
 
 rule collect_ablation:
@@ -153,6 +153,6 @@ rule collect_ablation:
         runtime=30,
     params:
         methods=config["ablation"]["methods"],
-        code=code_of("collect_ablation"),
+        code=code_of("evaluate/collect_ablation"),
     script:
-        "../../scripts/collect_ablation.py"
+        "../../scripts/evaluate/collect_ablation.py"

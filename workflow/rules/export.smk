@@ -13,7 +13,7 @@ rule export_masks:
     benchmark:
         "results/{dataset}/benchmarks/n{n}/seed{seed}/export_masks/{stage}.tsv"
     conda:
-        "../../envs/export.yaml"
+        "../../envs/formats.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000),
@@ -24,9 +24,9 @@ rule export_masks:
         source_images=source_images,
         formats=config["export"]["formats"],
         window=config["images"]["window"],
-        code=code_of("export_masks"),
+        code=code_of("export/export_masks"),
     script:
-        "../../scripts/export_masks.py"
+        "../../scripts/export/export_masks.py"
 
 
 use rule export_masks as export_full_masks with:
@@ -45,7 +45,7 @@ use rule export_masks as export_full_masks with:
         source_images=source_images,
         formats=config["export"]["formats"],
         window=config["images"]["window"],
-        code=code_of("export_masks"),
+        code=code_of("export/export_masks"),
 
 
 rule write_model_card:
@@ -69,9 +69,9 @@ rule write_model_card:
         runtime=30,
     params:
         method=lambda wildcards: METHOD_OF[wildcards.network],
-        code=code_of("write_model_card"),
+        code=code_of("export/write_model_card"),
     script:
-        "../../scripts/write_model_card.py"
+        "../../scripts/export/write_model_card.py"
 
 
 rule export_onnx:
@@ -94,6 +94,6 @@ rule export_onnx:
         mem_mb=memory(4000),
         runtime=30,
     params:
-        code=code_of("export_onnx"),
+        code=code_of("export/export_onnx"),
     script:
-        "../../scripts/export_onnx.py"
+        "../../scripts/export/export_onnx.py"

@@ -27,9 +27,9 @@ rule train_f_phi:
         cases=lambda wildcards: [
             row.case for row in manifest() if row.split == "unlabelled"
         ],
-        code=code_of("train_network"),
+        code=code_of("initial/train_network"),
     script:
-        "../../scripts/train_network.py"
+        "../../scripts/initial/train_network.py"
 
 
 rule train_f_full:
@@ -60,9 +60,9 @@ rule train_f_full:
         training=TRAINING,
         window=config["images"]["window"],
         cases=full_cases,
-        code=code_of("train_network"),
+        code=code_of("initial/train_network"),
     script:
-        "../../scripts/train_network.py"
+        "../../scripts/initial/train_network.py"
 
 
 use rule predict as predict_f_full with:

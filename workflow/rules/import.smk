@@ -11,7 +11,7 @@ rule import_annotations:
     benchmark:
         "results/{dataset}/benchmarks/import_annotations.tsv"
     conda:
-        "../../envs/array.yaml"
+        "../../envs/formats.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000),
@@ -23,9 +23,9 @@ rule import_annotations:
         listing=listing,
         fault=last_fault("import_annotations"),
         classes=config["classes"],
-        code=code_of("import_annotations"),
+        code=code_of("import/import_annotations"),
     script:
-        "../../scripts/import_annotations.py"
+        "../../scripts/import/import_annotations.py"
 
 
 rule import_cvat:
@@ -39,7 +39,7 @@ rule import_cvat:
     benchmark:
         "results/{dataset}/benchmarks/import_cvat.tsv"
     conda:
-        "../../envs/array.yaml"
+        "../../envs/formats.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
@@ -50,6 +50,6 @@ rule import_cvat:
         listing=listing,
         fault=last_fault("import_cvat"),
         classes=config["classes"],
-        code=code_of("import_cvat"),
+        code=code_of("import/import_cvat"),
     script:
-        "../../scripts/import_cvat.py"
+        "../../scripts/import/import_cvat.py"

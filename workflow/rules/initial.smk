@@ -24,9 +24,9 @@ rule train_f_theta:
         training=TRAINING,
         window=config["images"]["window"],
         cases=subset,
-        code=code_of("train_network"),
+        code=code_of("initial/train_network"),
     script:
-        "../../scripts/train_network.py"
+        "../../scripts/initial/train_network.py"
 
 
 rule predict:
@@ -48,6 +48,6 @@ rule predict:
         runtime=60,
     params:
         precision=config["precision"],
-        code=code_of("predict"),
+        code=code_of("initial/predict"),
     script:
-        "../../scripts/predict.py"
+        "../../scripts/initial/predict.py"

@@ -24,9 +24,9 @@ rule plan_nnunet:
             key: config["nnunet"][key] for key in ("planning_gb", "max_batch_size")
         },
         cases=subset,
-        code=code_of("plan_nnunet"),
+        code=code_of("nnunet/plan_nnunet"),
     script:
-        "../../scripts/plan_nnunet.py"
+        "../../scripts/nnunet/plan_nnunet.py"
 
 
 rule train_nnunet:
@@ -56,9 +56,9 @@ rule train_nnunet:
                 "mirroring",
             )
         },
-        code=code_of("train_nnunet"),
+        code=code_of("nnunet/train_nnunet"),
     script:
-        "../../scripts/train_nnunet.py"
+        "../../scripts/nnunet/train_nnunet.py"
 
 
 rule predict_nnunet:
@@ -79,6 +79,6 @@ rule predict_nnunet:
         mem_mb=memory(6000),
         runtime=240,
     params:
-        code=code_of("predict_nnunet"),
+        code=code_of("nnunet/predict_nnunet"),
     script:
-        "../../scripts/predict_nnunet.py"
+        "../../scripts/nnunet/predict_nnunet.py"

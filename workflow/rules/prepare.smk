@@ -16,9 +16,9 @@ rule draw_phantoms:
         runtime=30,
     params:
         phantom=config["source"]["phantom"],
-        code=code_of("draw_phantoms"),
+        code=code_of("prepare/draw_phantoms"),
     script:
-        "../../scripts/draw_phantoms.py"
+        "../../scripts/prepare/draw_phantoms.py"
 
 
 rule check_sam:
@@ -39,9 +39,9 @@ rule check_sam:
         runtime=30,
     params:
         sam=sam_entry,
-        code=code_of("check_sam"),
+        code=code_of("prepare/check_sam"),
     script:
-        "../../scripts/check_sam.py"
+        "../../scripts/prepare/check_sam.py"
 
 
 checkpoint list_cases:
@@ -71,9 +71,9 @@ checkpoint list_cases:
         window=config["images"]["window"],
         shard_size=config["shard_size"],
         largest_n=max([config["n"], *config["ablation"]["n"]]),
-        code=code_of("list_cases"),
+        code=code_of("prepare/list_cases"),
     script:
-        "../../scripts/list_cases.py"
+        "../../scripts/prepare/list_cases.py"
 
 
 rule prepare_images:
@@ -95,9 +95,9 @@ rule prepare_images:
         images=config["images"],
         cases=lambda wildcards: [row.case for row in rows_of_shard(wildcards)],
         digests=lambda wildcards: [row.image_digest for row in rows_of_shard(wildcards)],
-        code=code_of("prepare_images"),
+        code=code_of("prepare/prepare_images"),
     script:
-        "../../scripts/prepare_images.py"
+        "../../scripts/prepare/prepare_images.py"
 
 
 rule prepare_masks:
@@ -125,9 +125,9 @@ rule prepare_masks:
             row.labels_digest for row in rows_of_shard(wildcards) if row.labels
         ],
         classes=classes,
-        code=code_of("prepare_masks"),
+        code=code_of("prepare/prepare_masks"),
     script:
-        "../../scripts/prepare_masks.py"
+        "../../scripts/prepare/prepare_masks.py"
 
 
 rule compute_statistics:
@@ -150,9 +150,9 @@ rule compute_statistics:
     params:
         cases=subset,
         max_positive_weight=config["training"]["max_positive_weight"],
-        code=code_of("compute_statistics"),
+        code=code_of("prepare/compute_statistics"),
     script:
-        "../../scripts/compute_statistics.py"
+        "../../scripts/prepare/compute_statistics.py"
 
 
 use rule compute_statistics as compute_full_statistics with:
@@ -172,4 +172,4 @@ use rule compute_statistics as compute_full_statistics with:
     params:
         cases=full_cases,
         max_positive_weight=config["training"]["max_positive_weight"],
-        code=code_of("compute_statistics"),
+        code=code_of("prepare/compute_statistics"),

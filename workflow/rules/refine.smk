@@ -20,9 +20,9 @@ rule clean:
         runtime=60,
     params:
         cleaning=config["cleaning"],
-        code=code_of("clean"),
+        code=code_of("refine/clean"),
     script:
-        "../../scripts/clean.py"
+        "../../scripts/refine/clean.py"
 
 
 rule embed:
@@ -46,9 +46,9 @@ rule embed:
     params:
         sam=sam_entry,
         precision=config["precision"],
-        code=code_of("embed"),
+        code=code_of("refine/embed"),
     script:
-        "../../scripts/embed.py"
+        "../../scripts/refine/embed.py"
 
 
 rule refine:
@@ -75,6 +75,6 @@ rule refine:
         sam=config["sam"]["models"][config["sam"]["model"]],
         size=SIZE,
         passes=PASSES,
-        code=code_of("refine"),
+        code=code_of("refine/refine"),
     script:
-        "../../scripts/refine.py"
+        "../../scripts/refine/refine.py"

@@ -38,9 +38,9 @@ rule draw_cases:
     params:
         seed=config["seeds"][0],
         shown=6,
-        code=code_of("draw_cases"),
+        code=code_of("report/draw_cases"),
     script:
-        "../../scripts/draw_cases.py"
+        "../../scripts/report/draw_cases.py"
 
 
 rule draw_training:
@@ -73,9 +73,9 @@ rule draw_training:
         mem_mb=memory(2000),
         runtime=30,
     params:
-        code=code_of("draw_training"),
+        code=code_of("report/draw_training"),
     script:
-        "../../scripts/draw_training.py"
+        "../../scripts/report/draw_training.py"
 
 
 rule draw_ablation:
@@ -99,9 +99,9 @@ rule draw_ablation:
         methods={
             method: method_of(method).name for method in config["ablation"]["methods"]
         },
-        code=code_of("draw_ablation"),
+        code=code_of("report/draw_ablation"),
     script:
-        "../../scripts/draw_ablation.py"
+        "../../scripts/report/draw_ablation.py"
 
 
 rule draw_qualitative:
@@ -132,9 +132,9 @@ rule draw_qualitative:
         methods={method: method_of(method).name for method in METHODS_SHOWN},
         ranked_by=RANKED_BY,
         seed=config["seeds"][0],
-        code=code_of("draw_qualitative"),
+        code=code_of("report/draw_qualitative"),
     script:
-        "../../scripts/draw_qualitative.py"
+        "../../scripts/report/draw_qualitative.py"
 
 
 rule draw_tuning:
@@ -154,9 +154,9 @@ rule draw_tuning:
         runtime=30,
     params:
         title=lambda wildcards: f"{wildcards.dataset}, n = {wildcards.n}: tuning of {wildcards.refiner}",
-        code=code_of("draw_tuning"),
+        code=code_of("report/draw_tuning"),
     script:
-        "../../scripts/draw_tuning.py"
+        "../../scripts/report/draw_tuning.py"
 
 
 rule write_report:
@@ -181,7 +181,7 @@ rule write_report:
         config=config,
         benchmarks=f"{RESULTS}/benchmarks",
         shown=12,
-        template=sha256(SCRIPTS / "samcarry/report.html.jinja"),
-        code=code_of("write_report"),
+        template=sha256(SCRIPTS / "samcarry/report/page.html.jinja"),
+        code=code_of("report/write_report"),
     script:
-        "../../scripts/write_report.py"
+        "../../scripts/report/write_report.py"

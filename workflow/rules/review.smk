@@ -28,9 +28,9 @@ rule choose_first:
         sam=config["sam"]["models"].get(config["sam"]["model"]),
         first=config["review"]["first"],
         precision=config["precision"],
-        code=code_of("choose_first"),
+        code=code_of("review/choose_first"),
     script:
-        "../../scripts/choose_first.py"
+        "../../scripts/review/choose_first.py"
 
 
 rule apply_corrections:
@@ -45,7 +45,7 @@ rule apply_corrections:
     benchmark:
         "results/{dataset}/benchmarks/apply_corrections.tsv"
     conda:
-        "../../envs/array.yaml"
+        "../../envs/formats.yaml"
     threads: 1
     resources:
         mem_mb=memory(3000),
@@ -58,9 +58,9 @@ rule apply_corrections:
         classes=config["classes"],
         window=config["images"]["window"],
         replace_labels=config["corrections_replace"],
-        code=code_of("apply_corrections"),
+        code=code_of("review/apply_corrections"),
     script:
-        "../../scripts/apply_corrections.py"
+        "../../scripts/review/apply_corrections.py"
 
 
 rule measure_doubt:
@@ -86,9 +86,9 @@ rule measure_doubt:
         runtime=60,
     params:
         cases=subset,
-        code=code_of("measure_doubt"),
+        code=code_of("review/measure_doubt"),
     script:
-        "../../scripts/measure_doubt.py"
+        "../../scripts/review/measure_doubt.py"
 
 
 rule rank_doubt:
@@ -109,9 +109,9 @@ rule rank_doubt:
         runtime=30,
     params:
         reasons=config["review"]["reasons"],
-        code=code_of("rank_doubt"),
+        code=code_of("review/rank_doubt"),
     script:
-        "../../scripts/rank_doubt.py"
+        "../../scripts/review/rank_doubt.py"
 
 
 rule write_review:
@@ -140,10 +140,10 @@ rule write_review:
         n=config["n"],
         seed=config["seeds"][0],
         shown=config["review"]["shown"],
-        template=sha256(SCRIPTS / "samcarry/review.html.jinja"),
-        code=code_of("write_review"),
+        template=sha256(SCRIPTS / "samcarry/review/page.html.jinja"),
+        code=code_of("review/write_review"),
     script:
-        "../../scripts/write_review.py"
+        "../../scripts/review/write_review.py"
 
 
 rule export_task:
@@ -163,7 +163,7 @@ rule export_task:
     benchmark:
         "results/{dataset}/benchmarks/export_task_{round}.tsv"
     conda:
-        "../../envs/export.yaml"
+        "../../envs/formats.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000),
@@ -172,9 +172,9 @@ rule export_task:
         folder=data_folder,
         window=config["images"]["window"],
         k=config["review"]["tasks"]["k"],
-        code=code_of("export_task"),
+        code=code_of("review/export_task"),
     script:
-        "../../scripts/export_task.py"
+        "../../scripts/review/export_task.py"
 
 
 rule judge_doubt:
@@ -200,9 +200,9 @@ rule judge_doubt:
         runtime=60,
     params:
         reasons=config["review"]["reasons"],
-        code=code_of("judge_doubt"),
+        code=code_of("review/judge_doubt"),
     script:
-        "../../scripts/judge_doubt.py"
+        "../../scripts/review/judge_doubt.py"
 
 
 rule train_corrected:
@@ -237,9 +237,9 @@ rule train_corrected:
             row.case for row in manifest() if row.labels and row.split == "unlabelled"
         ],
         k=10,
-        code=code_of("train_corrected"),
+        code=code_of("review/train_corrected"),
     script:
-        "../../scripts/train_corrected.py"
+        "../../scripts/review/train_corrected.py"
 
 
 rule measure_gain:
@@ -264,6 +264,6 @@ rule measure_gain:
         models=GAIN_NETWORKS,
         n=config["n"],
         precision=config["precision"],
-        code=code_of("measure_gain"),
+        code=code_of("review/measure_gain"),
     script:
-        "../../scripts/measure_gain.py"
+        "../../scripts/review/measure_gain.py"

@@ -29,9 +29,9 @@ rule tune_sam:
         sam=config["sam"]["models"].get(config["sam"]["model"]),
         default={"cleaning": config["cleaning"], "passes": PASSES},
         tuning=config["tuning"],
-        code=code_of("tune_sam"),
+        code=code_of("tune/tune_sam"),
     script:
-        "../../scripts/tune_sam.py"
+        "../../scripts/tune/tune_sam.py"
 
 
 use rule tune_sam as tune_medsam with:
@@ -55,7 +55,7 @@ use rule tune_sam as tune_medsam with:
         sam=config["sam"]["models"].get(config["medsam"]["model"]),
         default={"cleaning": config["medsam"]["cleaning"], "passes": MEDSAM_PASSES},
         tuning=config["tuning"],
-        code=code_of("tune_sam"),
+        code=code_of("tune/tune_sam"),
 
 
 rule tune_random_walk:
@@ -80,6 +80,6 @@ rule tune_random_walk:
     params:
         default=config["random_walk"],
         tuning=config["tuning"],
-        code=code_of("tune_random_walk"),
+        code=code_of("tune/tune_random_walk"),
     script:
-        "../../scripts/tune_random_walk.py"
+        "../../scripts/tune/tune_random_walk.py"

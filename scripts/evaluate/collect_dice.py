@@ -1,0 +1,10 @@
+"""Put the Dice of all methods and seeds of one subset X^n into one table."""
+
+from job import job
+from samcarry.storage.frames import concatenate, write_frame
+
+with job(snakemake):
+    table = concatenate(snakemake.input.dice)
+    # The rows of full supervision name no n; nor does the path of Table 1's dice.csv.
+    table["n"] = snakemake.wildcards.get("n") or snakemake.params.n
+    write_frame(snakemake.output.dice, table)

@@ -1,0 +1,20 @@
+"""Export the masks of one stage at the images' original size and orientation."""
+
+from pathlib import Path
+
+from job import job
+from samcarry.data.manifest import read_manifest
+from samcarry.predict.stage_masks import export_stage, find_originals
+
+with job(snakemake) as this:
+    params = snakemake.params
+    source_images = Path(params.source_images) if params.source_images else None
+    rows = read_manifest(snakemake.input.manifest)
+    export_stage(
+        Path(snakemake.output.record).parent,
+        snakemake.input.predictions,
+        find_originals(Path(params.folder), rows, source_images),
+        params.formats,
+        window=params.window,
+        about={"stage": params.stage, "made_by": this.made_by},
+    )

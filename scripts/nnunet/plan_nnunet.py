@@ -1,0 +1,20 @@
+"""Plan nnU-Net for X^n and preprocess its cases."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from job import job
+from samcarry.baselines.nnunet.planning import Planning, make_plan
+from samcarry.networks.training_data import gather
+from samcarry.storage.files import write_text
+from samcarry.storage.stacks import pairs_of, read_header
+
+with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources.tmpdir) as scratch:
+    given, params, wanted = snakemake.input, snakemake.params, snakemake.output
+    data = gather(pairs_of(given.images, given.masks), params.cases, Path(scratch))
+    classes = read_header(given.masks[0]).classes
+    planning = Planning(**params.planning)
+    plan = make_plan(data, params.cases, classes, planning, Path(wanted.plans).parent, this.threads)
+    write_text(wanted.plans, json.dumps(plan.plans, indent=1))
+    write_text(wanted.dataset, json.dumps({**plan.dataset, "made_by": this.made_by}, ensure_ascii=False))

@@ -1,0 +1,19 @@
+"""Check that the SAM checkpoint is there, undamaged and of the named model."""
+
+import json
+
+from job import job
+from samcarry.sam.checkpoints import load_sam
+from samcarry.storage.files import sha256, write_text
+
+with job(snakemake) as this:
+    entry, checkpoint = snakemake.params.sam, snakemake.input.checkpoint
+    sam = load_sam(entry["model"], checkpoint, entry["sha256"])
+    verdict = {
+        "model": entry["model"],
+        "file": checkpoint,
+        "sha256": entry["sha256"] or sha256(checkpoint),
+        "parameters": sum(tensor.numel() for tensor in sam.parameters()),
+        "made_by": this.made_by,
+    }
+    write_text(snakemake.output.verdict, json.dumps(verdict, indent=1) + "\n")

@@ -1,0 +1,16 @@
+"""Read the images of one shard and resize them to network size."""
+
+import numpy as np
+
+from job import job
+from samcarry.images.grey import read_grey, resize_grey
+from samcarry.storage.stacks import Stack, write_stack
+
+with job(snakemake) as this:
+    images = snakemake.params.images
+    values = [
+        resize_grey(read_grey(path, images["window"]), images["height"], images["width"])
+        for path in snakemake.input.images
+    ]
+    stack = Stack(np.stack(values), "image", tuple(snakemake.params.cases), made_by=this.made_by)
+    write_stack(snakemake.output.images, stack)

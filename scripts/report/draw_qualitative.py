@@ -1,0 +1,22 @@
+"""Draw the best, the median and the worst case: reference and methods side by side (Fig. 3 to 5)."""
+
+from job import job
+from samcarry.evaluation.summary import read_dice
+from samcarry.methods import method_of
+from samcarry.report.figures import CaseView, best_median_worst, draw_qualitative, rank_cases
+from samcarry.storage.stacks import read_header, read_shards
+
+with job(snakemake):
+    given, params = snakemake.input, snakemake.params
+    ranking = rank_cases(read_dice(given.dice), params.ranked_by)
+    chosen = best_median_worst(ranking)
+    images = read_shards(given.images, list(chosen.values()))
+    stacks = {"reference": given.masks} | {method: given[method] for method in params.methods}
+    masks = {stage: read_shards(paths, list(chosen.values())) for stage, paths in stacks.items()}
+    classes = read_header(given.masks[0]).classes
+    for place, case in chosen.items():
+        view = CaseView(case, images[case], {stage: of[case] for stage, of in masks.items()}, [])
+        heading = f"{place} of {len(ranking)} cases by {method_of(params.ranked_by).name}: {case}\n"
+        heading += f"seed {params.seed}; Dice in %, mean ± deviation over classes"
+        titles = {method: method_of(method).name for method in params.methods}
+        draw_qualitative(snakemake.output[place], view, classes, titles, heading)

@@ -1,0 +1,20 @@
+"""Put corrected annotations into a data set of their own, beside the user's, which is only read."""
+
+from pathlib import Path
+
+from job import job
+from samcarry.review.corrections import apply_corrections
+
+with job(snakemake) as this:
+    params = snakemake.params
+    summary = apply_corrections(
+        params.folder,
+        snakemake.input.corrections,
+        Path(snakemake.output.cases).parent,
+        splits=params.splits,
+        classes=params.classes,
+        window=params.window,
+        replace_labels=params.replace_labels,
+    )
+    for line in summary:
+        this.log.info(line)

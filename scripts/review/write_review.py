@@ -1,0 +1,26 @@
+"""Write the page to leaf through the most doubtful cases."""
+
+from pathlib import Path
+
+from job import job
+from samcarry.review.doubt import read_ranking
+from samcarry.review.page import render_review, review_cases
+from samcarry.storage.files import write_text
+
+with job(snakemake):
+    given, params = snakemake.input, snakemake.params
+    ranking = read_ranking(given.doubt)
+    classes = Path(given.names).read_text(encoding="utf-8").splitlines()
+    cases = review_cases(
+        ranking,
+        read_ranking(given.classes),
+        images=given.images,
+        refined=given.refined,
+        probabilities=given.probabilities,
+        classes=classes,
+        shown=params.shown,
+    )
+    page = render_review(
+        cases, classes, dataset=params.dataset, n=params.n, seed=params.seed, total=len(ranking)
+    )
+    write_text(snakemake.output.page, page)

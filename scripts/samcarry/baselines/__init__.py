@@ -1,0 +1,1 @@
+"""The methods that Table 1 compares with."""

@@ -1,0 +1,1 @@
+"""nnU-Net itself (nnunetv2) as a comparison method."""

@@ -1,0 +1,134 @@
+"""Run-length encodings of masks: CVAT's, COCO's and our own."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from samcarry.errors import InputError
+from samcarry.formats.shapes import Runs
+
+
+@dataclass(frozen=True)
+class RunLengths:
+    """One class of one image as COCO has it.
+
+    Attributes:
+        class_index: place of the class in the list of classes.
+        counts: COCO's compressed run lengths, down the columns.
+        area: pixels.
+        box: left, top, width, height in pixels.
+    """
+
+    class_index: int
+    counts: str
+    area: int
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class EncodedImage:
+    """One image: its file's name, its size in pixels, and its classes that are present."""
+
+    file_name: str
+    height: int
+    width: int
+    masks: tuple[RunLengths, ...]
+
+
+def encode_image(file_name: str, masks: NDArray[np.bool_]) -> EncodedImage:
+    """Masks (class, height, width) as run lengths; a class without a pixel has none."""
+    found = []
+    for index, mask in enumerate(masks):
+        if mask.any():
+            encoded = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+            left, top, width, height = (int(number) for number in coco_mask.toBbox(encoded))
+            counts = encoded["counts"].decode("ascii")
+            found.append(RunLengths(index, counts, int(mask.sum()), (left, top, width, height)))
+    return EncodedImage(file_name, masks.shape[1], masks.shape[2], tuple(found))
+
+
+def decode_box(image: EncodedImage, mask: RunLengths) -> NDArray[np.bool_]:
+    """What a mask of the image has inside its own box, (height, width) of the box."""
+    encoded = {"size": [image.height, image.width], "counts": mask.counts.encode("ascii")}
+    left, top, width, height = mask.box
+    return coco_mask.decode(encoded)[top : top + height, left : left + width].astype(bool)
+
+
+class Spool:
+    """Encoded images in a file, a line each: written one by one, then read as often as need be.
+
+    So a file that holds all images can be written at the end, and memory does not grow with their number.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.touch()
+
+    def add(self, image: EncodedImage) -> None:
+        """Append an image."""
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(asdict(image)) + "\n")
+
+    def __iter__(self) -> Iterator[EncodedImage]:
+        with self.path.open(encoding="utf-8") as stream:
+            for line in stream:
+                entry = json.loads(line)
+                masks = tuple(RunLengths(**{**mask, "box": tuple(mask["box"])}) for mask in entry["masks"])
+                yield EncodedImage(**{**entry, "masks": masks})
+
+
+def runs_of(mask: NDArray[np.bool_]) -> Runs:
+    """A mask (height, width) as run lengths, some hundred times smaller."""
+    encoded = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return Runs(encoded["counts"], *mask.shape)
+
+
+# Numbers of five bits a character, lowest first; pycocotools reads on beyond a text that ends inside one.
+_COMPRESSED = re.compile(r"(?:[P-o]{0,6}[0-O])*")
+
+
+def expand_counts(counts: str) -> Sequence[int]:
+    """COCO's compressed run lengths -> run lengths, so that their sum can be judged.
+
+    Raises:
+        InputError: if it is no such text.
+    """
+    if not _COMPRESSED.fullmatch(counts):
+        raise InputError("has compressed run lengths that are cut off or damaged; export it again")
+    runs: list[int] = []
+    value = shift = 0
+    for bits in np.frombuffer(counts.encode(), np.uint8).astype(int) - 48:
+        value |= (int(bits) & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        if bits & 16:
+            value -= 1 << shift  # a negative number
+        # From the fourth on, each is given by its difference to the last but one.
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+        value = shift = 0
+    return runs
+
+
+def check_runs(runs: Sequence[int], height: int, width: int) -> None:
+    """Stop where run lengths do not fill a box of (height, width).
+
+    Raises:
+        InputError: if they add up to another number of pixels, or one is negative.
+    """
+    if min(runs, default=0) < 0 or sum(runs) != height * width:
+        raise InputError(f"its runs add up to {sum(runs)} pixels and not {width} x {height}")
+
+
+def encode_runs(bitmap: NDArray[np.bool_]) -> list[int]:
+    """A bitmap (height, width) -> run lengths, row by row and starting with background, maybe of none."""
+    pixels = bitmap.ravel()
+    ends = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
+    runs = np.diff([0, *ends, pixels.size]).tolist()
+    return [0, *runs] if pixels[0] else runs

@@ -1,0 +1,120 @@
+"""A folder of masks for other programs: many images, one at a time, in several formats at once."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samcarry.errors import InputError, shortlist
+from samcarry.formats.class_pngs import write_class_masks
+from samcarry.formats.class_tables import write_class_table
+from samcarry.formats.coco import write_coco
+from samcarry.formats.cvat import write_cvat
+from samcarry.formats.dicom_seg import write_dicom_seg
+from samcarry.formats.label_maps import write_label_map
+from samcarry.formats.nifti import write_nifti
+from samcarry.formats.overlays import write_overlay
+from samcarry.formats.run_lengths import Spool, encode_image
+from samcarry.images.dicom import is_dicom
+
+log = logging.getLogger(__name__)
+
+OVERLAP_RULE = (
+    "Where classes overlap, a label map shows the one with fewer pixels in that image, of equal ones the "
+    "later in classes.csv. The other formats keep both."
+)
+
+
+class MaskFiles:
+    """Writer of masks below `folder`.
+
+    masks/<case>/<class>.png, labelmaps/<case>.png, nifti/<case>.nii.gz, dicomseg/<case>.dcm and
+    overlays/<case>.png are written with each case, coco.json and annotations.xml by `finish`; classes.csv
+    always.
+
+    Attributes:
+        faults: a line for each DICOM SEG that could not be written.
+    """
+
+    def __init__(self, folder: Path, classes: Sequence[str], formats: Sequence[str]) -> None:
+        """Make the folder.
+
+        Args:
+            folder: is not there yet.
+            classes: their names.
+            formats: of FORMATS.
+        """
+        folder.mkdir(parents=True)
+        self.folder, self.classes, self.formats = folder, tuple(classes), tuple(formats)
+        self.faults: list[str] = []
+        self._not_dicom: list[str] = []
+        self._spool = Spool(folder / ".runs.jsonl")
+
+    def add(
+        self,
+        case: str,
+        masks: NDArray[np.bool_],
+        image: NDArray[np.uint8],
+        *,
+        file_name: str,
+        source: Path,
+    ) -> list[str]:
+        """Write one case.
+
+        Args:
+            case: names its files; may hold folders.
+            masks: (class, height, width), at the size and orientation of the user's file.
+            image: grey values (height, width), likewise.
+            file_name: what COCO and CVAT call the image.
+            source: the user's file; if it is DICOM, DICOM SEG refers to it.
+
+        Returns:
+            The files written, relative to the folder.
+        """
+        written = []
+        if "png" in self.formats:
+            write_class_masks(self.folder / "masks" / case, masks, self.classes)
+            present = (name for name, mask in zip(self.classes, masks, strict=True) if mask.any())
+            written += [f"masks/{case}/{name}.png" for name in present]
+        if "labelmap" in self.formats:
+            written.append(f"labelmaps/{case}.png")
+            write_label_map(self.folder / written[-1], masks)
+        if "nifti" in self.formats:
+            written.append(f"nifti/{case}.nii.gz")
+            write_nifti(self.folder / written[-1], masks, self.classes, case)
+        if "overlay" in self.formats:
+            written.append(f"overlays/{case}.png")
+            write_overlay(self.folder / written[-1], image, masks)
+        if "dicomseg" in self.formats and self._write_dicom_seg(case, masks, source):
+            written.append(f"dicomseg/{case}.dcm")
+        if {"coco", "cvat"} & set(self.formats):
+            self._spool.add(encode_image(file_name, masks))
+        return written
+
+    def finish(self) -> list[str]:
+        """Write what holds all cases; the files written, relative to the folder."""
+        written = ["classes.csv"]
+        write_class_table(self.folder / "classes.csv", self.classes)
+        if "coco" in self.formats:
+            written.append("coco.json")
+            write_coco(self.folder / "coco.json", self._spool, self.classes)
+        if "cvat" in self.formats:
+            written.append("annotations.xml")
+            write_cvat(self.folder / "annotations.xml", self._spool, self.classes)
+        self._spool.path.unlink()
+        if self._not_dicom:
+            log.warning("no DICOM SEG of images that are no DICOM files: %s", shortlist(self._not_dicom))
+        return written
+
+    def _write_dicom_seg(self, case: str, masks: NDArray[np.bool_], source: Path) -> bool:
+        if not is_dicom(source):
+            self._not_dicom.append(case)
+        elif masks.any():  # the standard has no segmentation object without a segment
+            try:
+                write_dicom_seg(self.folder / "dicomseg" / f"{case}.dcm", source, masks, self.classes)
+                return True
+            except InputError as error:
+                self.faults.append(str(error))
+        return False

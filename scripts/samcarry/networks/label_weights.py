@@ -1,0 +1,62 @@
+"""How far a pseudo label is trusted: by SAM's own estimate, and by the agreement of P and R.
+
+Beyond the paper, which lets all pseudo labels count alike.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samcarry.errors import InputError
+from samcarry.evaluation.dice import dice
+from samcarry.storage.tables import read_table, write_table
+
+_COLUMNS = ("case", "class", "weight")
+
+
+def pseudo_weight(
+    initial: NDArray[np.bool_], refined: NDArray[np.bool_], estimated_iou: float | None
+) -> float:
+    """Weight 0..1 of one class of one case in the loss of f_φ.
+
+    It is the Dice that SAM expects of R times the Dice of P and R; 1 where neither has the class.
+
+    Args:
+        initial: P thresholded, (height, width).
+        refined: R, (height, width).
+        estimated_iou: SAM's estimate, about 0..1; None where SAM was not asked.
+    """
+    if not initial.any() and not refined.any():
+        return 1.0
+    agreement = dice(initial, refined) or 0.0
+    iou = min(max(estimated_iou or 0.0, 0.0), 1.0)
+    return agreement * 2 * iou / (1 + iou)
+
+
+def write_weights(path: str | Path, rows: Iterable[tuple[str, str, float]]) -> None:
+    """Write (case, class, weight) as CSV, atomically."""
+    write_table(path, _COLUMNS, ((case, name, f"{weight:.4f}") for case, name, weight in rows))
+
+
+def read_weights(
+    paths: Iterable[str | Path], cases: Sequence[str], classes: Sequence[str]
+) -> NDArray[np.float32]:
+    """Weights (case, class) of several files.
+
+    Raises:
+        InputError: a case or class is in none of them.
+    """
+    found: Mapping[tuple[str, str], float] = {
+        (row["case"], row["class"]): float(row["weight"])
+        for path in paths
+        for row in read_table(path, _COLUMNS)
+    }
+    try:
+        return np.array([[found[case, name] for name in classes] for case in cases], dtype=np.float32)
+    except KeyError as error:
+        raise InputError(
+            f"there is no weight for {error.args[0]}: delete the folder 'weights' of this seed and run "
+            f"the same command again"
+        ) from error

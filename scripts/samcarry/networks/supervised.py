@@ -1,0 +1,86 @@
+"""Supervised training of the U-Nets f_θ, f_φ and full supervision (paper §3.1)."""
+
+from collections.abc import Callable
+from copy import deepcopy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from samcarry.networks.batches import augment, draw_batch, generator_of
+from samcarry.networks.statistics import SubsetStatistics
+from samcarry.networks.training_data import TrainingData
+from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings, run
+from samcarry.networks.unet import UNet
+
+
+def train(
+    data: TrainingData,
+    statistics: SubsetStatistics,
+    settings: TrainingSettings,
+    *,
+    seed: int,
+    device: str,
+    checkpoint: Checkpoint,
+    start: UNet | None = None,
+) -> tuple[UNet, list[Step]]:
+    """Train a U-Net with weighted BCE.
+
+    Args:
+        data: N training cases; a batch is drawn from them with replacement.
+        statistics: of X^n: normalisation and class weights.
+        settings: length, size and learning rate.
+        seed: of the weights, the batches and the augmentation.
+        device: 'cpu' or 'cuda'.
+        checkpoint: what to go on from, and where to save.
+        start: network to start from; None = from scratch.
+
+    Returns:
+        The network in its last state, in evaluation mode, and its training curve.
+
+    Raises:
+        InputError: the loss is not finite.
+    """
+    torch.manual_seed(seed)
+    fresh = UNet(len(statistics.classes), settings.width, settings.depth)
+    network = (fresh if start is None else deepcopy(start)).train().to(device)
+    loss_of = supervised_loss(network, data, statistics, settings, device)
+    curve = run_supervised(loss_of, network, settings, seed, checkpoint)
+    return network.eval(), curve
+
+
+def run_supervised(
+    loss_of: Callable[[torch.Generator], Tensor],
+    network: nn.Module,
+    settings: TrainingSettings,
+    seed: int,
+    checkpoint: Checkpoint,
+) -> list[Step]:
+    """Train the one network that changes by a `supervised_loss`; the training curve."""
+    return run(
+        lambda iteration: loss_of(generator_of(seed, iteration)),
+        {"network": network},
+        network,
+        settings,
+        checkpoint,
+    )
+
+
+def supervised_loss(
+    network: nn.Module,
+    data: TrainingData,
+    statistics: SubsetStatistics,
+    settings: TrainingSettings,
+    device: str,
+) -> Callable[[torch.Generator], Tensor]:
+    """A function from a generator to the weighted BCE of one augmented batch."""
+    positive_weight = torch.tensor(statistics.positive_weight, device=device)[:, None, None]
+
+    def loss_of(generator: torch.Generator) -> Tensor:
+        batch = draw_batch(data, statistics, settings.batch_size, generator, device)
+        images, masks = augment(batch.images, batch.masks, settings.affine_sigma, generator)
+        return F.binary_cross_entropy_with_logits(
+            network(images).float(), masks, batch.weights, pos_weight=positive_weight
+        )
+
+    return loss_of

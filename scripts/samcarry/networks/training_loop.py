@@ -1,0 +1,209 @@
+"""The loop that all trainings share: schedule, curve, and a checkpoint to resume from at any moment.
+
+What differs from training to training is the loss of an iteration. It has to draw every random number
+from (seed, iteration), so that a resumed training is the training that was never killed, bit for
+bit on a CPU with the same number of threads.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from samcarry.errors import InputError
+from samcarry.runtime.device import Precision, autocast
+from samcarry.runtime.progress import duration
+from samcarry.storage.files import atomic
+from samcarry.storage.tables import write_table
+
+log = logging.getLogger(__name__)
+Parts = Mapping[str, nn.Module | torch.optim.Optimizer]
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The `training` block of the config; the schema gives meaning, units and defaults."""
+
+    width: int
+    depth: int
+    iterations: int
+    iterations_per_epoch: int
+    batch_size: int
+    learning_rate: float
+    final_learning_rate: float
+    affine_sigma: float
+    precision: Precision
+    compile: bool
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a training saves itself on the way.
+
+    Attributes:
+        path: file to go on from, if its fingerprint is ours.
+        seconds: how often it is saved.
+        fingerprint: identifies data, settings and code; another one starts anew.
+    """
+
+    path: Path
+    seconds: float
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the training curve: an epoch's mean loss."""
+
+    iteration: int
+    learning_rate: float
+    loss: float
+
+
+def run(
+    loss_of: Callable[[int], Tensor],
+    networks: Mapping[str, nn.Module],
+    trained: nn.Module,
+    settings: TrainingSettings,
+    checkpoint: Checkpoint,
+    after_step: Callable[[], None] = lambda: None,
+) -> list[Step]:
+    """Train with Adam and a cosine over epochs (paper §3.1).
+
+    Args:
+        loss_of: the loss of iteration 0, 1, …, called where networks compute in `settings.precision`
+        networks: everything that changes, by name; it is saved and resumed.
+        trained: the one of them whose parameters Adam changes.
+        settings: length and learning rate.
+        checkpoint: what to go on from, and where to save.
+        after_step: called after each step of Adam.
+
+    Returns:
+        The training curve; `networks` are left in their last state.
+
+    Raises:
+        InputError: the loss is not finite, or networks are to be compiled where none can be.
+    """
+    wanted = [parameter for parameter in trained.parameters() if parameter.requires_grad]
+    in_precision = autocast(settings.precision, wanted[0].device)
+    if settings.compile:
+        for network in networks.values():
+            network.compile()
+    optimiser = torch.optim.Adam(wanted, lr=settings.learning_rate)
+    parts: Parts = {**networks, "optimiser": optimiser}
+    first, curve = _resume(checkpoint, parts)
+    began = last_saved = time.monotonic()
+    losses: list[Tensor] = []
+    for iteration in range(first, settings.iterations):
+        epoch, within = divmod(iteration, settings.iterations_per_epoch)
+        rate = cosine(settings, epoch)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        with _compiling(settings):
+            with in_precision:
+                loss = loss_of(iteration)
+            optimiser.zero_grad()
+            loss.backward()
+        optimiser.step()
+        after_step()
+        losses.append(loss.detach())
+        done = iteration + 1
+        if within + 1 < settings.iterations_per_epoch and done < settings.iterations:
+            continue
+        curve.append(Step(done, rate, _finite_mean(losses, done, settings)))
+        losses = []
+        now = time.monotonic()
+        if now - last_saved > checkpoint.seconds and done < settings.iterations:
+            _save(checkpoint, parts, done, curve)
+            last_saved = now
+        if done == settings.iterations or epoch % max(1, _epochs(settings) // 20) == 0:
+            left = (now - began) / (done - first) * (settings.iterations - done)
+            log.info(
+                "iteration %d of %d, loss %.4f, %s left",
+                done, settings.iterations, curve[-1].loss, duration(left),
+            )  # fmt: skip
+    return curve
+
+
+@contextmanager
+def _compiling(settings: TrainingSettings) -> Iterator[None]:
+    """Tell in one line where compiling fails, for want of a compiler as a rule."""
+    try:
+        yield
+    except RuntimeError as error:
+        if settings.compile and isinstance(error, torch._dynamo.exc.TorchDynamoException):
+            reason = " ".join(str(error).split("\n\n")[0].split())
+            raise InputError(
+                f"the network cannot be compiled on this machine ({reason}): install what is missing "
+                "there, or set training.compile: false in the config"
+            ) from error
+        raise
+
+
+def cosine(settings: TrainingSettings, epoch: int) -> float:
+    """Learning rate of an epoch: from the first to the final one on half a cosine."""
+    span = settings.learning_rate - settings.final_learning_rate
+    progress = epoch / max(_epochs(settings) - 1, 1)
+    return settings.final_learning_rate + span * (1 + float(np.cos(np.pi * progress))) / 2
+
+
+def write_curve(path: str | Path, curve: Sequence[Step]) -> None:
+    """Write the training curve as CSV: iteration, learning_rate, loss."""
+    write_table(path, ("iteration", "learning_rate", "loss"), map(astuple, curve))
+
+
+def _epochs(settings: TrainingSettings) -> int:
+    return -(-settings.iterations // settings.iterations_per_epoch)
+
+
+def _finite_mean(losses: Sequence[Tensor], done: int, settings: TrainingSettings) -> float:
+    mean = torch.stack(list(losses)).mean().item()
+    if not np.isfinite(mean):
+        raise InputError(
+            f"the loss is {mean} at iteration {done}: lower training.learning_rate "
+            f"({settings.learning_rate:g}) or training.max_positive_weight in the config"
+        )
+    return mean
+
+
+def _save(checkpoint: Checkpoint, parts: Parts, done: int, curve: Sequence[Step]) -> None:
+    state = {
+        "fingerprint": checkpoint.fingerprint,
+        "iteration": done,
+        "curve": [(step.iteration, step.learning_rate, step.loss) for step in curve],
+        **{name: part.state_dict() for name, part in parts.items()},
+    }
+    with atomic(checkpoint.path) as private:
+        torch.save(state, private)
+
+
+def _resume(checkpoint: Checkpoint, parts: Parts) -> tuple[int, list[Step]]:
+    """The iteration to go on with and the curve so far; 0 and [] if there is nothing to resume."""
+    path = checkpoint.path
+    if not path.exists():
+        return 0, []
+    fresh = {name: deepcopy(part.state_dict()) for name, part in parts.items()}
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["fingerprint"] != checkpoint.fingerprint:
+            log.info("%s is from other data, settings or code: starting anew", path)
+            return 0, []
+        curve = [Step(*values) for values in state["curve"]]
+        done = int(state["iteration"])
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    except Exception as error:
+        # Whatever is wrong with it, training anew gives the right result, without weights of half a file.
+        for name, part in parts.items():
+            part.load_state_dict(fresh[name])
+        log.warning("%s cannot be read (%s): starting anew", path, error)
+        return 0, []
+    log.info("going on from iteration %d (%s)", done, path)
+    return done, curve

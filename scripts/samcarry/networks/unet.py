@@ -1,0 +1,92 @@
+"""The U-Net f of the paper: f_θ, f_φ and full supervision all have this one shape (§3.1)."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from samcarry.storage.model_files import read_model, write_model
+
+
+def normalise(images: Tensor, mean: float, std: float) -> Tensor:
+    """Grey values uint8 (B, H, W) -> (B, 1, H, W) with the mean and deviation of X^n."""
+    return ((images.float() / 255 - mean) / std)[:, None]
+
+
+def _two_convolutions(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1),
+        nn.InstanceNorm2d(outputs, affine=True),
+        nn.LeakyReLU(inplace=True),
+        nn.Conv2d(outputs, outputs, 3, padding=1),
+        nn.InstanceNorm2d(outputs, affine=True),
+        nn.LeakyReLU(inplace=True),
+    )
+
+
+class UNet(nn.Module):
+    """U-Net with one logit a class, so that classes may overlap.
+
+    `width` channels at full resolution double with each of `depth` levels; 64 and 4 are the paper's 31
+    million parameters.
+    """
+
+    def __init__(self, classes: int, width: int = 64, depth: int = 4) -> None:
+        super().__init__()
+        self.width, self.depth = width, depth
+        channels = [width * 2**level for level in range(depth + 1)]
+        self.encoder = nn.ModuleList(
+            _two_convolutions(inputs, outputs)
+            for inputs, outputs in zip([1, *channels], channels, strict=False)
+        )
+        self.upsampling = nn.ModuleList(
+            nn.ConvTranspose2d(below, here, 2, stride=2) for here, below in pairwise(channels)
+        )
+        self.decoder = nn.ModuleList(_two_convolutions(2 * here, here) for here in channels[:-1])
+        self.head = nn.Conv2d(width, classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalised images (B, 1, H, W), H and W multiples of 2**depth -> logits (B, C, H, W)."""
+        skips = []
+        for level, convolutions in enumerate(self.encoder):
+            x = convolutions(x if level == 0 else F.max_pool2d(x, 2))
+            skips.append(x)
+        for level in reversed(range(self.depth)):
+            x = torch.cat([skips[level], self.upsampling[level](x)], dim=1)
+            x = self.decoder[level](x)
+        return self.head(x)
+
+
+def save_unet(path: str | Path, network: UNet, about: Mapping[str, Any]) -> None:
+    """Write the network, atomically.
+
+    `about` is what a user needs beside the weights: classes, size, mean, std, and what made it.
+    """
+    shape = {"width": network.width, "depth": network.depth}
+    write_model(path, network.state_dict(), {**about, **shape})
+
+
+def load_unet(path: str | Path, device: str = "cpu", cure: str | None = None) -> tuple[UNet, dict[str, Any]]:
+    """The network, in evaluation mode, and its `about`.
+
+    `cure` is what to do about a bad file, see `read_model`.
+
+    Raises:
+        InputError: the file is missing, damaged or no U-Net of samcarry.
+    """
+
+    def build(weights: dict[str, Tensor], about: dict[str, Any]) -> UNet:
+        if about["depth"] > len(weights):
+            raise ValueError(f"a depth of {about['depth']!r:.20} with {len(weights)} weights")
+        with torch.device("meta"):  # whatever the file declares, only weights that are there take memory
+            network = UNet(len(about["classes"]), about["width"], about["depth"])
+        network.load_state_dict({name: weight.float() for name, weight in weights.items()}, assign=True)
+        return network
+
+    network, about = read_model(path, "U-Net", build, cure)
+    # Not within `build`: a GPU without memory is no damaged file.
+    return network.to(device).eval(), about

@@ -1,0 +1,78 @@
+"""Which files and folders a data set is read from, so that a change of any is noticed."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from samcarry.data.contract import pattern_root
+
+Source = Mapping[str, Any]
+"""The config's block `source`."""
+
+_FILES = ("table", "order", "unlabelled", "cases")
+
+
+def is_table_study(source: Source) -> bool:
+    """Whether it is a study like the paper's wrist, in which a table knows of patient and side."""
+    return source["format"] == "cvat" and bool(source["cvat"].get("table"))
+
+
+def source_files(source: Source) -> list[str]:
+    """The files that are read beside images and folders: annotations, tables, sheets."""
+    block = source.get(source["format"])
+    if not isinstance(block, Mapping):
+        return []
+    sheets = [block[key] for key in _FILES if isinstance(block.get(key), str)]
+    return sheets + [
+        path for path in _annotations(block) if path == pattern_root(path) and not Path(path).is_dir()
+    ]
+
+
+def source_folders(source: Source) -> list[str]:
+    """The folders that are read with all that is in them."""
+    block = source.get(source["format"])
+    if isinstance(block, str):
+        return [block]
+    if not isinstance(block, Mapping) or "images" not in block:
+        return []
+    roots = (pattern_root(path) for path in _annotations(block))
+    return [block["images"], *(root for root in roots if Path(root).is_dir())]
+
+
+def listing_digest(folders: Iterable[str]) -> str:
+    """A digest of names, sizes and times of all files in some folders; of none, ''."""
+    waiting = sorted({Path(folder) for folder in folders})
+    if not waiting:
+        return ""
+    digest = hashlib.sha256()
+    seen = set()
+    while waiting:
+        folder = waiting.pop()
+        if not folder.is_dir() or folder.resolve() in seen:  # links may lead round in a circle
+            continue
+        seen.add(folder.resolve())
+        for entry in sorted(folder.iterdir()):
+            if entry.is_dir():
+                waiting.append(entry)
+            else:
+                about = entry.stat(follow_symlinks=entry.exists())
+                digest.update(f"{entry} {about.st_size} {about.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def paths_by_split(annotations: str | Iterable[str] | Mapping[str, Any]) -> dict[str, list[str]]:
+    """The config's `annotations` (a path, a list of paths, or either for each split) as {split: paths}.
+
+    The split '' is that of files that do not come by split.
+    """
+    by_split = annotations if isinstance(annotations, Mapping) else {"": annotations}
+    return {
+        split: [paths] if isinstance(paths, str) else list(paths)
+        for split, paths in by_split.items()
+        if paths
+    }
+
+
+def _annotations(block: Mapping[str, Any]) -> list[str]:
+    return [path for paths in paths_by_split(block.get("annotations") or {}).values() for path in paths]

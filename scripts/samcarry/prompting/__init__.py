@@ -1,0 +1,1 @@
+"""From P to prompts: cleaning, boxes and points (paper §2.1)."""

@@ -1,0 +1,199 @@
+"""Pictures for people: cases stage by stage, and training curves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from samcarry.errors import InputError
+from samcarry.evaluation.dice import dice
+from samcarry.evaluation.summary import case_dice
+from samcarry.images.colours import class_colours
+from samcarry.prompting.prompts import Prompt
+from samcarry.storage.files import atomic
+
+STAGES = {
+    "reference": "reference",
+    "unet": "P (unet)",
+    "cleaned": "cleaned P, prompts",
+    "unet_sam": "R (unet_sam)",
+    "ours_p": "ours_p",
+    "ours_r": "ours_r",
+}
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """One case: grey image (height, width), masks (class, height, width) by stage, prompts."""
+
+    case: str
+    image: NDArray[np.uint8]
+    masks: Mapping[str, NDArray[np.bool_]]
+    prompts: Sequence[Prompt | None]
+
+
+def spread_over_ranks(ranking: Sequence[str], count: int) -> list[str]:
+    """`count` cases from best to worst, evenly spread over a ranking, ends included."""
+    places = np.linspace(0, len(ranking) - 1, min(count, len(ranking))).round().astype(int)
+    return [ranking[place] for place in places]
+
+
+def draw_cases(
+    path: str | Path, views: Sequence[CaseView], classes: Sequence[str], ranked_by: str, seed: int
+) -> None:
+    """One row a case, one column a stage that the cases have, contours of all classes, Dice above."""
+    stages = {stage: title for stage, title in STAGES.items() if all(stage in view.masks for view in views)}
+    height, width = views[0].image.shape if views else (1, 1)
+    columns = len(stages) + 1
+    figure = Figure(
+        figsize=(2.3 * columns, max(1, len(views)) * 2.5 * height / width + 0.9),
+        layout="constrained",
+        dpi=110,
+    )
+    axes = figure.subplots(max(1, len(views)), columns, squeeze=False)
+    colours = class_colours(len(classes))
+    for row, view in zip(axes, views, strict=False):
+        _show(row[0], view.image, view.case)
+        for axis, (stage, title) in zip(row[1:], stages.items(), strict=True):
+            masks = view.masks[stage]
+            score = "" if stage == "reference" else told_dice(view.masks["reference"], masks)
+            _show(axis, view.image, f"{title}\n{score}".strip())
+            _contours(axis, masks, colours)
+            if stage == "cleaned":
+                _prompts(axis, view.prompts, colours)
+    handles = [mpl.lines.Line2D([], [], color=colour) for colour in colours]
+    figure.legend(handles, classes, loc="outside lower center", ncols=8, fontsize=8, frameon=False)
+    figure.suptitle(
+        f"From the best to the worst case of {ranked_by}, seed {seed}; Dice mean ± deviation over classes",
+        fontsize=10,
+    )
+    with atomic(path) as private:
+        figure.savefig(private)
+
+
+def rank_cases(rows: pd.DataFrame, method: str) -> list[str]:
+    """Cases from the best to the worst Dice of a method (seeds averaged), by name where equal.
+
+    Raises:
+        InputError: dice.csv has no row of this method.
+    """
+    if method not in set(rows["method"]):
+        raise InputError(f"dice.csv has no row of '{method}', by which cases are ranked: add it to methods")
+    scores = case_dice(rows)[method].dropna()
+    return [str(case) for case in scores.sort_values(ascending=False, kind="stable").index]
+
+
+def best_median_worst(ranking: Sequence[str]) -> dict[str, str]:
+    """The cases at both ends and in the middle (of an even number the better one) of a ranking.
+
+    Raises:
+        InputError: nothing is ranked.
+    """
+    if not ranking:
+        raise InputError("no case has a Dice to be ranked by: check the labels of the judged split")
+    return {"best": ranking[0], "median": ranking[(len(ranking) - 1) // 2], "worst": ranking[-1]}
+
+
+def draw_qualitative(
+    path: str | Path, view: CaseView, classes: Sequence[str], titles: Mapping[str, str], heading: str
+) -> None:
+    """One case as the paper's Fig. 3: the reference, then each method, contours over the radiograph.
+
+    Below each picture stand the method and its Dice over the classes in percent, mean ± deviation.
+
+    Args:
+        path: the picture, 300 dots an inch.
+        view: the case; `masks` holds 'reference' and every key of `titles`.
+        classes: names for the legend.
+        titles: what stands below each method's picture, in the order wanted.
+        heading: stands above.
+    """
+    height, width = view.image.shape
+    stages = {"reference": "reference", **titles}
+    wide = max(1.7, min(3.2, 2.6 * width / height))
+    columns = min(len(stages), 4 if wide < 2.6 else 2)
+    lines = -(-len(stages) // columns)
+    name_width = 0.4 + 0.05 * max((len(name) for name in classes), default=0)
+    legend_columns = max(1, int(columns * wide / name_width))
+    legend_height = 0.13 * -(-len(classes) // legend_columns) + 0.1
+    size = (columns * wide, lines * (wide * height / width + 0.36) + 0.25 + legend_height)
+    figure = Figure(figsize=size, layout="constrained", dpi=300)
+    axes = figure.subplots(lines, columns, squeeze=False)
+    for axis in list(axes.flat)[len(stages) :]:
+        axis.set_axis_off()
+    colours = class_colours(len(classes))
+    for axis, (stage, title) in zip(axes.flat, stages.items(), strict=False):
+        _show(axis, view.image, "")
+        _contours(axis, view.masks[stage], colours)
+        score = "" if stage == "reference" else told_dice(view.masks["reference"], view.masks[stage])
+        axis.set_axis_on()
+        axis.set(xticks=[], yticks=[])
+        axis.set_xlabel(f"{title}\n{score}".strip(), fontsize=8)
+    handles = [mpl.lines.Line2D([], [], color=colour) for colour in colours]
+    figure.legend(
+        handles,
+        classes,
+        loc="outside lower center",
+        ncols=legend_columns,
+        fontsize=6.5,
+        labelspacing=0.2,
+        handlelength=1.2,
+        frameon=False,
+    )
+    figure.suptitle(heading, fontsize=8)
+    with atomic(path) as private:
+        figure.savefig(private, bbox_inches="tight", pad_inches=0.05)
+
+
+def draw_training(path: str | Path, curves: Mapping[str, pd.DataFrame]) -> None:
+    """Loss over iterations of each network; `curves` is keyed by '<seed>/<network>'."""
+    networks = sorted({name.split("/")[1] for name in curves})
+    figure = Figure(figsize=(3.4 * len(networks), 3), layout="constrained", dpi=110)
+    axes = figure.subplots(1, len(networks), sharey=True, squeeze=False)[0]
+    for axis, network in zip(axes, networks, strict=True):
+        for name, curve in curves.items():
+            if name.split("/")[1] == network:
+                axis.plot(curve["iteration"], curve["loss"], label=name.split("/")[0], linewidth=1)
+        axis.set(title=network, xlabel="iteration", yscale="log")
+    axes[0].set_ylabel("weighted BCE")
+    axes[0].legend(fontsize=8, frameon=False)
+    with atomic(path) as private:
+        figure.savefig(private)
+
+
+def told_dice(reference: NDArray[np.bool_], masks: NDArray[np.bool_]) -> str:
+    """Dice in percent, mean ± deviation over the present classes of masks (class, height, width); or ''."""
+    pairs = (dice(r, m) for r, m in zip(reference, masks, strict=True))
+    values = [100 * value for value in pairs if value is not None]
+    return f"{np.mean(values):.1f} ± {np.std(values):.1f}" if values else ""
+
+
+def _show(axis: Axes, image: NDArray[np.uint8], title: str) -> None:
+    height, width = image.shape
+    axis.imshow(image, cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0))
+    axis.set_title(title, fontsize=8)
+    axis.set_axis_off()
+
+
+def _contours(axis: Axes, masks: NDArray[np.bool_], colours: Sequence) -> None:
+    height, width = masks.shape[1:]
+    x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
+    for mask, colour in zip(masks, colours, strict=True):
+        if mask.any():
+            axis.contour(x, y, mask, levels=[0.5], colors=[colour], linewidths=0.9)
+
+
+def _prompts(axis: Axes, prompts: Sequence[Prompt | None], colours: Sequence) -> None:
+    for prompt, colour in zip(prompts, colours, strict=True):
+        if prompt is not None:
+            x0, y0, x1, y1 = prompt.box
+            box = mpl.patches.Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour)
+            box.set(linewidth=0.7, linestyle=":")
+            axis.add_patch(box)
+            axis.plot(*prompt.positive, ".", color=colour, markersize=4)

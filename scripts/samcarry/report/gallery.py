@@ -1,0 +1,151 @@
+"""Cases to be leafed through in a browser: radiographs as WebP, contours and prompts as SVG paths."""
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.measure import approximate_polygon, find_contours
+
+from samcarry.evaluation.dice import dice
+from samcarry.prompting.prompts import Prompt, read_prompts
+from samcarry.report.figures import told_dice
+from samcarry.storage.stacks import read_shards
+
+LONG_SIDE = 640
+"""Pixels that a radiograph is enlarged to; contours are lines and stay sharp at any size."""
+
+TOLERANCE = 0.3
+"""How far a contour may be straightened, in pixels at network size: less than the half that makes a pixel."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one picture of a case shows: stacks of masks or probabilities and, if any, of prompts."""
+
+    title: str
+    masks: Sequence[str]
+    prompts: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The contour of one class, as SVG path data in pixels at network size, and what to say of it."""
+
+    class_index: int
+    path: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One stage of one case."""
+
+    title: str
+    score: str
+    shapes: tuple[Shape, ...]
+    boxes: tuple[tuple[int, str], ...] = ()  # class and path
+    points: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class GalleryCase:
+    """One case: WebP of its image, size (height, width) at network size, and its stages."""
+
+    case: str
+    note: str
+    picture: bytes
+    size: tuple[int, int]
+    tiles: tuple[Tile, ...]
+
+
+def gallery_cases(
+    images: Iterable[str],
+    references: Iterable[str],
+    stages: Sequence[Stage],
+    chosen: Mapping[str, str],
+    classes: Sequence[str],
+) -> list[GalleryCase]:
+    """The cases of a gallery; one stage is read at a time.
+
+    Args:
+        images: stacks of prepared images.
+        references: stacks of reference masks; a case that has none is shown without.
+        stages: what is shown of each case, in that order, after its reference.
+        chosen: a note on each case that is wanted, in the order wanted.
+        classes: names of the classes of all stacks.
+    """
+    cases = list(chosen)
+    pictures = read_shards(images, cases)
+    reference = read_shards(references, cases)
+    tiles: dict[str, list[Tile]] = {case: [] for case in cases}
+    for case, masks in reference.items():
+        tiles[case].append(Tile("reference", "", _shapes(masks, None, classes)))
+    for stage in stages:
+        prompts, _ = read_prompts(*stage.prompts, classes=classes)
+        for case, masks in read_shards(stage.masks, cases).items():
+            known = reference.get(case)
+            score = "" if known is None else told_dice(known, masks)
+            shapes = _shapes(masks, known, classes)
+            tiles[case].append(Tile(stage.title, score, shapes, *_boxes_and_points(prompts.get(case, ()))))
+    return [
+        GalleryCase(case, chosen[case], webp(pictures[case]), pictures[case].shape, tuple(tiles[case]))
+        for case in cases
+    ]
+
+
+def webp(image: NDArray[np.uint8]) -> bytes:
+    """A grey image (height, width), enlarged smoothly to `LONG_SIDE`, as WebP."""
+    scale = max(1, LONG_SIDE / max(image.shape))
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    stream = io.BytesIO()
+    Image.fromarray(image).resize(size, Image.Resampling.BICUBIC).save(stream, "WEBP", quality=80)
+    return stream.getvalue()
+
+
+def outline(mask: NDArray[np.bool_]) -> str:
+    """The contours of a mask (height, width) as SVG path data; '' if it is empty.
+
+    Coordinates are those of prompts: the upper left pixel covers 0 to 1.
+    """
+    if not mask.any():
+        return ""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    window = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    origin = np.array([rows[0], columns[0]]) - 0.5  # of the padded window, in continuous coordinates
+    parts = []
+    for contour in find_contours(np.pad(window, 1).astype(float), 0.5):
+        points = approximate_polygon(contour, TOLERANCE)[:-1] + origin
+        parts.append("M" + "L".join(f"{x:g} {y:g}" for y, x in np.round(points, 1)) + "Z")
+    return "".join(parts)
+
+
+def _shapes(
+    masks: NDArray[np.bool_], reference: NDArray[np.bool_] | None, classes: Sequence[str]
+) -> tuple[Shape, ...]:
+    shapes = []
+    for index, (mask, name) in enumerate(zip(masks, classes, strict=True)):
+        if mask.any():
+            label = name
+            if reference is not None:
+                value = dice(reference[index], mask)
+                told = "not in the reference" if value is None else f"Dice {100 * value:.1f} %"
+                label = f"{name}: {told}"
+            shapes.append(Shape(index, outline(mask), label))
+    return tuple(shapes)
+
+
+def _boxes_and_points(
+    prompts: Sequence[Prompt | None],
+) -> tuple[tuple[tuple[int, str], ...], tuple[tuple[int, str], ...]]:
+    """Boxes and positive points as pairs of class and path; a class's negative points are the others'."""
+    boxes, points = [], []
+    for index, prompt in enumerate(prompts):
+        if prompt is not None:
+            x0, y0, x1, y1 = prompt.box
+            boxes.append((index, f"M{x0:g} {y0:g}H{x1:g}V{y1:g}H{x0:g}Z"))
+            # A path of no length with round caps is a dot, as wide as its line at any size.
+            points.append((index, f"M{prompt.positive[0]:.1f} {prompt.positive[1]:.1f}h0"))
+    return tuple(boxes), tuple(points)

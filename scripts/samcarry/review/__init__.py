@@ -1,0 +1,1 @@
+"""Choosing what to label, finding doubtful masks and applying corrections."""

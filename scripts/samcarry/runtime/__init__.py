@@ -1,0 +1,1 @@
+"""What a job needs from its machine: devices, batches, processes and progress lines."""

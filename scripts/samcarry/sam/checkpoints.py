@@ -1,0 +1,98 @@
+"""SAM checkpoints: which file holds which model, and what is wrong with one that does not fit."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from segment_anything import build_sam_vit_b, build_sam_vit_h, build_sam_vit_l
+from segment_anything.modeling import Sam
+from torch import Tensor
+
+from samcarry.errors import InputError
+from samcarry.sam.tiny.model import build_tiny_sam
+from samcarry.storage.files import atomic, sha256
+
+BUILDERS: dict[str, Callable[[], Sam]] = {
+    "tiny": build_tiny_sam,
+    "vit_b": build_sam_vit_b,
+    "vit_l": build_sam_vit_l,
+    "vit_h": build_sam_vit_h,
+}
+
+
+def load_sam(model: str, file: str | Path, digest: str | None = None, device: str = "cpu") -> Sam:
+    """Load a checkpoint (.safetensors, or an official .pth) of the named model.
+
+    Raises:
+        InputError: the file is missing, its SHA-256 is not `digest`, it is no checkpoint, or it fits
+            another variant (which is then named).
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise InputError(
+            f"{file}: there is no such SAM checkpoint. Put the file of '{model}' there, or set its "
+            f"'file' under sam.models in the config."
+        )
+    if digest is not None and (found := sha256(file)) != digest:
+        raise InputError(
+            f"{file}: SHA-256 is {found}, but the config expects {digest}. The file is damaged or "
+            f"another one: fetch it again, or correct sam.models.*.sha256."
+        )
+    state = _read_state(file)
+    with torch.device("meta"):
+        expected = _shapes(BUILDERS[model]().state_dict())
+    if _shapes(state) != expected:
+        raise InputError(f"{file}: these are not the weights of '{model}'. {_fitting(state)}")
+    sam = BUILDERS[model]()
+    sam.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+    return sam.to(device).eval().requires_grad_(False)
+
+
+def _read_state(file: Path) -> Mapping[str, Tensor]:
+    """Tensors by name; nothing but tensors is ever unpickled."""
+    try:
+        if file.suffix == ".safetensors":
+            with safe_open(file, framework="pt") as stream:
+                return {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except (
+        SafetensorError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        _UnpicklingError,
+    ) as error:
+        raise InputError(
+            f"{file}: this is no SAM checkpoint ({type(error).__name__}). A failed download often "
+            f"leaves a web page under this name: fetch the file again."
+        ) from error
+    if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
+        raise InputError(f"{file}: this is no plain SAM state dict. Fetch the official file.")
+    return state
+
+
+_UnpicklingError = torch.serialization.pickle.UnpicklingError
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+
+
+def _fitting(state: Mapping[str, Tensor]) -> str:
+    """A sentence that names the model whose shapes `state` has, if there is one."""
+    for name, build in BUILDERS.items():
+        with torch.device("meta"):
+            shapes = _shapes(build().state_dict())
+        if shapes == _shapes(state):
+            return f"They fit '{name}': set that as the model, or point 'file' at the other file."
+    return f"They fit none of {', '.join(BUILDERS)}: fetch the official file of one of these."
+
+
+def save_tiny_sam(file: Path, sam: Sam, metadata: Mapping[str, str]) -> None:
+    """Write a tiny SAM as float16 safetensors with `metadata`, atomically."""
+    state = {name: tensor.half().contiguous() for name, tensor in sam.state_dict().items()}
+    with atomic(file) as private:
+        save_file(state, private, {"model": "tiny", **metadata})

@@ -1,0 +1,40 @@
+"""Images in the form that SAM or MedSAM expects as input."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from segment_anything.modeling import Sam
+from segment_anything.utils.transforms import ResizeLongestSide
+from skimage.transform import resize
+from torch import Tensor
+
+from samcarry.runtime.device import upload
+
+
+def input_size(sam: Sam, height: int, width: int) -> tuple[int, int]:
+    """Rows and columns that an image takes in SAM's square input: the long side fills it."""
+    return ResizeLongestSide.get_preprocess_shape(height, width, sam.image_encoder.img_size)
+
+
+def fill_square(sam: Sam, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A grey image (height, width) enlarged or shrunk to its `input_size`, as SAM's own transform does it."""
+    return ResizeLongestSide(sam.image_encoder.img_size).apply_image(image)
+
+
+def to_sam_input(sam: Sam, resized: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """Images of `fill_square` that are of one size -> normalised, padded (B, 3, S, S) on SAM's device."""
+    return sam.preprocess(upload(np.stack(resized), sam.device)[:, None])
+
+
+def stretch(sam: Sam, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Grey image (height, width) -> the whole square (S, S), in 0..1; a flat image gives 0."""
+    side = sam.image_encoder.img_size
+    stretched = resize(image, (side, side), order=3, preserve_range=True, anti_aliasing=True)
+    grey = stretched.astype(np.uint8).astype(np.float32)
+    return (grey - grey.min()) / max(float(grey.max() - grey.min()), 1e-8)
+
+
+def to_medsam_input(sam: Sam, stretched: Sequence[NDArray[np.float32]]) -> Tensor:
+    """Images of `stretch` -> (B, 3, S, S) in 0..1 on SAM's device."""
+    return upload(np.stack(stretched), sam.device)[:, None].expand(-1, 3, -1, -1)

@@ -1,0 +1,1 @@
+"""The small SAM that ships with the repository, and how it is trained."""

@@ -1,0 +1,1 @@
+"""Files that rules pass to each other, written atomically and checked when read."""

@@ -1,0 +1,1 @@
+"""Choosing settings on the validation split with Optuna."""

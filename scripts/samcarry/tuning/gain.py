@@ -1,0 +1,91 @@
+"""What tuning maximises: how much a refiner adds to the Dice of f_θ's masks on validation cases."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samcarry.baselines.random_walk import RandomWalkSettings, refine_by_random_walk
+from samcarry.errors import InputError
+from samcarry.evaluation.dice import dice
+from samcarry.prompting.cleaning import most_likely_components
+from samcarry.storage.stacks import pairs_of
+from samcarry.tuning.search_spaces import Settings
+
+Gain = Callable[[Settings], float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A labelled case: what no setting changes, computed once."""
+
+    name: str
+    reference: NDArray[np.bool_]  # (class, height, width)
+    components: NDArray[np.bool_]  # (class, height, width), the most likely one of each class
+    initial: tuple[float | None, ...]  # Dice of f_θ a class, None where the reference is empty
+
+
+def read_cases(probabilities: Iterable[str], masks: Iterable[str]) -> list[Case]:
+    """The labelled cases of pairs of shards, f_θ's probability maps and the reference.
+
+    Raises:
+        InputError: there is none in which a class is present.
+    """
+    cases = []
+    for maps, references in pairs_of(probabilities, masks):
+        map_of = dict(zip(maps.cases, maps.values, strict=True))
+        mask_of = dict(zip(maps.cases, maps.masks, strict=True))
+        for name, reference in zip(references.cases, references.masks, strict=True):
+            initial = tuple(dice(*pair) for pair in zip(reference, mask_of[name], strict=True))
+            cases.append(Case(name, reference, most_likely_components(map_of[name]), initial))
+    if not any(case.reference.any() for case in cases):
+        raise InputError(
+            "tuning needs validation cases with labels, and there is none in which a class is present: "
+            "add some (split 'val' in cases.csv), or set tuning.trials: 0"
+        )
+    return cases
+
+
+def initial_dice(cases: Sequence[Case]) -> tuple[float, int]:
+    """Mean Dice of f_θ over the pairs of case and class in the reference, and how many pairs these are."""
+    known = [value for case in cases for value in case.initial if value is not None]
+    return float(np.mean(known)), len(known)
+
+
+def mean_gain(cases: Sequence[Case], refined: Iterable[NDArray[np.bool_]]) -> float:
+    """Mean of Dice(refined) - Dice(f_θ) over the pairs of case and class that the reference has.
+
+    Args:
+        cases: the cases.
+        refined: masks of each case in the same order, (class, height, width).
+    """
+    pairs = zip(cases, refined, strict=True)
+    return float(np.mean([gain for case, masks in pairs for gain in gains_of_case(case, masks)]))
+
+
+def gains_of_case(case: Case, masks: NDArray[np.bool_]) -> list[float]:
+    """Dice(masks) - Dice(f_θ) of each class that the reference has; masks are (class, height, width)."""
+    triples = zip(case.reference, masks, case.initial, strict=True)
+    return [(dice(*pair) or 0.0) - initial for *pair, initial in triples if initial is not None]
+
+
+def gain_of_random_walk(cases: Sequence[Case], images: Sequence[NDArray[np.uint8]]) -> Gain:
+    """The gain of the random walk as a function of its settings.
+
+    Args:
+        cases: the cases.
+        images: grey values of each case in the same order, (height, width).
+    """
+
+    def gain(settings: Settings) -> float:
+        walk = RandomWalkSettings(**settings)
+        return mean_gain(
+            cases,
+            (
+                refine_by_random_walk(image, case.components, walk)
+                for case, image in zip(cases, images, strict=True)
+            ),
+        )
+
+    return gain

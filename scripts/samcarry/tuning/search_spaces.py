@@ -1,0 +1,100 @@
+"""Among which settings of SAM, MedSAM and the random walk tuning looks (paper §3.1).
+
+A space always holds the settings of the config too, however far these lie, since they are tried first.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from samcarry.prompting.cleaning import CleaningSettings, structuring_element
+
+Settings = dict[str, Any]
+"""One value a parameter, by name, flat; what two draws have in common is written the same way."""
+
+FIRST = ("box", "pos", "pos+neg")
+SECOND = ("box", "pos", "pos+neg", "mask", None)
+ELEMENTS = ("square", "disk", "diamond", "star")
+
+
+@dataclass(frozen=True)
+class Space:
+    """What the sampler draws, and which settings a draw means."""
+
+    distributions: Mapping[str, BaseDistribution]
+    default: Mapping[str, Any]  # the draw that means the config's own settings
+    settings_of: Callable[[Mapping[str, Any]], Settings]
+
+
+def sam_space(default: CleaningSettings, first: str, second: str | None, max_radius: int) -> Space:
+    """Prompts of both passes (no second pass among them) and the cleaning."""
+    cleaning = medsam_space(default, max_radius)
+
+    def settings_of(draw: Mapping[str, Any]) -> Settings:
+        return {"first": draw["first"], "second": draw["second"], **cleaning.settings_of(draw)}
+
+    passes = {
+        "first": CategoricalDistribution(_with(FIRST, first)),
+        "second": CategoricalDistribution(_with(SECOND, second)),
+    }
+    draw = {"first": first, "second": second, **cleaning.default}
+    return Space({**passes, **cleaning.distributions}, draw, settings_of)
+
+
+def medsam_space(default: CleaningSettings, max_radius: int) -> Space:
+    """Operation, element and radius of the cleaning.
+
+    Operation and radius are drawn as one number, `growth`: above 0 a dilation by that radius, below 0 an
+    erosion, 0 neither. So the sampler sees that a small erosion is next to a small dilation, and keeps
+    radius, operation and element together, which a radius asked only of some trials would not allow.
+    """
+    growth = {"none": 0, "dilation": default.radius, "erosion": -default.radius}[default.operation]
+    furthest = max(max_radius, abs(growth))
+    distributions = {
+        "element": CategoricalDistribution(ELEMENTS),
+        "growth": IntDistribution(-furthest, furthest),
+    }
+    return Space(distributions, {"element": default.element, "growth": growth}, _cleaning_of)
+
+
+def random_walk_space(
+    default: Mapping[str, Any], max_background_erosion: int, max_mask_erosion: int, max_sigma: float
+) -> Space:
+    """Both erosions from 1 and 0 pixels up, and sigma from 1 up.
+
+    Sigma is drawn on a log scale, since it divides a difference of grey values: from 1 to 2 changes the
+    weights as much as from 10 to 20.
+    """
+    background, mask, sigma = (default[k] for k in ("background_erosion", "mask_erosion", "sigma"))
+    distributions = {
+        "background_erosion": IntDistribution(min(1, background), max(max_background_erosion, background)),
+        "mask_erosion": IntDistribution(0, max(max_mask_erosion, mask)),
+        "sigma": FloatDistribution(min(1.0, sigma), max(float(max_sigma), sigma), log=True),
+    }
+
+    def settings_of(draw: Mapping[str, Any]) -> Settings:
+        # Nobody can tell sigmas apart that differ by less, and settings are read by people.
+        return {**draw, "sigma": float(f"{draw['sigma']:.3g}")}
+
+    draw = {"background_erosion": background, "mask_erosion": mask, "sigma": float(sigma)}
+    return Space(distributions, draw, settings_of)
+
+
+def cleaning_of(settings: Mapping[str, Any]) -> CleaningSettings:
+    """The cleaning of flat settings."""
+    return CleaningSettings(settings["operation"], settings["element"] or "square", settings["radius"])
+
+
+def _cleaning_of(draw: Mapping[str, Any]) -> Settings:
+    growth = draw["growth"]
+    # A square of radius 1 is one pixel and changes nothing.
+    if structuring_element(draw["element"], abs(growth)).size == 1:
+        return {"operation": "none", "element": None, "radius": 0}
+    operation = "dilation" if growth > 0 else "erosion"
+    return {"operation": operation, "element": draw["element"], "radius": abs(growth)}
+
+
+def _with(choices: tuple[str | None, ...], own: str | None) -> tuple[str | None, ...]:
+    return choices if own in choices else (*choices, own)

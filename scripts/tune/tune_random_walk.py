@@ -1,0 +1,22 @@
+"""Choose the erosions and sigma of the random walk on the validation split."""
+
+from pathlib import Path
+
+from job import fingerprint, job
+from samcarry.storage.stacks import read_shards
+from samcarry.tuning.gain import gain_of_random_walk, initial_dice, read_cases
+from samcarry.tuning.results import write_results
+from samcarry.tuning.search_spaces import random_walk_space
+from samcarry.tuning.study import tune
+
+with job(snakemake) as this:
+    given, params, made, tuning = snakemake.input, snakemake.params, snakemake.output, snakemake.params.tuning
+    limits = (tuning[f"max_{name}"] for name in ("background_erosion", "mask_erosion", "sigma"))
+    space = random_walk_space(params.default, *limits)
+    cases = read_cases(given.probabilities, given.masks)
+    images = read_shards(given.images, [case.name for case in cases])
+    gain = gain_of_random_walk(cases, [images[case.name] for case in cases])
+    study = fingerprint(space.distributions, space.default, tuning["seed"], params.code, *map(Path, given))
+    journal = Path(made.tuned).with_suffix(".journal")
+    tried = tune(journal, study, space, gain, tuning["trials"], tuning["seed"])
+    write_results(made.tuned, made.trials, made.answers, "random_walk", tried, initial_dice(cases))

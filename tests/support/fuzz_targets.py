@@ -1,0 +1,235 @@
+"""The parsers that are fuzzed, each with a small file as its programs write it."""
+
+import functools
+import gzip
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from nibabel import Nifti1Image, Nifti2Image
+from PIL import Image
+
+from samcarry.data.cases import find_cases
+from samcarry.errors import raise_faults
+from samcarry.formats.class_tables import class_table, read_class_table, write_class_table
+from samcarry.formats.coco import read_coco
+from samcarry.formats.cvat import read_cvat
+from samcarry.formats.dicom_seg import read_dicom_seg
+from samcarry.formats.label_maps import read_label_map, write_label_map
+from samcarry.formats.labelme import read_labelme
+from samcarry.formats.nifti import read_nifti, write_nifti
+from samcarry.formats.rasterise import draw
+from samcarry.formats.supervisely import read_supervisely
+from samcarry.images.grey import image_size, read_grey
+from samcarry.images.masks import read_mask
+from samcarry.networks.unet import UNet, load_unet, save_unet
+from samcarry.storage.stacks import Stack, read_header, read_stack, write_stack
+from support.coco_files import annotation, document
+from support.cvat_files import bone, image, polygon, runs, save
+from support.dicom_files import write as write_dicom
+from support.dicom_seg_files import write as write_segmentation
+from support.fuzzing import Target
+from support.labelme_files import pack as pack_labelme
+from support.labelme_files import shape
+from support.supervisely_files import pack as pack_supervisely
+from support.supervisely_files import polygon as supervisely_polygon
+
+RNG = np.random.default_rng(0)
+MASKS = RNG.random((3, 12, 10)) < 0.4
+NAMES = ("radius", "ulna", "hamate")
+GREY = RNG.integers(0, 256, (12, 10)).astype(np.uint8)
+TABLE = class_table({"1": "radius", "2": "ulna", "3": "hamate"}, "the table")
+COLOURS = class_table({"#ff0000": "radius", "#00ff00": "ulna"}, "the table")
+_LARGEST_DRAWN = 4_000_000  # pixels; whole images are compared with the real size before anything is drawn
+
+
+def drawn(read: Callable[..., Any], **options: Any) -> Callable[[Path], None]:
+    """Read a file and draw all its shapes."""
+
+    def parse(path: Path) -> None:
+        faults: list[str] = []
+        for found in read(path, **options):
+            height, width = found.size or (12, 10)
+            if height * width <= _LARGEST_DRAWN:
+                draw(found, height, width, faults)
+        raise_faults(faults)
+
+    return parse
+
+
+def parse_image(path: Path) -> None:
+    """Size and grey values, which have to agree."""
+    size = image_size(path)
+    assert read_grey(path).shape == size
+    read_grey(path, (0.5, 99.5))
+
+
+def parse_stack(path: Path) -> None:
+    read_header(path)
+    read_stack(path)
+
+
+def make_cvat(path: Path) -> None:
+    first = image(
+        polygon(inside=bone("Ulna")), polygon("0,0;5.5,0;3,4"), runs("1,2,1"), runs("0,4", (2, 1, 2, 2))
+    )
+    box = '<box label="Ulna" xtl="1" ytl="1" xbr="4.5" ybr="3" rotation="30"/>'
+    second = image(
+        box, '<ellipse label="Ulna" cx="3" cy="2" rx="2" ry="1"/>', "<tag label='x'/>", name="b.png"
+    )
+    save(path.parent, first, second).replace(path)
+
+
+def make_coco(path: Path) -> None:
+    pieces = [[1.5, 1, 4, 1, 4, 3], [0, 0, 2, 0, 2, 2]]
+    counts = {"size": [5, 6], "counts": [3, 4, 20, 3]}
+    packed = {"size": [5, 6], "counts": "34d0O"}
+    entries = [annotation(pieces, 1), annotation(counts, 2, category_id=4), annotation(packed, 3)]
+    path.write_text(json.dumps(document(*entries)))
+
+
+def make_supervisely(path: Path) -> None:
+    bitmap = {"data": pack_supervisely(MASKS[0]), "origin": [1, 2]}
+    objects = [
+        supervisely_polygon(interior=[[[1, 1], [2, 1], [2, 2]]]),
+        supervisely_polygon(number=2) | {"geometryType": "bitmap", "bitmap": bitmap},
+        supervisely_polygon([[0, 0], [3, 3]], number=3) | {"geometryType": "rectangle"},
+    ]
+    path.write_text(json.dumps({"size": {"height": 20, "width": 24}, "tags": [], "objects": objects}))
+
+
+def make_labelme(path: Path) -> None:
+    mask = shape([[1, 2], [10, 13]], "mask", mask=pack_labelme(MASKS[0]))
+    others = [
+        shape([[0, 0], [3, 3]], "rectangle"),
+        shape([[4, 4], [5, 6]], "circle"),
+        shape([[0, 0], [5, 0], [3, 4]]),
+    ]
+    size = {"imageHeight": 20, "imageWidth": 24}
+    text = {
+        "version": "5.4.1",
+        "flags": {},
+        "shapes": [mask, *others],
+        "imagePath": "a.png",
+        "imageData": None,
+    }
+    path.write_text(json.dumps(text | size))
+
+
+def make_dicom(path: Path, *, rle: bool) -> None:
+    values = RNG.integers(0, 4096, (12, 10)).astype(np.uint16)
+    write_dicom(path, values, WindowCenter=2000, WindowWidth=3000, RescaleSlope=2, RescaleIntercept=-10)
+    if rle:
+        dataset = pydicom.dcmread(path)
+        dataset.SOPClassUID, dataset.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.7", "1.2.3"
+        dataset.compress(pydicom.uid.RLELossless)
+        dataset.save_as(path)
+
+
+def make_cases(path: Path) -> None:
+    lines = [f"P{n},p{n},{split},{n}" for n, split in enumerate(("train", "train", "val", "unlabelled"))]
+    path.write_text("\n".join(["case,patient,split,order", *lines, ""]))
+
+
+def parse_cases(path: Path) -> None:
+    """A data set of five images of which four have labels; a fault may name any of its files."""
+    for number in range(5):
+        Image.fromarray(GREY).save(_folder(path, "images") / f"P{number}.png")
+        if number < 4:
+            _folder(path, f"labels/P{number}")
+    find_cases(path.parent)
+
+
+def _folder(path: Path, name: str) -> Path:
+    folder = path.parent / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def make_colours(path: Path) -> None:
+    pixels = np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0)], np.uint8)[RNG.integers(0, 3, (12, 10))]
+    Image.fromarray(pixels).save(path)
+
+
+def make_class_png(path: Path) -> None:
+    Image.fromarray(MASKS[0].astype(np.uint8) * 255).save(path)
+
+
+def make_unet(path: Path) -> None:
+    save_unet(
+        path, UNet(2, width=2, depth=1), {"classes": list(NAMES[:2]), "size": [16, 16], "mean": 0, "std": 1}
+    )
+
+
+def make_nifti(path: Path, kind: type = Nifti1Image) -> None:
+    kind(MASKS[0].T.astype(np.int16), np.eye(4)).to_filename(path)
+
+
+def grey_image(mode: str, **how: Any) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        pixels = Image.fromarray(GREY if mode != "I;16" else GREY.astype(np.uint16) * 257)
+        (pixels if mode in ("L", "I;16") else pixels.convert(mode)).save(path, **how)
+
+    return make
+
+
+def make_stack(path: Path) -> None:
+    write_stack(path, Stack(MASKS[None].astype(np.uint8), "mask", ("P1",), NAMES, {"seed": 0}))
+
+
+def make_unpacked(path: Path) -> None:
+    packed = path.with_suffix(".nii.gz")
+    write_nifti(packed, MASKS, NAMES, "P1")
+    path.write_bytes(gzip.decompress(packed.read_bytes()))
+    packed.unlink()
+
+
+segmentation = functools.partial(read_dicom_seg, images={"1.2.3": "a.dcm"})
+numbers, colours = (drawn(read_label_map, table=table) for table in (TABLE, COLOURS))
+TARGETS = [
+    Target("cvat", "a.xml", make_cvat, drawn(read_cvat)),
+    Target("coco", "a.json", make_coco, drawn(read_coco)),
+    Target("supervisely", "a.png.json", make_supervisely, drawn(read_supervisely)),
+    Target("labelme", "a.json", make_labelme, drawn(read_labelme)),
+    Target("label map", "a.png", lambda path: write_label_map(path, MASKS), numbers),
+    Target("label map in colour", "a.png", make_colours, colours),
+    Target("label map TIFF", "a.tif", grey_image("I;16"), drawn(read_label_map)),
+    Target("class PNG", "a.png", make_class_png, read_mask),
+    Target("class table", "a.csv", lambda path: write_class_table(path, NAMES), read_class_table),
+    Target("NIfTI", "a.nii.gz", lambda path: write_nifti(path, MASKS, NAMES, "a"), drawn(read_nifti)),
+    Target("NIfTI unpacked", "a.nii", make_unpacked, drawn(read_nifti)),
+    Target("NIfTI-2", "a.nii", functools.partial(make_nifti, kind=Nifti2Image), drawn(read_nifti)),
+    Target(
+        "DICOM SEG",
+        "a.dcm",
+        lambda path: write_segmentation(path, (MASKS[0, :3, :5], 1, "1.2.3"), (MASKS[1, :3, :5], 2, "1.2.3")),
+        drawn(segmentation),
+    ),
+    Target("DICOM", "a.dcm", functools.partial(make_dicom, rle=False), parse_image),
+    Target("DICOM RLE", "a.dcm", functools.partial(make_dicom, rle=True), parse_image),
+    Target("PNG", "a.png", grey_image("L"), parse_image),
+    Target("PNG palette", "a.png", grey_image("P"), parse_image),
+    Target("PNG 16 bit", "a.png", grey_image("I;16"), parse_image),
+    Target("JPEG", "a.jpg", grey_image("RGB"), parse_image),
+    Target("TIFF", "a.tif", grey_image("L"), parse_image),
+    Target("TIFF LZW", "a.tif", grey_image("RGB", compression="tiff_lzw"), parse_image),
+    Target("TIFF 16 bit", "a.tif", grey_image("I;16"), parse_image),
+    Target("cases.csv", "cases.csv", make_cases, parse_cases),
+    Target("model", "a.safetensors", make_unet, load_unet),
+    Target("stack", "a.nii.gz", make_stack, parse_stack),
+]
+
+
+def sample(target: Target, folder: Path) -> bytes:
+    """The content of the target's small file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / target.file_name
+    target.make(path)
+    target.parse(path)  # what is not damaged is read
+    content = path.read_bytes()
+    shutil.rmtree(folder)
+    return content

@@ -1,0 +1,115 @@
+"""Runs parsers on damaged files, in a process that may neither hang nor take all memory.
+
+A mutant ends well, or in an InputError whose lines name the file; anything else is a finding.
+"""
+
+import multiprocessing
+import os
+import resource
+import signal
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from random import Random
+
+from samcarry.errors import InputError
+from support.mutations import mutate
+
+MOST_SECONDS = 5  # of CPU time a mutant
+MOST_MEMORY = 2_000_000_000  # bytes above what the process has at its start
+MOST_PEAK = 1_000_000_000  # likewise, of memory in use
+_LONGEST_LINE = 1000
+_PATIENCE = 120  # seconds until a process that takes no CPU time is given up
+
+
+@dataclass(frozen=True)
+class Target:
+    """A parser: `make` writes a small file of the form, `parse` reads a file of that name."""
+
+    name: str
+    file_name: str
+    make: Callable[[Path], object]
+    parse: Callable[[Path], object]
+
+
+def fuzz(target: Target, content: bytes, numbers: range, seed: int, folder: Path) -> list[str]:
+    """What is wrong with the mutants of `content` of these numbers; the same seed makes the same ones."""
+    context = multiprocessing.get_context("fork")
+    findings: list[str] = []
+    current = numbers.start
+    while current < numbers.stop:
+        receiver, sender = context.Pipe(duplex=False)
+        rest = range(current, numbers.stop)
+        process = context.Process(target=_work, args=(target, content, rest, seed, folder, sender))
+        process.start()
+        sender.close()
+        try:
+            while receiver.poll(_PATIENCE):
+                current, finding = receiver.recv()
+                if finding:
+                    findings.append(f"{target.name} {current}: {finding}")
+            process.kill()
+            findings.append(f"{target.name} {current}: waits for something that never comes")
+        except EOFError:
+            process.join()
+        if process.exitcode:  # negative where a signal ended it
+            name = signal.Signals(-process.exitcode).name if process.exitcode < 0 else process.exitcode
+            slow = f" (more than {MOST_SECONDS} s)" if name == "SIGPROF" else ""
+            findings.append(f"{target.name} {current}: the process died of {name}{slow}")
+        current += 1
+    return findings
+
+
+def _work(
+    target: Target, content: bytes, numbers: range, seed: int, folder: Path, sender: Connection
+) -> None:
+    """Tell each number as it begins, and what is found; ends early after too much memory."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / target.file_name
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # C libraries grumble on their own
+    peak = _limit_memory()
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    for number in numbers:
+        sender.send((number, None))
+        path.write_bytes(mutate(content, Random(f"{seed} {target.name} {number}")))
+        signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
+        finding = _finding(target, path)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        if finding:
+            sender.send((number, finding))
+        if _peak() > peak + MOST_PEAK:
+            sender.send((number, f"takes {(_peak() - peak) / 1e9:.1f} GB"))
+            return
+
+
+def _finding(target: Target, path: Path) -> str | None:
+    try:
+        target.parse(path)
+    except InputError as error:
+        lines = str(error).split("\n")
+        for line in lines if len(lines) > 1 else [str(error)]:
+            if not line.isprintable() or len(line) > _LONGEST_LINE:
+                return f"tells more than a line of print: {line!r:.300}"
+            if str(path.parent) not in line and not line.startswith("... and "):
+                return f"does not name the file: {line:.300}"
+    except BaseException as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        ours = [f for f in traceback.extract_tb(error.__traceback__) if "/samcarry/" in f.filename]
+        at = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+        return f"raises {type(error).__name__} ({error!s:.100}) at {at} in {Path(place.filename).name}"
+    return None
+
+
+def _limit_memory() -> int:
+    """Bound the address space; the peak of memory in use so far, in bytes."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():  # elsewhere than on Linux there is no such bound
+        now = int(statm.read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + MOST_MEMORY, now + MOST_MEMORY))
+    return _peak()
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,81 @@
+"""What the tests of imports share: a small study and its annotations in several forms."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from samcarry.errors import InputError
+from samcarry.images.masks import read_mask
+from samcarry.importing.annotations import NO_SPLIT, import_annotations
+from support.coco_files import annotation, document
+from support.cvat_files import image as cvat_image
+from support.cvat_files import polygon as cvat_polygon
+from support.labelme_files import shape
+from support.supervisely_files import polygon
+
+SQUARE = [1, 1, 4, 1, 4, 3, 1, 3]
+
+
+def make_study(tmp_path: Path) -> dict:
+    """Four images and a COCO file that annotates two of them and one that is not there."""
+    (tmp_path / "images" / "deep").mkdir(parents=True)
+    for name in ("a.png", "b.png", "deep/c.png", "d.png"):
+        Image.fromarray(np.arange(30, dtype=np.uint16).reshape(5, 6) * 999).save(tmp_path / "images" / name)
+    return {
+        "form": "coco",
+        "images": tmp_path / "images",
+        "annotations": {NO_SPLIT: [coco(tmp_path / "coco.json", "a.png", "deep/c.png", "gone.png")]},
+        "destination": tmp_path / "out" / "mine",
+        "classes": {},
+    }
+
+
+def coco(path: Path, *names: str, segmentation=(SQUARE,), **changes) -> Path:
+    """Ulna and Radius of the same outline in every image."""
+    size = {"height": 5, "width": 6}
+    images = [{"id": number, "file_name": name, **size} for number, name in enumerate(names)]
+    entries = [
+        annotation(list(segmentation), 2 * number + offset, image_id=number, category_id=3 + offset)
+        for number in range(len(names))
+        for offset in (0, 1)
+    ]
+    path.write_text(json.dumps(document(*entries, images=images) | changes))
+    return path
+
+
+def refused(study: dict, **changes) -> list[str]:
+    """The faults, a line each; nothing is left behind."""
+    with pytest.raises(InputError) as caught:
+        import_annotations(**study | changes)
+    out = study["destination"].parent
+    assert not out.exists() or not list(out.iterdir())
+    return str(caught.value).splitlines()
+
+
+def labels(study: dict, case: str = "a") -> dict[str, int]:
+    """{class: pixels} of a case."""
+    folder = study["destination"] / "labels" / case
+    return {file.stem: int(read_mask(file).sum()) for file in sorted(folder.iterdir())}
+
+
+def annotate(folder: Path, form: str, *names: str) -> Path:
+    """A folder of annotations of `form` that shows columns 1 to 3, rows 1 and 2, of each image as 'ulna'."""
+    folder.mkdir()
+    if form == "coco":
+        coco(folder / "all.json", *names, categories=[{"id": 3, "name": "ulna"}, {"id": 4, "name": "ulna"}])
+    elif form == "cvat":
+        images = [cvat_image(cvat_polygon(label="ulna"), name=name) for name in names]
+        (folder / "all.xml").write_text(f"<annotations>{''.join(images)}</annotations>")
+    for name in names if form == "supervisely" else ():
+        objects = [polygon([[1, 1], [3, 1], [3, 2], [1, 2]], classTitle="ulna")]
+        content = {"size": {"height": 5, "width": 6}, "objects": objects}
+        (folder / f"{Path(name).name}.json").write_text(json.dumps(content))
+    for name in names if form == "labelme" else ():
+        content = {"imagePath": f"..\\images\\{name}", "shapes": [shape([[1, 1], [4, 1], [4, 3], [1, 3]])]}
+        (folder / f"{Path(name).stem}.json").write_text(json.dumps(content))
+    if form == "supervisely":
+        (folder / "meta.json").write_text("{}")
+    return folder

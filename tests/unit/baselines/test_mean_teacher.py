@@ -1,0 +1,158 @@
+"""Mean Teacher: the average follows its closed form, the consistency compares like with like."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from samcarry.baselines import mean_teacher
+from samcarry.baselines.mean_teacher import (
+    MeanTeacherSettings,
+    consistency_loss,
+    follow,
+    seen,
+    train_mean_teacher,
+)
+from samcarry.networks.batches import Batch, generator_of
+from samcarry.networks.training_data import TrainingData
+from samcarry.networks.training_loop import Checkpoint
+from samcarry.networks.unet import UNet
+from support.tiny_training import SETTINGS, STATISTICS, dying_at, pictures, states_equal
+
+
+def start():
+    torch.manual_seed(0)
+    return UNet(2, SETTINGS.width, SETTINGS.depth)
+
+
+def run(folder, alpha=0.9, weight=1.0, select=None, seconds=1e9, unlabelled=None, **changes):
+    return train_mean_teacher(
+        pictures(),
+        pictures(1) if unlabelled is None else unlabelled,
+        STATISTICS,
+        dataclasses.replace(SETTINGS, **changes),
+        MeanTeacherSettings(alpha, weight),
+        start=start(),
+        seed=0,
+        device="cpu",
+        checkpoint=Checkpoint(folder / "checkpoint.pt", seconds, "ours"),
+        select=select,
+    )
+
+
+def test_the_average_is_its_closed_form():
+    """After k steps towards a constant student, a share alpha ** k of the start is left."""
+    teacher, student = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    first = [parameter.detach().clone() for parameter in teacher.parameters()]
+    for _ in range(50):
+        follow(teacher, student, 0.996)
+    for now, before, goal in zip(teacher.parameters(), first, student.parameters(), strict=True):
+        torch.testing.assert_close(now, 0.996**50 * before + (1 - 0.996**50) * goal)
+
+
+def test_a_teacher_of_alpha_1_stays_what_it_was(tmp_path):
+    teacher, _ = run(tmp_path, alpha=1.0)
+    assert states_equal(teacher, start())
+
+
+def test_a_teacher_of_alpha_0_is_the_student_and_learns(tmp_path):
+    teacher, curve = run(tmp_path, alpha=0.0, iterations=60)
+    assert curve[-1].loss < 0.7 * curve[0].loss
+    assert not states_equal(teacher, start())
+
+
+def test_in_bfloat16_the_loss_falls_as_in_float32(tmp_path):
+    full, half = (run(tmp_path / name, precision=name)[1] for name in ("float32", "bfloat16"))
+    assert half != full  # or it was float32 in disguise
+    assert [step.loss for step in half] == pytest.approx([step.loss for step in full], rel=0.1)
+
+
+def test_the_start_is_left_as_it_was(tmp_path):
+    before = start()
+    train_mean_teacher(
+        pictures(), pictures(1), STATISTICS, SETTINGS, MeanTeacherSettings(0.5, 1.0),
+        start=before, seed=0, device="cpu", checkpoint=Checkpoint(tmp_path / "c", 1e9, ""),
+    )  # fmt: skip
+    assert states_equal(before, start())
+
+
+def test_a_killed_and_resumed_training_is_the_one_that_was_never_killed(tmp_path, monkeypatch):
+    unbroken, unbroken_curve = run(tmp_path / "unbroken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mean_teacher, "generator_of", dying_at(3))
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, seconds=0)
+    assert (tmp_path / "checkpoint.pt").exists()
+    resumed, curve = run(tmp_path)
+    assert states_equal(resumed, unbroken)
+    assert curve == unbroken_curve
+
+
+def test_the_masks_of_unlabelled_cases_are_not_looked_at(tmp_path):
+    data = pictures(1)
+    scrambled = TrainingData(data.images, ~data.masks)
+    one, _ = run(tmp_path / "one", unlabelled=data)
+    other, _ = run(tmp_path / "other", unlabelled=scrambled)
+    assert states_equal(one, other)
+
+
+# ---- consistency ----------------------------------------------------------------------------
+
+
+class Pointwise(torch.nn.Module):
+    """A network that commutes with every affine map: it looks at one pixel at a time."""
+
+    def forward(self, x):
+        return torch.cat([2 * x, -x], dim=1)
+
+
+def batch(count=3):
+    y, x = torch.meshgrid(torch.arange(64) / 8, torch.arange(48) / 8, indexing="ij")
+    image = (x.sin() * y.cos()).expand(count, 1, 64, 48)
+    return Batch(np.arange(count), image, torch.zeros(count, 2, 64, 48), None)
+
+
+def loss(student, teacher, select=None, sigma=0.05):
+    return consistency_loss(student, teacher, batch(), sigma, generator_of(0, 0), select)
+
+
+def test_views_are_brought_back_before_they_are_compared():
+    assert loss(Pointwise(), Pointwise()) < 0.02 * loss(Pointwise(), torch.nn.Conv2d(1, 2, 1))
+
+
+def test_without_augmentation_the_consistency_is_the_mean_square():
+    student, teacher = Pointwise(), UNet(2, 4, 2)
+    expected = (student(batch().images) - teacher(batch().images)).square().mean()
+    torch.testing.assert_close(loss(student, teacher, sigma=0.0), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_what_a_view_did_not_show_does_not_count():
+    shifted = torch.tensor([[[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]])  # by half a width
+    counts = seen(torch.ones(1, 1, 64, 48), shifted)
+    assert counts.mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_cases_that_are_turned_down_do_not_count():
+    def first_only(chosen, logits):
+        return torch.tensor(chosen == 0)
+
+    class OffForTheFirst(Pointwise):
+        def forward(self, x):
+            return super().forward(x) + torch.tensor([5.0, 0.0, 0.0])[:, None, None, None]
+
+    assert loss(Pointwise(), OffForTheFirst(), first_only) > 20
+
+    class OffForTheRest(Pointwise):
+        def forward(self, x):
+            return super().forward(x) + torch.tensor([0.0, 5.0, 5.0])[:, None, None, None]
+
+    assert loss(Pointwise(), OffForTheRest(), first_only) < 0.1
+
+
+def test_if_all_are_turned_down_the_loss_is_0():
+    assert (
+        loss(UNet(2, 4, 2), Pointwise(), lambda chosen, logits: torch.zeros(len(chosen), dtype=torch.bool))
+        == 0
+    )

@@ -1,0 +1,260 @@
+"""A data set is found as it lies on disk, split by patient, and its faults are told all at once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from samcarry.data.cases import Case, find_cases, label_files
+from samcarry.errors import InputError
+from samcarry.images.grey import write_grey
+from samcarry.images.masks import write_mask
+
+MASK = np.eye(4, dtype=bool)
+
+
+def add(folder: Path, *names: str, labelled: bool = True, suffix: str = ".png") -> None:
+    """Add cases to a data set, by default with one class, Ulna."""
+    for name in names:
+        write_grey(folder / "images" / f"{name}{suffix}", np.zeros((4, 4), np.uint8))
+        if labelled:
+            write_mask(folder / "labels" / name / "Ulna.png", MASK)
+
+
+def sheet(folder: Path, text: str) -> None:
+    (folder / "cases.csv").write_text(text, encoding="utf-8")
+
+
+def faults(folder: Path, **settings) -> list[str]:
+    """The faults that are found, a line each."""
+    with pytest.raises(InputError) as caught:
+        find_cases(folder, **settings)
+    return str(caught.value).splitlines()
+
+
+def splits(folder: Path, **settings) -> dict[str, str]:
+    return {case.case: case.split for case in find_cases(folder, **settings)[0]}
+
+
+def test_without_a_sheet_label_folders_decide(tmp_path):
+    add(tmp_path, "b", "a")
+    add(tmp_path, "c", labelled=False, suffix=".JPG")
+    (tmp_path / "labels" / "a" / "Ulna.png").unlink()  # nothing present, and labelled all the same
+    cases, _ = find_cases(tmp_path, val_fraction=0, test_fraction=0)
+    images, labels = tmp_path / "images", tmp_path / "labels"
+    assert cases == [
+        Case("a", "a", "train", None, images / "a.png", labels / "a"),
+        Case("b", "b", "train", None, images / "b.png", labels / "b"),
+        Case("c", "c", "unlabelled", None, images / "c.JPG", None),
+    ]
+    assert label_files(cases[0]) == label_files(cases[2]) == {}
+    assert label_files(cases[1]) == {"Ulna": labels / "b" / "Ulna.png"}
+
+
+def test_the_sheet_names_patients_splits_and_order(tmp_path):
+    add(tmp_path, "a", "b", "c", "d")
+    sheet(tmp_path, "case,patient,split,order,age\na,p,train,2,7\nb,p,train,,\nc,q,val,,\nd,r,test,,")
+    cases, warnings = find_cases(tmp_path)
+    assert [(c.case, c.patient, c.split, c.order) for c in cases] == [
+        ("a", "p", "train", 2),
+        ("b", "p", "train", None),
+        ("c", "q", "val", None),
+        ("d", "r", "test", None),
+    ]
+    assert warnings == []
+
+
+def test_a_sheet_from_a_spreadsheet_program_is_read(tmp_path):
+    add(tmp_path, "a", "b")
+    text = "\ufeffcase;split;order\r\n a ;train;1.0\r\nb;val;\r\n;;\r\n"
+    (tmp_path / "cases.csv").write_bytes(text.encode())
+    assert splits(tmp_path) == {"a": "train", "b": "val"}
+    assert find_cases(tmp_path)[0][0].order == 1
+
+
+def test_an_unlabelled_case_keeps_its_hidden_labels(tmp_path):
+    add(tmp_path, "a", "b")
+    sheet(tmp_path, "case,split\na,train\nb,unlabelled")
+    assert find_cases(tmp_path)[0][1].labels == tmp_path / "labels" / "b"
+
+
+def test_a_new_unlabelled_image_needs_no_row(tmp_path):
+    add(tmp_path, "a")
+    add(tmp_path, "new", labelled=False)
+    sheet(tmp_path, "case,split\na,train")
+    assert splits(tmp_path)["new"] == "unlabelled"
+
+
+def test_hashed_splits_follow_the_fractions_and_the_seed(tmp_path):
+    add(tmp_path, *(f"case{n:03}" for n in range(200)))
+    first = list(splits(tmp_path, val_fraction=0.2, test_fraction=0.3).values())
+    assert 25 <= first.count("val") <= 55
+    assert 40 <= first.count("test") <= 80
+    assert first == list(splits(tmp_path, val_fraction=0.2, test_fraction=0.3).values())
+    assert first != list(splits(tmp_path, val_fraction=0.2, test_fraction=0.3, seed=1).values())
+
+
+def test_hashed_splits_of_old_cases_do_not_change_when_cases_are_added(tmp_path):
+    add(tmp_path, *(f"old{n}" for n in range(30)))
+    before = splits(tmp_path)
+    add(tmp_path, *(f"new{n}" for n in range(30)))
+    after = splits(tmp_path)
+    assert before == {name: after[name] for name in before}
+
+
+def test_all_images_of_a_patient_share_a_split(tmp_path):
+    add(tmp_path, *(f"{patient:02}_{visit}" for patient in range(30) for visit in "abc"))
+    cases, _ = find_cases(tmp_path, patient_pattern=r"^(\d+)_")
+    assert {case.patient for case in cases} == {f"{patient:02}" for patient in range(30)}
+    assert len({(case.patient, case.split) for case in cases}) == 30
+
+
+def test_the_sheets_patient_wins_over_the_pattern(tmp_path):
+    add(tmp_path, "1_a", "2_b")
+    sheet(tmp_path, "case,patient\n1_a,someone")
+    cases, _ = find_cases(tmp_path, patient_pattern=r"^(\d+)", val_fraction=0, test_fraction=0)
+    assert [case.patient for case in cases] == ["someone", "2"]
+
+
+def test_unlabelled_images_of_test_patients_are_dropped_with_a_warning_or_kept(tmp_path):
+    add(tmp_path, "a", "b", "c")
+    add(tmp_path, "x", "y", labelled=False)
+    sheet(tmp_path, "case,patient,split\na,p,train\nb,q,val\nc,r,test\nx,r,\ny,p,")
+    cases, warnings = find_cases(tmp_path)
+    assert [case.case for case in cases] == ["a", "b", "c", "y"]
+    assert "left out 1 unlabelled" in warnings[0]
+    assert "(x)" in warnings[0]
+    cases, warnings = find_cases(tmp_path, keep_unlabelled_of_test_patients=True)
+    assert [case.case for case in cases] == ["a", "b", "c", "x", "y"]
+    assert warnings == []
+
+
+def test_an_empty_val_split_and_files_that_are_no_images_are_warned_of(tmp_path):
+    add(tmp_path, "a")
+    (tmp_path / "images" / "notes.txt").touch()
+    (tmp_path / "images" / ".DS_Store").touch()
+    (tmp_path / "images" / "Thumbs.db").touch()
+    _, warnings = find_cases(tmp_path, val_fraction=0, test_fraction=0)
+    assert len(warnings) == 3
+    assert warnings[0].endswith(": notes.txt")
+    assert "no case is in val" in warnings[1]
+    assert "no case is in test" in warnings[2]
+
+
+def test_decomposed_unicode_names_of_macos_match_composed_ones(tmp_path):
+    composed, decomposed = "Z\u00e4hne", "Za\u0308hne"
+    add(tmp_path, decomposed)
+    sheet(tmp_path, f"case,split\n{composed},train")
+    assert splits(tmp_path) == {composed: "train"}
+
+
+@pytest.mark.parametrize("name", ["a ", "<b>", "{n}", "ü" * 101, "a\tb", "a\u202eb"])
+def test_names_that_no_case_can_have(tmp_path, name):
+    add(tmp_path, "fine")
+    add(tmp_path, name)
+    line = faults(tmp_path)[0]
+    assert "has blanks around its name" in line
+
+
+@pytest.mark.parametrize("make", [False, True])
+def test_no_images(tmp_path, make):
+    if make:
+        (tmp_path / "images").mkdir()
+    (line,) = faults(tmp_path)
+    assert line.startswith(str(tmp_path / "images"))
+
+
+FAULTY_SHEETS = {
+    "name,split\na,train": "has no column 'case'",
+    "Case,split\na,train": "has no column 'case'",
+    "case,spilt\na,train": "column 'spilt' looks like 'split'",
+    "case,patient_id\na,1": "column 'patient_id' looks like 'patient'",
+    "case,split,split\na,train,val": "two columns 'split'",
+    "case,split\na,train,val": "row 2 has 3 fields",
+    "case,split\na,train\na,train": "two rows for case 'a'",
+    "case,split\na,train\nghost,unlabelled": "there is no image",
+    "case,split\na,training": "split 'training' of case 'a' is unknown",
+    "case,split\na,train\nb,Unlabelled": "split 'Unlabelled' of case 'b' is unknown",
+    "case,split,order\na,train,first": "order 'first' of case 'a' is no whole number",
+    "case,split,order\na,train,1.5": "order '1.5' of case 'a' is no whole number",
+    "case,split\na,train\n../a,val": "'../a' is no name of a case",
+    "case,split\na,train\nb,val": "'b' is in val but has no folder",
+    "case,split\na,": "gives no split for the labelled case 'a'",
+    "case,split\na,unlabelled": "no labelled case is in train",
+    'case,split\n"a,train': "is not CSV",
+}
+
+
+@pytest.mark.parametrize("text", FAULTY_SHEETS)
+def test_faults_of_the_sheet(tmp_path, text):
+    add(tmp_path, "a")
+    add(tmp_path, "b", labelled=False)
+    sheet(tmp_path, text)
+    lines = faults(tmp_path, val_fraction=0, test_fraction=0)
+    assert any(FAULTY_SHEETS[text] in line for line in lines)
+    assert all(str(tmp_path) in line for line in lines)
+
+
+def test_a_sheet_that_is_not_utf_8(tmp_path):
+    add(tmp_path, "a")
+    (tmp_path / "cases.csv").write_bytes("case\nZähne".encode("latin-1"))
+    (line,) = faults(tmp_path)
+    assert "cases.csv: cannot be read as UTF-8" in line
+
+
+def test_a_patient_in_two_splits(tmp_path):
+    add(tmp_path, "a", "b", "c")
+    sheet(tmp_path, "case,patient,split\na,p,train\nb,p,test\nc,p,unlabelled")
+    (line,) = faults(tmp_path)
+    assert "cases.csv: patient 'p' is in train (a) and test (b)" in line
+
+
+def test_labels_for_no_image_and_a_file_among_the_label_folders(tmp_path):
+    add(tmp_path, "a", "b")
+    (tmp_path / "images" / "b.png").unlink()
+    (tmp_path / "labels" / "a.png").touch()
+    lines = faults(tmp_path, val_fraction=0, test_fraction=0)
+    assert [line.split(":")[0] for line in lines] == [
+        str(tmp_path / "labels" / name) for name in ("a.png", "b")
+    ]
+
+
+def test_two_images_of_one_name(tmp_path):
+    add(tmp_path, "a")
+    add(tmp_path, "a", suffix=".jpg")
+    (line,) = faults(tmp_path, val_fraction=0, test_fraction=0)
+    assert "second image of case 'a'" in line
+
+
+def test_no_labelled_case_at_all(tmp_path):
+    add(tmp_path, "a", labelled=False)
+    (line,) = faults(tmp_path)
+    assert "no labelled case is in train" in line
+
+
+def test_a_name_with_a_line_break_is_one_line_of_fault(tmp_path):
+    add(tmp_path, "a", "b\nc")
+    (line,) = faults(tmp_path, val_fraction=0, test_fraction=0)[:1]
+    assert "does not print" in line
+
+
+@pytest.mark.parametrize("pattern", ["(", r"\d+", r"(\d)(\d)", r"(\d+)"])
+def test_patient_patterns_that_do_not_serve(tmp_path, pattern):
+    add(tmp_path, "a")
+    (line,) = faults(tmp_path, patient_pattern=pattern, val_fraction=0, test_fraction=0)
+    assert "patient_pattern" in line
+
+
+def test_fractions_must_leave_something_for_training(tmp_path):
+    add(tmp_path, "a")
+    with pytest.raises(InputError, match="val_fraction"):
+        find_cases(tmp_path, val_fraction=0.5, test_fraction=0.5)
+
+
+def test_many_faults_are_told_together_but_not_endlessly(tmp_path):
+    add(tmp_path, "a")
+    for number in range(60):
+        (tmp_path / "labels" / f"ghost{number:02}").mkdir()
+    lines = faults(tmp_path, val_fraction=0, test_fraction=0)
+    assert len(lines) == 51
+    assert lines[-1] == "... and 10 more"

@@ -1,0 +1,127 @@
+"""Every image and label is opened before training; what is wrong is told file by file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from samcarry.data.cases import Case
+from samcarry.data.checks import check_cases, digests_of
+from samcarry.errors import InputError
+from samcarry.images.grey import write_grey
+from samcarry.images.masks import write_mask
+
+GREY = np.full((6, 8), 50, np.uint8)
+MASK = GREY > 0
+EMPTY = ~MASK
+
+
+def make(folder: Path, name: str, split: str, **masks: np.ndarray) -> Case:
+    """A case with the given masks."""
+    image, labels = folder / "images" / f"{name}.png", folder / "labels" / name
+    write_grey(image, GREY)
+    labels.mkdir(parents=True)
+    for class_name, mask in masks.items():
+        write_mask(labels / f"{class_name}.png", mask)
+    return Case(name, name, split, None, image, labels)
+
+
+def faults(cases: list[Case], classes: list[str] | None = None) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        check_cases(cases, classes)
+    return str(caught.value).splitlines()
+
+
+def test_classes_are_those_that_have_a_pixel_somewhere(tmp_path):
+    cases = [
+        make(tmp_path, "a", "train", Ulna=MASK, Radius=EMPTY),
+        make(tmp_path, "b", "train", Radius=MASK),
+        make(tmp_path, "c", "val", Ulna=MASK),
+        make(tmp_path, "d", "test"),
+        make(tmp_path, "e", "unlabelled", Ulna=MASK),
+    ]
+    contents = check_cases(cases, threads=2)
+    assert contents.classes == ["Radius", "Ulna"]
+    assert contents.of_case == {
+        "a": {"Ulna"},
+        "b": {"Radius"},
+        "c": {"Ulna"},
+        "d": set(),
+        "e": {"Ulna"},
+    }
+    assert check_cases(cases, ["Ulna", "Skull", "Radius"]).classes == ["Ulna", "Skull", "Radius"]
+
+
+def test_a_case_without_labels_has_no_entry(tmp_path):
+    image = make(tmp_path, "b", "unlabelled").image
+    cases = [
+        make(tmp_path, "a", "train", Ulna=MASK),
+        Case("b", "b", "unlabelled", None, image, None),
+    ]
+    assert check_cases(cases).of_case == {"a": {"Ulna"}}
+
+
+@pytest.mark.parametrize("split", ["train", "unlabelled"])
+def test_a_label_of_another_size_than_its_image(tmp_path, split):
+    cases = [make(tmp_path, "a", "train", Ulna=MASK), make(tmp_path, "b", split, Ulna=MASK.T)]
+    (line,) = faults(cases)
+    assert line.startswith(f"{tmp_path}/labels/b/Ulna.png: is 6 x 8, its image {tmp_path}/images/b")
+    assert "is 8 x 6" in line
+
+
+def test_all_unreadable_files_are_named_at_once(tmp_path):
+    cases = [make(tmp_path, "a", "train", Ulna=MASK), make(tmp_path, "b", "train", Ulna=MASK)]
+    cases[0].image.write_bytes(b"")
+    label = tmp_path / "labels" / "b" / "Ulna.png"
+    label.write_bytes(label.read_bytes()[:40])
+    lines = faults(cases)
+    assert [line.split(":")[0] for line in lines] == [str(cases[0].image), str(label)]
+
+
+def test_a_file_that_is_no_png_among_the_labels(tmp_path):
+    case = make(tmp_path, "a", "train", Ulna=MASK)
+    Image.fromarray(GREY).save(tmp_path / "labels" / "a" / "Radius.jpg")
+    (tmp_path / "labels" / "a" / ".DS_Store").touch()
+    (line,) = faults([case])
+    assert line.startswith(f"{tmp_path}/labels/a/Radius.jpg: is no PNG")
+
+
+def test_a_class_that_was_not_asked_for(tmp_path):
+    (line,) = faults([make(tmp_path, "a", "train", Ulna=MASK, Skull=MASK)], ["Ulna"])
+    assert line.startswith(f"{tmp_path}/labels/a/Skull.png: class 'Skull' is not among `classes`")
+
+
+@pytest.mark.parametrize("split", ["val", "test", "unlabelled"])
+def test_a_class_that_training_never_shows(tmp_path, split):
+    cases = [
+        make(tmp_path, "a", "train", Ulna=MASK, Radius=EMPTY),
+        make(tmp_path, "b", split, Radius=MASK, Ulna=MASK),
+    ]
+    (line,) = faults(cases)
+    assert line.startswith(f"{tmp_path}/labels/b/Radius.png: class 'Radius' occurs in {split} (b)")
+
+
+@pytest.mark.parametrize("name", ["a;b", "a,b", "a\\b"])
+def test_class_names_that_a_list_cannot_hold(tmp_path, name):
+    (line, *_) = faults([make(tmp_path, "x", "train", **{name: MASK, "Ulna": MASK})])
+    assert "class name cannot hold" in line
+    with pytest.raises(InputError, match="classes: "):
+        check_cases([], [name])
+    with pytest.raises(InputError, match="classes: "):
+        check_cases([], ["Ulna", "Ulna"])
+
+
+def test_labels_without_a_single_pixel(tmp_path):
+    (line,) = faults([make(tmp_path, "a", "train", Ulna=EMPTY)])
+    assert "single pixel" in line
+
+
+def test_a_file_that_was_replaced_has_another_digest_and_leaves_the_other_alone(tmp_path):
+    case = make(tmp_path, "a", "train", Ulna=MASK)
+    image, labels = digests_of([case])["a"]
+    write_grey(case.image, GREY + 1)
+    assert digests_of([case])["a"][0] != image
+    assert digests_of([case])["a"][1] == labels
+    write_mask(case.labels / "Radius.png", MASK)
+    assert digests_of([case])["a"][1] != labels

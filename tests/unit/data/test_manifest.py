@@ -1,0 +1,146 @@
+"""Training cases come in a stable order, shards are for good, and the manifest reads back."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from samcarry.data.cases import Case
+from samcarry.data.contract import SPLITS
+from samcarry.data.manifest import (
+    ManifestRow,
+    assign_shards,
+    manifest_rows,
+    order_training_cases,
+    read_manifest,
+    write_manifest,
+)
+from samcarry.errors import InputError
+
+
+def make(name: str, split: str = "train", order: int | None = None) -> Case:
+    labels = None if split == "unlabelled" else Path("/data/labels") / name
+    return Case(name, f"patient {name}", split, order, Path(f"/data/images/{name}.png"), labels)
+
+
+def test_the_first_training_case_covers_most_classes(tmp_path):
+    cases = [make("a"), make("b"), make("c"), make("v", "val")]
+    classes = {"a": {"x"}, "b": {"x", "y"}, "c": {"x", "z"}, "v": {"x", "y", "z"}}
+    order = order_training_cases(cases, classes, seed=0)
+    assert order[0] == "b"  # before c by name
+    assert sorted(order) == ["a", "b", "c"]
+
+
+def test_an_explicit_order_wins_and_the_others_follow():
+    cases = [make("a"), make("b", order=7), make("c", order=-1), make("d")]
+    order = order_training_cases(cases, {"a": {"x", "y"}}, seed=0)
+    assert order[:2] == ["c", "b"]
+    assert sorted(order[2:]) == ["a", "d"]
+
+
+def test_the_rest_is_permuted_by_the_seed_and_a_new_case_leaves_it_as_it_is():
+    cases = [make(f"case{number:02}") for number in range(20)]
+    classes = {"case00": {"x"}}
+    order = order_training_cases(cases, classes, seed=0)
+    assert order != sorted(order)
+    assert order != order_training_cases(cases, classes, seed=1)
+    assert order == order_training_cases(cases[::-1], classes, seed=0)
+    more = order_training_cases([*cases, make("new")], classes, seed=0)
+    assert [name for name in more if name != "new"] == order
+
+
+def test_shards_fill_up_in_order_of_name_and_hold_one_split():
+    cases = [make(name, "unlabelled") for name in "edcba"] + [make("t"), make("v", "val")]
+    assert assign_shards(cases, {}, shard_size=2) == {
+        "a": "unlabelled-0000",
+        "b": "unlabelled-0000",
+        "c": "unlabelled-0001",
+        "d": "unlabelled-0001",
+        "e": "unlabelled-0002",
+        "t": "train-0000",
+        "v": "val-0000",
+    }
+
+
+def test_new_cases_fill_the_last_shard_and_not_the_gaps_of_removed_ones():
+    before = assign_shards([make(name, "unlabelled") for name in "bcdef"], {}, shard_size=2)
+    after = assign_shards([make(name, "unlabelled") for name in "acdefg"], before, shard_size=2)
+    assert {name: after[name] for name in "cdef"} == {name: before[name] for name in "cdef"}
+    assert (after["a"], after["g"]) == ("unlabelled-0002", "unlabelled-0003")
+
+
+def test_a_case_that_changes_its_split_changes_its_shard():
+    assert assign_shards([make("a", "val")], {"a": "unlabelled-0004"}, 2) == {"a": "val-0000"}
+
+
+def test_a_smaller_shard_size_does_not_break_up_old_shards():
+    before = assign_shards([make(name) for name in "abc"], {}, shard_size=3)
+    after = assign_shards([make(name) for name in "abcd"], before, shard_size=1)
+    assert after == {**before, "d": "train-0001"}
+
+
+def test_a_shard_holds_at_least_one_case():
+    with pytest.raises(InputError, match="shard_size 0"):
+        assign_shards([], {}, shard_size=0)
+
+
+SPLIT_OF = st.dictionaries(st.text("abc", min_size=1, max_size=4), st.sampled_from(SPLITS), max_size=30)
+
+
+@given(first=SPLIT_OF, later=SPLIT_OF, size=st.integers(1, 5))
+def test_adding_cases_never_moves_one_and_never_overfills_a_shard(first, later, size):
+    before = assign_shards([make(*item) for item in first.items()], {}, size)
+    union = {**later, **first}
+    after = assign_shards([make(*item) for item in union.items()], before, size)
+    assert after.keys() == union.keys()
+    assert {name: after[name] for name in before} == before
+    assert max(Counter(after.values()).values(), default=0) <= size
+    assert all(shard.rsplit("-", 1)[0] == union[name] for name, shard in after.items())
+    # With nothing removed, every shard is full but the last of its split, and nothing is in doubt.
+    for split in SPLITS:
+        counts = Counter(shard for name, shard in sorted(after.items()) if union[name] == split)
+        assert all(counts[shard] == size for shard in sorted(counts)[:-1])
+    assert after == assign_shards([make(*item) for item in union.items()], after, size)
+
+
+def test_the_manifest_reads_back_as_it_was_written(tmp_path):
+    cases = [make("Zähne, oben", order=3), make("b"), make("u", "unlabelled")]
+    rows = manifest_rows(
+        "/data",
+        cases,
+        shards=assign_shards(cases, {}, 2),
+        training_order=["b", "Zähne, oben"],
+        classes_of_case={"b": {"Ulna", "Os capitatum"}},
+        digests={case.case: (f"image {case.case}", "labels") for case in cases},
+    )
+    assert rows[1] == ManifestRow(
+        case="b",
+        shard="train-0000",
+        split="train",
+        patient="patient b",
+        order=0,
+        image="images/b.png",
+        labels="labels/b",
+        classes=("Os capitatum", "Ulna"),
+        image_digest="image b",
+        labels_digest="labels",
+    )
+    assert (rows[0].order, rows[2].order, rows[2].labels) == (1, None, "")
+    path = tmp_path / "new" / "manifest.csv"
+    write_manifest(path, rows)
+    head = "case,shard,split,patient,order,image,labels,classes,image_digest,labels_digest"
+    assert path.read_text().splitlines()[0] == head
+    assert path.read_text().splitlines()[2].endswith(",Os capitatum;Ulna,image b,labels")
+    assert read_manifest(path) == rows
+    assert [file.name for file in path.parent.iterdir()] == ["manifest.csv"]
+
+
+def test_what_is_no_manifest_is_refused(tmp_path):
+    with pytest.raises(InputError, match="No such file"):
+        read_manifest(tmp_path / "none.csv")
+    path = tmp_path / "manifest.csv"
+    path.write_text("case,split\na,train\n")
+    with pytest.raises(InputError, match=r"manifest\.csv: .*column 'shard' is missing"):
+        read_manifest(path)

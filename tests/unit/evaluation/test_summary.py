@@ -1,0 +1,233 @@
+"""The numbers that are told, against hand-computed ones."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from samcarry.evaluation.comparison import compare
+from samcarry.evaluation.scores import DiceRow, write_dice
+from samcarry.evaluation.summary import (
+    case_dice,
+    read_dice,
+    summarise,
+    summarise_ablation,
+    summarise_classes,
+    to_markdown,
+)
+from support.dice_tables import of_cases, table
+
+NAN = np.nan
+# Case a has both classes, case b one; seed 1 is better than seed 0.
+ROWS = table(
+    ("unet", 0, "a", "Radius", 10, 9, 0.4),
+    ("unet", 0, "a", "Ulna", 10, 9, 0.6),
+    ("unet", 1, "a", "Radius", 10, 9, 0.6),
+    ("unet", 1, "a", "Ulna", 10, 9, 0.8),
+    ("unet", 0, "b", "Radius", 10, 9, 0.8),
+    ("unet", 0, "b", "Ulna", 0, 5, NAN),
+    ("unet", 1, "b", "Radius", 10, 9, 1.0),
+    ("unet", 1, "b", "Ulna", 0, 0, NAN),
+)
+
+
+# ---- means and deviations -------------------------------------------------------------------
+
+
+def test_a_cases_dice_is_the_mean_over_its_present_classes_and_then_over_seeds():
+    cases = case_dice(ROWS)["unet"]
+    assert cases.to_dict() == {"a": pytest.approx((0.5 + 0.7) / 2), "b": pytest.approx((0.8 + 1.0) / 2)}
+
+
+def test_seeds_count_alike_although_one_has_a_case_more():
+    rows = table(
+        ("unet", 0, "a", "Radius", 9, 9, 0.2),
+        ("unet", 0, "a", "Ulna", 9, 9, 0.2),
+        ("unet", 0, "a", "Os", 9, 9, 0.2),
+        ("unet", 1, "a", "Radius", 9, 9, 0.8),
+    )
+    assert case_dice(rows)["unet"]["a"] == pytest.approx(0.5)
+
+
+def test_mean_and_sample_deviation_go_over_cases_in_percent():
+    row = summarise(ROWS, ["unet"]).iloc[0]
+    assert row["mean"] == pytest.approx(75)  # of 60 and 90
+    assert row["std"] == pytest.approx(math.sqrt(2 * 15**2 / 1))
+
+
+def test_the_spread_over_seeds_is_that_of_their_means():
+    row = summarise(ROWS, ["unet"]).iloc[0]
+    assert row["seed_std"] == pytest.approx(math.sqrt(2 * 10**2 / 1))  # of 65 and 85
+
+
+def test_seeds_and_cases_are_counted():
+    row = summarise(ROWS, ["unet"]).iloc[0]
+    assert (row["seeds"], row["cases"]) == (2, 2)
+
+
+def test_a_single_seed_has_no_spread():
+    row = summarise(ROWS[ROWS["seed"] == 0], ["unet"]).iloc[0]
+    assert math.isnan(row["seed_std"])
+
+
+def test_false_positives_are_the_share_of_absent_classes_that_are_drawn():
+    assert summarise(ROWS, ["unet"]).iloc[0]["false_positives"] == pytest.approx(50)
+
+
+def test_without_absent_classes_there_is_no_rate_of_false_positives():
+    rows = ROWS[ROWS["reference_px"] > 0]
+    assert math.isnan(summarise(rows, ["unet"]).iloc[0]["false_positives"])
+
+
+def test_a_case_in_which_nothing_is_present_is_no_case():
+    rows = pd.concat([ROWS, table(("unet", 0, "empty", "Radius", 0, 0, NAN))])
+    row = summarise(rows, ["unet"]).iloc[0]
+    assert (row["cases"], row["mean"]) == (2, pytest.approx(75))
+
+
+def test_methods_come_in_the_order_asked_for():
+    rows = of_cases(ours_r=[0.6, 0.7], ours_p=[0.6, 0.7])
+    assert list(summarise(rows, ["ours_r", "unet", "ours_p"])["method"]) == ["ours_r", "unet", "ours_p"]
+
+
+def test_a_method_without_rows_is_left_out():
+    assert list(summarise(ROWS, ["unet", "unet_full"])["method"]) == ["unet"]
+
+
+@pytest.mark.parametrize(("column", "expected"), [("median", 75), ("q1", 67.5), ("q3", 82.5)])
+def test_quartiles_go_over_cases(column, expected):
+    assert summarise(ROWS, ["unet"]).iloc[0][column] == pytest.approx(expected)  # of 60 and 90
+
+
+def test_distances_and_surface_dice_are_averaged_as_dice_is():
+    row = summarise(ROWS, ["unet"]).iloc[0]
+    assert (row["hd95"], row["surface_dice"]) == (pytest.approx(2.5), pytest.approx(37.5))
+    assert row["hd95_std"] == pytest.approx(row["std"] / 10)
+    assert row["surface_dice_std"] == pytest.approx(row["std"] / 2)
+
+
+def test_no_method_at_all_is_a_table_with_its_columns():
+    assert list(summarise(ROWS, []).columns[:5]) == ["method", "seeds", "cases", "mean", "std"]
+
+
+# ---- reading --------------------------------------------------------------------------------
+
+
+def test_names_that_look_like_numbers_or_like_nothing_stay_names(tmp_path):
+    rows = [DiceRow("1", 5, 0, "unet", case, "08", 3, 3, 1.0, 0.0, 1.0) for case in ("007", "NA")]
+    write_dice(tmp_path / "dice.csv", rows)
+    back = read_dice(tmp_path / "dice.csv")
+    assert list(case_dice(back).index) == ["007", "NA"]
+    assert (back["dataset"][0], back["class"][0], back["n"][0]) == ("1", "08", 5)
+
+
+def test_scores_that_are_undefined_are_read_as_nan(tmp_path):
+    write_dice(tmp_path / "dice.csv", [DiceRow("d", 5, 0, "unet", "a", "Ulna", 0, 3, None, None, None)])
+    assert read_dice(tmp_path / "dice.csv")[["dice", "hd95_px", "surface_dice"]].isna().all(axis=None)
+
+
+# ---- by class -------------------------------------------------------------------------------
+
+
+def test_a_class_counts_the_cases_that_have_it():
+    by_class = summarise_classes(ROWS, ["unet"]).set_index("class")
+    assert by_class["cases"].to_dict() == {"Radius": 2, "Ulna": 1}
+
+
+def test_scores_of_a_class_go_over_cases_seeds_averaged():
+    row = summarise_classes(ROWS, ["unet"]).set_index("class").loc["Radius"]  # of 50 and 90
+    assert (row["mean"], row["std"]) == (pytest.approx(70), pytest.approx(math.sqrt(2 * 20**2)))
+    assert (row["hd95"], row["surface_dice"]) == (pytest.approx(3), pytest.approx(35))
+
+
+def test_a_class_in_one_case_has_no_deviation():
+    assert math.isnan(summarise_classes(ROWS, ["unet"]).set_index("class")["std"]["Ulna"])
+
+
+def test_the_false_positive_rate_of_a_class_is_over_those_without_it():
+    rates = summarise_classes(ROWS, ["unet"]).set_index("class")["false_positive_rate"]
+    assert rates["Ulna"] == pytest.approx(50)
+    assert math.isnan(rates["Radius"])
+
+
+def test_a_class_that_no_case_has_is_a_row_without_scores():
+    rows = pd.concat([ROWS, table(("unet", 0, "a", "Os", 0, 4, NAN), ("unet", 0, "b", "Os", 0, 0, NAN))])
+    row = summarise_classes(rows, ["unet"]).set_index("class").loc["Os"]
+    assert (row["cases"], row["false_positive_rate"]) == (0, pytest.approx(50))
+    assert math.isnan(row["mean"])
+
+
+def test_the_columns_by_class_are_those_of_the_contract():
+    assert ",".join(summarise_classes(ROWS, ["unet"]).columns) == (
+        "method,class,cases,mean,std,hd95,surface_dice,false_positive_rate"
+    )
+
+
+# ---- over n ---------------------------------------------------------------------------------
+
+
+def test_the_ablation_has_a_row_for_each_method_and_n():
+    smaller = of_cases(ours_r=[0.2, 0.3]).assign(n=1)
+    found = summarise_ablation([of_cases(ours_r=[0.6, 0.7]), smaller], ["unet", "ours_r"])
+    assert list(zip(found["method"], found["n"], found["mean"].round(6), strict=True)) == [
+        ("unet", 1, 50),
+        ("unet", 5, 50),
+        ("ours_r", 1, 25),
+        ("ours_r", 5, 65),
+    ]
+
+
+def test_a_method_that_was_not_made_at_some_n_has_no_row_there():
+    found = summarise_ablation([ROWS, of_cases(ours_r=[0.2]).assign(n=1)], ["ours_r"])
+    assert list(zip(found["method"], found["n"], strict=True)) == [("ours_r", 1)]
+
+
+def test_the_columns_of_the_ablation_are_those_of_the_contract():
+    assert ",".join(summarise_ablation([ROWS], ["unet"]).columns) == (
+        "dataset,method,n,seeds,cases,mean,std,median,q1,q3,seed_std"
+    )
+
+
+# ---- the page -------------------------------------------------------------------------------
+
+BETTER = [0.55, 0.62, 0.48, 0.7, 0.58, 0.66, 0.51, 0.6]
+
+
+def page(rows, methods=("unet", "ours_r"), missing=None, split="test"):
+    differences = compare(rows, [("ours_r", "unet")])
+    return to_markdown("wrist", 5, split, summarise(rows, methods), differences, missing or {})
+
+
+def test_the_page_tells_means_differences_and_intervals():
+    text = page(of_cases(ours_r=BETTER))
+    assert "# wrist, n = 5" in text
+    assert "| unet | 50.0 ± 0.0 |" in text
+    assert "| ours_r | unet | +8.8 |" in text
+    assert "88 % of cases" in text
+
+
+def test_a_method_that_cannot_be_had_is_a_row_that_says_why():
+    text = page(of_cases(ours_r=BETTER), missing={"unet_full": "no labels"})
+    (row,) = [line for line in text.splitlines() if "unet_full" in line]
+    assert row.startswith("| unet_full | n/a: no labels |")
+
+
+def test_every_row_of_a_table_has_as_many_columns_as_its_head():
+    text = page(of_cases(ours_r=BETTER), missing={"unet_full": "no labels"})
+    first, second = (part for part in text.split("\n\n") if part.startswith("|"))
+    for lines in (first.splitlines(), second.splitlines()):
+        assert {line.count("|") for line in lines} == {lines[0].count("|")}
+
+
+@pytest.mark.parametrize("values", [[0.5] * 8, [0.6], [0.6, 0.7]])
+def test_what_is_undefined_is_a_dash_and_never_nan(values):
+    assert "nan" not in page(of_cases(ours_r=values))
+
+
+def test_a_page_without_pairs_has_no_table_of_differences():
+    assert "Paired" not in page(ROWS, ["unet"])
+
+
+def test_methods_that_were_not_judged_on_test_are_told_so():
+    assert "no test case: methods are judged on val" in page(of_cases(ours_r=BETTER), split="val")

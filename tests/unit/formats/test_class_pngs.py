@@ -1,0 +1,107 @@
+"""One PNG a class in any layout: the pattern tells case and class, and what it cannot tell is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from samcarry.errors import InputError
+from samcarry.formats.class_pngs import read_class_pngs
+from support.drawn_annotations import drawn
+
+# pycocotools 2.0.11 hands arrays to numpy 2 in an older way.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+SQUARE = np.zeros((4, 5), dtype=bool)
+SQUARE[1:3, 1:4] = True
+CASES = ("P1", "P2_left")
+
+
+def write(path: Path, mask=SQUARE, **how) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(mask.astype(np.uint8) * 255).save(path, **how)
+    return path
+
+
+def found(pattern, **more) -> dict:
+    """{case: {class: pixels}}."""
+    result = {}
+    for annotation in read_class_pngs(pattern, **more):
+        result[annotation.name] = {name: int(mask.sum()) for name, mask in drawn(annotation).items()}
+    return result
+
+
+def refused(pattern, **more) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        read_class_pngs(pattern, **more)
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "files"),
+    [
+        ("{case}/{class}.png", ["P1/radius.png", "P1/ulna.png", "P2_left/radius.png"]),
+        ("{class}/{case}.png", ["radius/P1.png", "ulna/P1.png", "radius/P2_left.png"]),
+        ("{case}_{class}.png", ["P1_radius.png", "P1_ulna.png", "P2_left_radius.png"]),
+        (
+            "{class}/{case}_{class}.png",
+            ["radius/P1_radius.png", "ulna/P1_ulna.png", "radius/P2_left_radius.png"],
+        ),
+        ("*/{case}/m*_{class}.png", ["x/P1/m1_radius.png", "y/P1/m_ulna.png", "x/P2_left/m3_radius.png"]),
+    ],
+)
+def test_case_and_class_are_told_by_the_pattern(tmp_path, pattern, files):
+    for file in files:
+        write(tmp_path / "masks" / file)
+    expected = {"P1": {"radius": 6, "ulna": 6}, "P2_left": {"radius": 6}}
+    assert found(tmp_path / "masks" / pattern, cases=CASES) == expected
+
+
+def test_known_cases_part_what_a_pattern_leaves_open(tmp_path):
+    write(tmp_path / "P1_distal_radius.png")
+    assert found(tmp_path / "{case}_{class}.png", cases=["P1"]) == {"P1": {"distal_radius": 6}}
+    (line,) = refused(tmp_path / "{case}_{class}.png", cases=["P1", "P1_distal"])
+    assert "may be class 'radius' of case 'P1_distal' or class 'distal_radius' of case 'P1'" in line
+
+
+def test_classes_that_are_not_asked_for_leave_an_annotated_case_without_shapes(tmp_path):
+    write(tmp_path / "P1" / "radius.png")
+    assert found(tmp_path / "{case}/{class}.png", choose={}.get) == {"P1": {}}
+
+
+def test_files_of_one_class_by_different_names_are_united(tmp_path):
+    write(tmp_path / "P1" / "a.png")
+    write(tmp_path / "P1" / "b.png", ~SQUARE)
+    assert found(tmp_path / "{case}/{class}.png", choose=lambda name: "bone") == {"P1": {"bone": 20}}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("{case}.png", "has no {class}"),
+        ("{class}.png", "has no {case}"),
+        ("{case}_{class}.jpg", "JPEG blurs"),
+        ("none/{case}/{class}.png", "there is no folder"),
+        ("{case}/{class}.png", "no file in"),
+    ],
+)
+def test_patterns_that_cannot_be_are_refused(tmp_path, pattern, told):
+    write(tmp_path / "P1_radius.png")
+    (line,) = refused(tmp_path / pattern)
+    assert line.startswith(str(tmp_path / pattern))
+    assert told in line
+
+
+def test_all_faults_are_told_at_once_each_with_its_file(tmp_path):
+    write(tmp_path / "m/P1/a.png")
+    write(tmp_path / "m/P1/b.png", SQUARE[:2])
+    write(tmp_path / "m/P1/c.png", format="JPEG")
+    (tmp_path / "m/P1/d.png").write_bytes(b"")
+    (tmp_path / "m/P1/e.png").symlink_to(write(tmp_path / "secret.png"))
+    write(tmp_path / "m/P1/f;g.png")
+    lines = refused(tmp_path / "m/{case}/{class}.png")
+    expected = ["e.png: is a link", "b.png: is 5 x 2, ", "c.png: not a PNG", "d.png: the file is empty"]
+    assert [text in line for text, line in zip([*expected, "f;g.png: is of class"], lines, strict=True)] == [
+        True
+    ] * 5

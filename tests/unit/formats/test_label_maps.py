@@ -1,0 +1,151 @@
+"""Label maps: numbers, palettes and colours become the shapes of classes; nothing unnamed is swallowed."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from samcarry.errors import InputError
+from samcarry.formats.class_tables import class_table, read_class_table, write_class_table
+from samcarry.formats.label_maps import label_map, read_label_map, write_label_map
+from samcarry.formats.rasterise import draw
+from support.drawn_annotations import drawn
+
+# pycocotools 2.0.11 hands arrays to numpy 2 in an older way.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+NUMBERS = np.array([[0, 1, 1], [2, 2, 0]], np.uint8)
+COLOURS = np.array([(0, 0, 0), (255, 0, 0), (0, 128, 255)], np.uint8)
+NAMED = {"1": "radius", "2": "ulna"}
+IN_COLOUR = {"#ff0000": "radius", "#0080ff": "ulna"}
+RADIUS, ULNA = (NUMBERS == 1).tolist(), (NUMBERS == 2).tolist()
+
+
+def palette():
+    image = Image.fromarray(NUMBERS, "P")
+    image.putpalette(COLOURS.ravel().tolist())
+    return image
+
+
+def read(path, given=None, choose=None):
+    """The masks by class."""
+    table = None if given is None else class_table(given, "the table")
+    (annotation,) = read_label_map(path, **({} if choose is None else {"choose": choose}), table=table)
+    return {name: mask.tolist() for name, mask in drawn(annotation).items()}
+
+
+def refused(path, given=None):
+    with pytest.raises(InputError) as caught:
+        read(path, given)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"{path}: ")
+    return line
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.fromarray(NUMBERS),
+        Image.fromarray(NUMBERS.astype(np.uint16)),
+        Image.fromarray(NUMBERS.astype(np.int32)),
+        Image.fromarray(np.repeat(NUMBERS[..., None], 3, axis=2)),
+        palette(),
+    ],
+    ids=["8 bit", "16 bit", "32 bit", "grey as RGB", "palette"],
+)
+def test_numbers_of_every_depth_are_named_by_the_table(tmp_path, image):
+    for suffix in ("tif", "png")[: 1 if image.mode == "I" else 2]:
+        path = tmp_path / f"a.{suffix}"
+        image.save(path)
+        assert read(path, NAMED) == {"radius": RADIUS, "ulna": ULNA}
+
+
+@pytest.mark.parametrize(
+    "image",
+    [palette(), Image.fromarray(COLOURS[NUMBERS]), Image.fromarray(COLOURS[NUMBERS]).convert("RGBA")],
+    ids=["palette", "RGB", "RGBA"],
+)
+def test_colours_are_named_by_a_table_of_colours(tmp_path, image):
+    image.save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png", IN_COLOUR) == {"radius": RADIUS, "ulna": ULNA}
+
+
+def test_what_is_transparent_is_background_whatever_its_colour(tmp_path):
+    pixels = np.dstack([COLOURS[NUMBERS], np.full(NUMBERS.shape, 255, np.uint8)])
+    pixels[0, 0] = (1, 2, 3, 0)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png", IN_COLOUR) == {"radius": RADIUS, "ulna": ULNA}
+
+
+def test_without_a_table_classes_are_called_by_their_numbers(tmp_path):
+    Image.fromarray(NUMBERS).save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png") == {"1": RADIUS, "2": ULNA}
+    renamed = {"1": "bone", "2": None}
+    assert read(tmp_path / "a.png", choose=renamed.get) == {"bone": RADIUS}
+
+
+def test_zero_is_a_class_where_the_table_names_it_and_several_values_may_be_one_class(tmp_path):
+    Image.fromarray(NUMBERS).save(tmp_path / "a.png")
+    given = {"0": "rest", "1": "bone", "2": "bone"}
+    assert read(tmp_path / "a.png", given) == {
+        "rest": (NUMBERS == 0).tolist(),
+        "bone": (NUMBERS > 0).tolist(),
+    }
+
+
+def test_values_that_the_table_lacks_are_told_with_count_and_place(tmp_path):
+    Image.fromarray(NUMBERS).save(tmp_path / "a.png")
+    line = refused(tmp_path / "a.png", {"1": "radius"})
+    assert "holds what the table does not name: value 2 (2 pixels, first in row 1, column 0)" in line
+    noise = np.arange(300, dtype=np.uint16).reshape(10, 30)
+    Image.fromarray(noise).save(tmp_path / "b.png")
+    assert "and 295 more" in refused(tmp_path / "b.png", {"1": "radius"})
+
+
+@pytest.mark.parametrize(
+    ("pixels", "given", "told"),
+    [
+        (COLOURS[NUMBERS], None, "is in colours; name them in a table"),
+        (COLOURS[NUMBERS], NAMED, "is in colours; name them in a table"),
+        (NUMBERS.astype(np.uint16), IN_COLOUR, "beyond 0 to 255, which the table's colours have"),
+        (NUMBERS.astype(np.int32) * -1, NAMED, "beyond 0 to 65535"),
+        (NUMBERS.astype(np.int32) * 70000, NAMED, "beyond 0 to 65535"),
+        (NUMBERS.astype(np.float32), NAMED, "no whole numbers and no colours"),
+        (np.arange(257, dtype=np.uint16)[None], None, "257 different numbers, as a photograph does"),
+    ],
+    ids=["colours", "colours, table of numbers", "deep", "negative", "32 bit", "float", "photograph"],
+)
+def test_what_is_no_label_map_is_refused(tmp_path, pixels, given, told):
+    Image.fromarray(pixels).save(tmp_path / "a.tif")
+    assert told in refused(tmp_path / "a.tif", given)
+
+
+def test_lossy_and_inverted_files_are_refused(tmp_path):
+    Image.fromarray(NUMBERS).save(tmp_path / "a.png", format="JPEG")
+    assert "not a PNG, TIFF file" in refused(tmp_path / "a.png")
+    Image.fromarray(NUMBERS.astype(np.uint16)).save(tmp_path / "b.tif", tiffinfo={262: 0})
+    assert "white is 0" in refused(tmp_path / "b.tif")
+
+
+def test_a_class_that_no_file_can_be_called_is_told_with_its_value(tmp_path):
+    Image.fromarray(NUMBERS).save(tmp_path / "a.png")
+    assert "value 1 is of class 'left/radius'" in refused(tmp_path / "a.png", {"1": "left/radius", "2": "b"})
+
+
+@pytest.mark.parametrize("classes", [3, 300], ids=["palette", "16 bit"])
+@settings(max_examples=20)
+@given(data=st.data())
+def test_our_own_export_comes_back_the_same(tmp_path_factory, classes, data):
+    folder = tmp_path_factory.mktemp("there")
+    masks = np.zeros((classes, 7, 5), dtype=bool)
+    masks[-3:] = data.draw(arrays(bool, (3, 7, 5)))
+    names = [f"class {number}" for number in range(classes)]
+    write_label_map(folder / "a.png", masks)
+    write_class_table(folder / "classes.csv", names)
+    (annotation,) = read_label_map(folder / "a.png", table=read_class_table(folder / "classes.csv"))
+    numbers = np.zeros((7, 5), np.uint16)
+    for name, mask in draw(annotation, 7, 5, []).items():
+        numbers[mask] = names.index(name) + 1
+    assert numbers.tolist() == label_map(masks).tolist()

@@ -1,0 +1,155 @@
+"""Masks in NIfTI: maps and channels, x before y; volumes, fractions and bombs are refused in a line."""
+
+import gzip
+import struct
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from samcarry.errors import InputError
+from samcarry.formats.class_tables import class_table
+from samcarry.formats.nifti import read_nifti, write_nifti
+from support.drawn_annotations import drawn
+
+# pycocotools 2.0.11 hands arrays to numpy 2 in an older way.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+NUMBERS = np.array([[0, 1, 1], [2, 2, 0]], np.uint8)  # (height, width)
+NAMED = class_table({"1": "radius", "2": "ulna"}, "the table")
+MASKS = {"radius": (NUMBERS == 1).tolist(), "ulna": (NUMBERS == 2).tolist()}
+
+
+def write(path, values=NUMBERS.T, kind=nib.Nifti1Image, slope=None):
+    image = kind(values, np.eye(4))
+    if slope is not None:
+        image.header.set_slope_inter(slope, 0)
+    nib.save(image, path)
+    return path
+
+
+def read(path, table=NAMED):
+    (annotation,) = read_nifti(path, table=table)
+    return {name: mask.tolist() for name, mask in drawn(annotation).items()}
+
+
+def refused(path, table=NAMED):
+    with pytest.raises(InputError) as caught:
+        read_nifti(path, table=table)
+    (line,) = str(caught.value).splitlines()
+    assert str(path) in line
+    return line
+
+
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz"])
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize("values", [NUMBERS.T, NUMBERS.T[..., None], NUMBERS.T.astype(np.float64)])
+def test_a_map_of_one_slice_is_read_x_before_y(tmp_path, suffix, kind, values):
+    path = write(tmp_path / f"a.b.{suffix}", values, kind)
+    assert read(path) == MASKS
+    assert [(a.name, a.size) for a in read_nifti(path)] == [("a.b", (2, 3))]
+
+
+def test_without_a_table_classes_are_called_by_their_numbers(tmp_path):
+    assert list(read(write(tmp_path / "a.nii"), None)) == ["1", "2"]
+    assert "value 2 (2 pixels" in refused(
+        write(tmp_path / "b.nii"), class_table({"1": "radius"}, "the table")
+    )
+
+
+@pytest.mark.parametrize("axes", [(2, 1, 0), (2, 1, None, 0), (2, 1, 0, None)])
+def test_channels_are_classes_where_the_table_names_as_many(tmp_path, axes):
+    channels = np.stack([NUMBERS == 1, NUMBERS == 2]).astype(np.uint8)
+    values = channels.transpose(2, 1, 0)
+    values = np.expand_dims(values, axes.index(None)) if None in axes else values
+    assert read(write(tmp_path / "a.nii", values)) == MASKS
+    line = refused(write(tmp_path / "b.nii", values), class_table({"1": "radius"}, "the table"))
+    assert "is a volume of 3 x 2 x " in line
+    with pytest.raises(InputError, match=r"channel 1 .'radius'. holds 2"):
+        read(write(tmp_path / "c.nii", values * 2))
+
+
+@settings(max_examples=30)
+@given(masks=arrays(bool, (3, 4, 6)), seed=st.integers(0, 9))
+def test_our_own_export_comes_back_the_same(tmp_path_factory, masks, seed):
+    path = tmp_path_factory.mktemp("there") / "a.nii.gz"
+    names = [f"class {seed}", "ulna", "b"]
+    write_nifti(path, masks, names, "a")
+    expected = {name: mask.tolist() for name, mask in zip(names, masks, strict=True) if mask.any()}
+    assert read(path, None) == expected
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+def test_exports_of_few_classes_are_channels_too(tmp_path, classes):
+    masks = np.stack([NUMBERS == 1, NUMBERS == 2])[:classes]
+    write_nifti(tmp_path / "a.nii.gz", masks, ["radius", "ulna"][:classes], "a")
+    assert read(tmp_path / "a.nii.gz", None) == dict(list(MASKS.items())[:classes])
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (np.zeros((3, 2, 9), np.uint8), "is a volume of 3 x 2 x 9"),
+        (np.zeros((3, 2, 2, 2), np.uint8), "is a volume of 3 x 2 x 2 x 2"),
+        (np.full((3, 2), np.nan), "NaN"),
+        (np.full((3, 2), 0.5), "fractions"),
+        (np.full((3, 2), -1, np.int16), "holds -1 to -1"),
+        (np.full((3, 2), 70000, np.int32), "holds 70000 to 70000"),
+        (np.zeros((3, 2), np.complex64), "of the type complex64"),
+        (np.zeros(6, np.uint8), "no image's size"),
+    ],
+    ids=["3-D", "4-D", "NaN", "fractions", "negative", "large", "complex", "1-D"],
+)
+def test_what_is_no_mask_is_refused(tmp_path, values, told):
+    assert told in refused(write(tmp_path / "a.nii.gz", values))
+
+
+def test_probabilities_by_the_headers_scaling_are_refused(tmp_path):
+    assert "fractions" in refused(write(tmp_path / "a.nii", slope=1 / 255))
+
+
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz"])
+@pytest.mark.parametrize("keep", [0, 1, 10, 40, -40, -1, -3])
+def test_truncated_files_are_refused(tmp_path, suffix, keep):
+    path = write(tmp_path / f"a.{suffix}")
+    path.write_bytes(path.read_bytes()[:keep])
+    refused(path)
+
+
+def test_other_files_are_refused(tmp_path):
+    (tmp_path / "a.nii").write_bytes(b"no NIfTI at all" * 99)
+    assert "no NIfTI file" in refused(tmp_path / "a.nii")
+    assert "no such file" in refused(tmp_path / "none.nii")
+
+
+def bomb(tmp_path, shape=(3, 2), offset=352.0, kind=np.uint8):
+    """A .nii.gz of some 100 kB that unpacks to 100 MB, and what its header tells of it."""
+    header = nib.Nifti1Header()
+    header.set_data_shape(shape)
+    header.set_data_dtype(kind)
+    start = bytearray(header.binaryblock)
+    start[108:112] = struct.pack("<f", offset)
+    path = tmp_path / "bomb.nii.gz"
+    with gzip.open(path, "wb") as stream:
+        stream.write(bytes(start) + b"\x00" * 4)
+        for _ in range(100):
+            stream.write(bytes(1_000_000))
+    assert path.stat().st_size < 200_000
+    return path
+
+
+@pytest.mark.parametrize(
+    ("told", "changes"),
+    [
+        ("far beyond what its header tells", {}),
+        ("no image's size", {"shape": (30_000, 30_000)}),
+        ("unpacks to more than 1,000,000,000 bytes", {"shape": (10_000, 10_000, 11)}),
+        ("begin at byte 9e+07", {"offset": 9e7}),
+        ("is truncated", {"shape": (10_000, 10_000), "kind": np.int16}),
+    ],
+)
+def test_gzip_bombs_are_refused(tmp_path, told, changes):
+    assert told in refused(bomb(tmp_path, **changes))

@@ -1,0 +1,118 @@
+"""Masks: black is background in every kind of PNG, and resizing goes by area."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from samcarry.errors import InputError
+from samcarry.images.masks import read_mask, resize_mask, write_mask
+
+MASK = np.array([[False, True, True], [False, False, True]])
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"), [(1, np.uint8), (255, np.uint8), (1, np.uint16), (40000, np.uint16)]
+)
+def test_any_value_but_0_is_the_class(tmp_path, value, dtype):
+    path = tmp_path / "a.png"
+    Image.fromarray(MASK.astype(dtype) * dtype(value)).save(path)
+    assert read_mask(path).tolist() == MASK.tolist()
+
+
+def test_1_bit(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(MASK).save(path)
+    with Image.open(path) as stored:
+        assert stored.mode == "1"
+    assert read_mask(path).tolist() == MASK.tolist()
+
+
+def test_any_colour_but_black_is_the_class(tmp_path):
+    path = tmp_path / "a.png"
+    colours = np.zeros((2, 3, 3), np.uint8)
+    colours[MASK] = (0, 0, 1)  # a blue that luminance would round to black
+    Image.fromarray(colours).save(path)
+    assert read_mask(path).tolist() == MASK.tolist()
+
+
+def test_a_palette_goes_by_its_colours(tmp_path):
+    path = tmp_path / "a.png"
+    image = Image.fromarray(np.array([[0, 1, 2]], np.uint8))
+    image.putpalette([255, 0, 0, 0, 0, 0, 0, 0, 0])
+    image.save(path)
+    with Image.open(path) as stored:
+        assert stored.mode == "P"
+    assert read_mask(path).tolist() == [[True, False, False]]
+
+
+def test_a_palette_with_a_transparent_colour(tmp_path):
+    path = tmp_path / "a.png"
+    image = Image.fromarray(np.array([[0, 1, 2]], np.uint8))
+    image.putpalette([255, 255, 255, 255, 0, 0, 0, 0, 0])
+    image.save(path, transparency=0)
+    assert read_mask(path).tolist() == [[False, True, False]]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_what_is_transparent_is_background(tmp_path, mode):
+    path = tmp_path / "a.png"
+    image = Image.new("L", (3, 2), 255).convert(mode)
+    image.putalpha(Image.fromarray(MASK.astype(np.uint8) * 255))
+    image.save(path)
+    assert read_mask(path).tolist() == MASK.tolist()
+
+
+def test_opaque_black_is_background(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(MASK.astype(np.uint8) * 255).convert("RGBA").save(path)
+    assert read_mask(path).tolist() == MASK.tolist()
+
+
+def test_lossy_files_under_a_png_name_are_refused(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(MASK.astype(np.uint8) * 255).save(path, format="JPEG")
+    with pytest.raises(InputError, match=r"a\.png: not a PNG file"):
+        read_mask(path)
+
+
+def test_truncated_and_empty_masks_are_refused(tmp_path):
+    path = tmp_path / "a.png"
+    write_mask(path, np.random.default_rng(0).random((64, 64)) > 0.5)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"a\.png: .*truncated"):
+        read_mask(path)
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"a\.png: .*empty"):
+        read_mask(path)
+
+
+def test_half_of_the_area_is_enough():
+    mask = np.array([[1, 1, 1, 0, 0, 0], [0, 1, 0, 0, 0, 1]], dtype=bool)
+    assert resize_mask(mask, 1, 3).tolist() == [[True, False, False]]
+    assert resize_mask(np.array([[True], [False]]), 1, 1).tolist() == [[True]]
+
+
+def test_exactly_half_is_enough_in_any_division():
+    for height in range(2, 40, 2):
+        mask = np.zeros((height, 7), dtype=bool)
+        mask[: height // 2] = True
+        assert resize_mask(mask, 1, 1).all()
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
+def test_a_mask_keeps_itself_at_its_own_size_and_when_enlarged(mask):
+    height, width = mask.shape
+    assert (resize_mask(mask, height, width) == mask).all()
+    assert (resize_mask(mask, 3 * height, 3 * width) == mask.repeat(3, 0).repeat(3, 1)).all()
+
+
+def test_written_masks_are_0_and_255_and_read_back(tmp_path):
+    path = tmp_path / "new" / "Os capitatum.png"
+    write_mask(path, MASK)
+    with Image.open(path) as stored:
+        assert stored.mode == "L"
+        assert np.unique(np.asarray(stored)).tolist() == [0, 255]
+    assert read_mask(path).tolist() == MASK.tolist()

@@ -1,0 +1,153 @@
+"""A training set gathered from shards: the wanted cases, in the wanted order, or a clear refusal."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from samcarry.errors import InputError
+from samcarry.networks.batches import draw_batch, generator_of
+from samcarry.networks.statistics import SubsetStatistics
+from samcarry.networks.training_data import gather
+from samcarry.storage.stacks import Stack, pairs_of, read_shards, write_stack
+
+CLASSES = ("bone", "cast")
+
+
+def images(**grey):
+    values = np.stack([np.full((2, 3), value, np.uint8) for value in grey.values()])
+    return Stack(values, "image", tuple(grey))
+
+
+def masks(kind="mask", **value):
+    """Stack in which class 'bone' of each case has one value everywhere; 'cast' is empty."""
+    values = np.zeros((len(value), 2, 2, 3), np.uint8)
+    values[:, 0] = np.array(list(value.values()), np.uint8)[:, None, None]
+    return Stack(values, kind, tuple(value), CLASSES)
+
+
+PAIRS = [(images(a=10, b=20), masks(a=0, b=1)), (images(c=30, d=40), masks(c=1, d=0))]
+
+
+def test_cases_come_in_the_order_wanted_across_shards(tmp_path):
+    data = gather(PAIRS, ["d", "a", "c"], tmp_path)
+    assert data.images[:, 0, 0].tolist() == [40, 10, 30]
+
+
+def test_masks_go_with_their_images(tmp_path):
+    data = gather(PAIRS, ["c", "d", "b", "a"], tmp_path)
+    assert data.images[:, 0, 0].tolist() == [30, 40, 20, 10]
+    assert data.masks[:, 0, 0, 0].tolist() == [True, False, True, False]
+    assert not data.masks[:, 1].any()
+
+
+def test_masks_follow_names_and_not_places(tmp_path):
+    pairs = [(images(a=10, b=20), masks(b=1, a=0))]
+    data = gather(pairs, ["a", "b"], tmp_path)
+    assert data.masks[:, 0, 0, 0].tolist() == [False, True]
+
+
+def test_only_the_cases_wanted_are_taken(tmp_path):
+    data = gather(PAIRS, ["b"], tmp_path)
+    assert data.images.shape == (1, 2, 3)
+    assert data.masks.shape == (1, 2, 2, 3)
+    assert (data.images == 20).all()
+
+
+def test_a_case_with_an_image_but_no_mask_is_skipped(tmp_path):
+    data = gather([(images(a=10, nolabel=99, b=20), masks(a=0, b=1))], ["a", "b"], tmp_path)
+    assert data.images[:, 0, 0].tolist() == [10, 20]
+
+
+def test_probabilities_become_foreground_above_a_half(tmp_path):
+    pairs = [(images(a=1, b=2), masks("probability", a=127, b=128))]
+    data = gather(pairs, ["a", "b"], tmp_path)
+    assert data.masks[:, 0, 0, 0].tolist() == [False, True]
+
+
+def test_the_arrays_lie_on_disk(tmp_path):
+    data = gather(PAIRS, ["a"], tmp_path)
+    assert isinstance(data.images, np.memmap)
+    assert isinstance(data.masks, np.memmap)
+
+
+def mapped_megabytes():
+    """Memory of this process that shows files."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if "RssFile" in line)
+    return int(line.split()[1]) / 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="NOT TESTED: needs Linux's /proc")
+def test_memory_does_not_grow_with_the_cases_that_are_gathered_and_drawn(tmp_path):
+    names = [f"case{index}" for index in range(48)]
+    values = np.ones((48, 16, 256, 256), np.uint8)  # 50 MB
+    pairs = (
+        (
+            Stack(values[:8, 0], "image", tuple(names[at : at + 8])),
+            Stack(values[:8], "mask", tuple(names[at : at + 8])),
+        )
+        for at in range(0, 48, 8)
+    )
+    before = mapped_megabytes()
+    data = gather(pairs, names, tmp_path)
+    assert mapped_megabytes() < before + 10
+    statistics = SubsetStatistics(tuple(names), tuple("abcdefghijklmnop"), 0.5, 0.2, (1.0,) * 16)
+    for iteration in range(40):
+        batch = draw_batch(data, statistics, 4, generator_of(0, iteration), "cpu")
+        assert batch.masks.all()
+    assert mapped_megabytes() < before + 10
+
+
+def test_a_case_in_no_shard_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"^case x is in none of the prepared shards"):
+        gather(PAIRS, ["a", "x"], tmp_path)
+
+
+def test_a_wanted_case_without_masks_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"^case nolabel is in none"):
+        gather([(images(a=1, nolabel=2), masks(a=0))], ["a", "nolabel"], tmp_path)
+
+
+def test_no_shard_at_all_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"^case a is in none"):
+        gather([], ["a"], tmp_path)
+
+
+def test_no_case_at_all_is_told(tmp_path):
+    with pytest.raises(InputError, match="no case to train on"):
+        gather(PAIRS, [], tmp_path)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two image shards and two mask shards on disk."""
+    for number, (image_stack, mask_stack) in enumerate(PAIRS):
+        write_stack(tmp_path / f"images{number}.nii.gz", image_stack)
+        write_stack(tmp_path / f"masks{number}.nii.gz", mask_stack)
+    return [[str(tmp_path / f"{kind}{n}.nii.gz") for n in range(2)] for kind in ("images", "masks")]
+
+
+def test_pairs_are_read_shard_by_shard(files):
+    assert [(one.cases, other.cases) for one, other in pairs_of(*files)] == [
+        (("a", "b"), ("a", "b")),
+        (("c", "d"), ("c", "d")),
+    ]
+
+
+def test_pairs_of_lists_of_different_length_are_refused(files):
+    with pytest.raises(ValueError, match="shorter"):
+        list(pairs_of(files[0], files[1][:1]))
+
+
+def test_single_images_are_found_in_any_shard(files):
+    found = read_shards(files[0], ["d", "a"])
+    assert {case: value.tolist() for case, value in found.items()} == {
+        "a": [[10] * 3] * 2,
+        "d": [[40] * 3] * 2,
+    }
+
+
+def test_single_masks_are_bool(files):
+    found = read_shards(files[1], ["b"])
+    assert found["b"].dtype == bool
+    assert found["b"].sum(axis=(1, 2)).tolist() == [6, 0]

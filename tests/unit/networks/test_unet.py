@@ -1,0 +1,121 @@
+"""The U-Net has the paper's size, and is the same network after it lay on disk."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from samcarry.errors import InputError
+from samcarry.networks.unet import UNet, load_unet, save_unet
+
+ABOUT = {"classes": ["Radius", "Ulna"], "size": [8, 16], "mean": 0.35, "std": 0.22}
+
+
+def small(seed=0):
+    torch.manual_seed(seed)
+    return UNet(2, width=4, depth=2).eval()
+
+
+def refused(path):
+    """The message with which a file is refused: one line that names it."""
+    with pytest.raises(InputError) as caught:
+        load_unet(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_width_64_and_depth_4_are_the_papers_31_million_parameters():
+    with torch.device("meta"):
+        network = UNet(17)
+    assert 30.9e6 < sum(parameter.numel() for parameter in network.parameters()) < 31.2e6
+
+
+def test_channels_double_from_64_to_1024():
+    with torch.device("meta"):
+        network = UNet(17)
+    assert [block[0].out_channels for block in network.encoder] == [64, 128, 256, 512, 1024]
+
+
+def test_one_logit_a_class_at_full_resolution():
+    network = UNet(3, width=4, depth=3)
+    assert network(torch.zeros(2, 1, 16, 24)).shape == (2, 3, 16, 24)
+
+
+def test_classes_may_overlap():
+    network = small()
+    with torch.no_grad():
+        network.head.bias.fill_(50.0)
+        logits = network(torch.zeros(1, 1, 8, 8))
+    assert (logits.sigmoid() > 0.5).all()
+
+
+def test_the_network_sees_across_its_depth():
+    network = small()
+    image = torch.zeros(1, 1, 16, 16)
+    changed = image.clone()
+    changed[..., 0, 0] = 5.0
+    with torch.no_grad():
+        difference = network(changed) - network(image)
+    assert difference[..., 4:, 4:].abs().max() > 0
+
+
+def test_a_saved_network_answers_the_same(tmp_path):
+    network = small()
+    save_unet(tmp_path / "model.safetensors", network, ABOUT)
+    back, _ = load_unet(tmp_path / "model.safetensors")
+    image = torch.randn(1, 1, 8, 16)
+    with torch.no_grad():
+        assert torch.equal(back(image), network(image))
+
+
+def test_what_a_user_needs_beside_the_weights_comes_back(tmp_path):
+    save_unet(tmp_path / "model.safetensors", small(), {**ABOUT, "classes": ["Zähne", "Ⅴ"]})
+    _, about = load_unet(tmp_path / "model.safetensors")
+    assert about == {**ABOUT, "classes": ["Zähne", "Ⅴ"], "width": 4, "depth": 2}
+
+
+def test_a_loaded_network_is_in_evaluation_mode(tmp_path):
+    save_unet(tmp_path / "model.safetensors", small().train(), ABOUT)
+    assert not load_unet(tmp_path / "model.safetensors")[0].training
+
+
+def test_the_same_network_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        save_unet(tmp_path / name, small(), ABOUT)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_missing_model_is_refused(tmp_path):
+    refused(tmp_path / "none.safetensors")
+
+
+def test_a_flipped_bit_in_the_weights_is_found(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_unet(path, small(), ABOUT)
+    content = bytearray(path.read_bytes())
+    content[-7] ^= 1
+    path.write_bytes(content)
+    assert "not those that were written" in refused(path)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 200, 5000])
+def test_a_truncated_model_is_refused(tmp_path, keep):
+    path = tmp_path / "model.safetensors"
+    save_unet(path, small(), ABOUT)
+    path.write_bytes(path.read_bytes()[:keep])
+    assert "damaged" in refused(path)
+
+
+def test_weights_that_do_not_fit_their_description_are_refused_in_one_line(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_unet(path, small(), {**ABOUT, "classes": ["only one"]})
+    refused(path)
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, {"model": "tiny"}, {"samcarry": "no json"}, {"samcarry": "{}"}, {"samcarry": "[]"}]
+)
+def test_safetensors_of_another_kind_are_refused(tmp_path, metadata):
+    path = tmp_path / "model.safetensors"
+    save_file({"x": torch.zeros(2)}, path, metadata)
+    refused(path)

@@ -1,0 +1,123 @@
+"""The digest of a script's code: what it covers, and which edits rerun which rules."""
+
+import shutil
+
+import pytest
+
+from samcarry.pipeline.code_digest import code_digest, imported_names, modules_of
+from support.paths import SCRIPTS
+
+
+@pytest.fixture
+def script(tmp_path):
+    package = tmp_path / "samcarry/sub"
+    package.mkdir(parents=True)
+    (tmp_path / "samcarry/__init__.py").write_text('"""Doc."""\n')
+    (package / "__init__.py").write_text('"""Doc."""\nLIMIT = 1\n')
+    (package / "first.py").write_text('"""Doc."""\nfrom samcarry.sub.second import f\n')
+    (package / "second.py").write_text('C = 1\n"""Doc."""\ndef f():\n    """Doc."""\n    return 1\n')
+    (package / "other.py").write_text("g = 1\n")
+    (tmp_path / "stage").mkdir()
+    (tmp_path / "stage/clean.py").write_text("from samcarry.sub.first import f\n")
+    return tmp_path / "stage/clean.py"
+
+
+def digest(script):
+    return code_digest(script, script.parents[1])
+
+
+def after(script, name, old, new):
+    file = script.parents[1] / "samcarry/sub" / name
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    return digest(script)
+
+
+def test_an_edit_of_an_indirect_import_changes_it(script):
+    before = digest(script)
+    assert after(script, "second.py", "return 1", "return 2") != before
+
+
+def test_an_edit_of_a_package_on_the_way_changes_it(script):
+    before = digest(script)
+    assert after(script, "__init__.py", "LIMIT = 1", "LIMIT = 2") != before
+
+
+def test_a_module_imported_from_its_package_counts(script):
+    script.write_text("from samcarry.sub import other\n")
+    before = digest(script)
+    assert after(script, "other.py", "g = 1", "g = 2") != before
+
+
+def test_a_module_imported_by_its_dotted_name_counts(script):
+    script.write_text("import samcarry.sub.other\n")
+    before = digest(script)
+    assert after(script, "other.py", "g = 1", "g = 2") != before
+
+
+def test_comments_docstrings_and_formatting_do_not_count(script):
+    before = digest(script)
+    assert after(script, "second.py", "return 1", "return  1  # one") == before
+    assert after(script, "second.py", "Doc.", "Another.") == before
+    assert after(script, "first.py", "Doc.", "Another.") == before
+
+
+def test_modules_that_are_not_imported_do_not_count(script):
+    before = digest(script)
+    assert after(script, "other.py", "g = 1", "g = 2") == before
+
+
+CLEAN = SCRIPTS / "refine/clean.py"
+
+TRAININGS = {
+    "initial/train_network",
+    "compare/train_mean_teacher",
+    "beyond/train_fixmatch",
+    "review/train_corrected",
+    "nnunet/train_nnunet",
+}
+FIRST_STEPS = TRAININGS | {"compare/train_lraspp", "refine/embed", "prepare/prepare_images"}
+
+
+@pytest.mark.parametrize(
+    ("edited", "spared"),
+    [
+        ("networks/prediction", TRAININGS | {"refine/embed"}),  # inference
+        ("baselines/lraspp_prediction", FIRST_STEPS),
+        ("baselines/nnunet/prediction", FIRST_STEPS),
+        ("sam/decoder", FIRST_STEPS),
+        ("sam/refinement", FIRST_STEPS),
+        ("sam/quality", FIRST_STEPS),
+        ("storage/sheets", FIRST_STEPS),  # CSV files that people write
+        ("prompting/cleaning", FIRST_STEPS),
+        ("evaluation/summary", FIRST_STEPS | {"refine/refine", "initial/predict"}),
+        ("images/colours", FIRST_STEPS | {"refine/refine", "initial/predict", "evaluate/evaluate"}),
+        ("formats/cvat", FIRST_STEPS | {"refine/refine", "initial/predict", "evaluate/evaluate"}),
+    ],
+)
+def test_an_edit_does_not_rerun_long_jobs_that_do_not_depend_on_it(tmp_path, edited, spared):
+    shutil.copytree(SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    scripts = sorted((tmp_path / "scripts").glob("*/*.py"))
+    module = tmp_path / f"scripts/samcarry/{edited}.py"
+    scripts = [script for script in scripts if script.parent.name != "samcarry"]
+    before = {script: code_digest(script, tmp_path / "scripts") for script in scripts}
+    module.write_text(module.read_text() + "\n_EDITED = True\n")
+    changed = {
+        f"{script.parent.name}/{script.stem}"
+        for script in scripts
+        if code_digest(script, tmp_path / "scripts") != before[script]
+    }
+    assert changed, "no script uses the module"
+    assert not changed & spared
+
+
+def test_the_packages_of_a_script_count():
+    names = [path.relative_to(SCRIPTS / "samcarry").as_posix() for path in modules_of(CLEAN, SCRIPTS)]
+    assert {"__init__.py", "prompting/__init__.py", "prompting/cleaning.py"} <= set(names)
+
+
+def test_imported_names_are_modules():
+    names = imported_names(CLEAN, SCRIPTS)
+    assert {"job", "numpy", "samcarry.prompting.cleaning", "scipy"} <= names
+    assert "samcarry.prompting.cleaning.clean" not in names

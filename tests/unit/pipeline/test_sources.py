@@ -1,0 +1,71 @@
+"""Which paths of a config's source are watched: a changed file must not go unnoticed."""
+
+import os
+
+import pytest
+
+from samcarry.pipeline.sources import (
+    is_table_study,
+    listing_digest,
+    paths_by_split,
+    source_files,
+    source_folders,
+)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "paths"),
+    [
+        ("a.json", {"": ["a.json"]}),
+        (["a.json", "b"], {"": ["a.json", "b"]}),
+        ({"train": "a.json", "val": ["b", "c"], "test": []}, {"train": ["a.json"], "val": ["b", "c"]}),
+    ],
+)
+def test_annotations_are_written_in_three_ways(annotations, paths):
+    assert paths_by_split(annotations) == paths
+
+
+def test_files_folders_and_patterns_are_told_apart(tmp_path):
+    (tmp_path / "ann").mkdir()
+    paths = [f"{tmp_path}/ann", f"{tmp_path}/a.json", f"{tmp_path}/ann/{{case}}/{{class}}.png"]
+    source = {
+        "format": "coco",
+        "coco": {"images": "images", "annotations": paths, "cases": "c.csv", "counts": None},
+    }
+    assert source_files(source) == ["c.csv", f"{tmp_path}/a.json"]
+    assert source_folders(source) == ["images", f"{tmp_path}/ann", f"{tmp_path}/ann"]
+
+
+def test_a_study_with_a_table_is_read_with_its_tables():
+    block = {
+        "images": "i",
+        "annotations": {"train": ["t.xml"]},
+        "table": "d.csv",
+        "order": None,
+        "unlabelled": 500,
+    }
+    source = {"format": "cvat", "cvat": block}
+    assert is_table_study(source)
+    assert source_files(source) == ["d.csv", "t.xml"]
+    assert not is_table_study({"format": "cvat", "cvat": block | {"table": None}})
+
+
+def test_the_phantom_watches_nothing_and_a_folder_itself():
+    assert source_files({"format": "phantom", "phantom": {"seed": 0}}) == []
+    assert source_folders({"format": "phantom", "phantom": {"seed": 0}}) == []
+    assert listing_digest([]) == ""
+    assert source_folders({"format": "folder", "folder": "mine"}) == ["mine"]
+
+
+def test_the_digest_changes_with_a_file_at_any_depth_and_bears_links_in_a_circle(tmp_path):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    file = tmp_path / "deep" / "er" / "a.png"
+    file.write_bytes(b"1")
+    (tmp_path / "deep" / "round").symlink_to(tmp_path)
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    first = listing_digest([str(tmp_path)])
+    assert listing_digest([str(tmp_path)]) == first
+    os.utime(file, (1, 1))
+    second = listing_digest([str(tmp_path)])
+    file.rename(file.with_name("b.png"))
+    assert len({first, second, listing_digest([str(tmp_path)])}) == 3

@@ -1,0 +1,64 @@
+"""A model's card tells classes, training and scores, and is Markdown that Hugging Face can read."""
+
+import yaml
+
+from samcarry.data.manifest import ManifestRow
+from samcarry.predict.model_card import model_card, read_scores
+
+ABOUT = {
+    "classes": ["Radius", "a|b", "never"],
+    "cases": ["1", "2", "3"],
+    "size": [384, 224],
+    "window": [0.5, 99.5],
+    "mean": 0.3,
+    "std": 0.2,
+    "width": 64,
+    "depth": 4,
+    "made_by": {
+        "wildcards": {"seed": "1"},
+        "versions": {"torch": "2.0"},
+        "inputs": {"results/x/statistics.json": "abc"},
+    },
+}
+ROWS = [
+    ManifestRow(str(number), "", split, "", None, "", "", ())
+    for number, split in enumerate(["train"] * 3 + ["unlabelled"] * 7 + ["test"] * 2)
+]
+
+
+def card(tmp_path, method="ours_r", rows=ROWS):
+    lines = ["class,dice", "Radius,0.5", "Radius,0.7", "a|b,0.25", "a|b,"]
+    (tmp_path / "dice.csv").write_text("\n".join(lines))
+    scores = read_scores(tmp_path / "dice.csv")
+    return model_card(ABOUT, dataset="wrist", method=method, rows=rows, scores=scores, sha256="f" * 64)
+
+
+def test_dice_by_class_counts_the_images_that_show_it(tmp_path):
+    page = card(tmp_path)
+    assert "| Radius | 60.0 ± 14.1 | 2 |" in page
+    assert "| a&#124;b | 25.0 | 1 |" in page
+    assert "| never | – | 0 |" in page
+    assert "| **mean over classes** | 42.5 | |" in page
+    assert "on the 2 images of the test split" in page
+
+
+def test_it_tells_what_the_network_learned_from(tmp_path):
+    assert "7 unlabelled images, with masks that a network trained on 3 labelled ones" in card(tmp_path)
+    assert "given the 3 labelled images alone" in card(tmp_path, "unet")
+    assert "method `fixmatch`" in card(tmp_path, "fixmatch")
+
+
+def test_it_tells_how_to_feed_it_and_what_made_it(tmp_path):
+    page = card(tmp_path)
+    for text in ("384 × 224", "percentiles 0.5 to 99.5", "0.300000", "torch 2.0", "f" * 64, "`abc`"):
+        assert text in page
+
+
+def test_validation_in_place_of_test_is_told(tmp_path):
+    rows = [row for row in ROWS if row.split != "test"]
+    assert "of the val split, which the training did not see, though settings" in card(tmp_path, rows=rows)
+
+
+def test_the_front_matter_is_yaml(tmp_path):
+    front = yaml.safe_load(card(tmp_path).split("---\n")[1])
+    assert front["pipeline_tag"] == "image-segmentation"

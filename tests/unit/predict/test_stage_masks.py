@@ -1,0 +1,94 @@
+"""Masks of a stage lie on the user's own image: enlarged, turned back, called by its name."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from samcarry.data.manifest import ManifestRow
+from samcarry.formats import FORMATS
+from samcarry.images.masks import mask_at_size, read_mask
+from samcarry.predict.stage_masks import export_stage, find_originals
+from samcarry.storage.stacks import Stack, write_stack
+
+
+def row(case):
+    return ManifestRow(case, "test-0000", "test", case, None, f"images/{case}.png", "", ())
+
+
+@pytest.fixture
+def study(tmp_path):
+    """An import of a left and a right hand, the right one mirrored, and a stack that marks the left edge."""
+    (tmp_path / "own/monday").mkdir(parents=True)
+    (tmp_path / "data/images").mkdir(parents=True)
+    for case in ("left", "right"):
+        for path in (f"own/monday/{case}.png", f"data/images/{case}.png"):
+            Image.new("L", (60, 40)).save(tmp_path / path)
+    (tmp_path / "data/cases.csv").write_text("case,split,mirrored\nleft,test,0\nright,test,1\n")
+    values = np.zeros((2, 2, 8, 12), np.uint8)
+    values[:, 0, :, :3] = 1
+    write_stack(tmp_path / "stack.nii.gz", Stack(values, "mask", ("left", "right"), ("edge", "nothing")))
+    return tmp_path
+
+
+def export(study, source_images, formats):
+    rows = [row("left"), row("right")]
+    originals = find_originals(study / "data", rows, source_images)
+    about = {"stage": "unet_sam"}
+    export_stage(study / "out", [study / "stack.nii.gz"], originals, formats, window=None, about=about)
+    return json.loads((study / "out/export.json").read_text())
+
+
+def columns(path):
+    return np.flatnonzero(read_mask(path).any(axis=0)).tolist()
+
+
+def test_an_imported_right_hand_is_turned_back_and_called_as_the_user_does(study):
+    record = export(study, study / "own", ["png", "coco"])
+    assert columns(study / "out/masks/left/edge.png") == list(range(15))
+    assert columns(study / "out/masks/right/edge.png") == list(range(45, 60))
+    coco = json.loads((study / "out/coco.json").read_text())
+    assert [image["file_name"] for image in coco["images"]] == ["monday/left.png", "monday/right.png"]
+    assert [case["mirrored_back"] for case in record["cases"]] == [False, True]
+
+
+def test_a_folder_of_the_users_own_is_as_it_is(study):
+    record = export(study, None, ["png"])
+    assert columns(study / "out/masks/right/edge.png") == list(range(15))
+    assert [case["image"] for case in record["cases"]] == ["left.png", "right.png"]
+
+
+def test_the_record_lists_every_file_and_the_overlap_rule(study):
+    record = export(study, None, [name for name in FORMATS if name != "dicomseg"])
+    listed = {file for case in record["cases"] for file in case["files"]} | set(record["files"])
+    there = {
+        path.relative_to(study / "out").as_posix() for path in (study / "out").rglob("*") if path.is_file()
+    }
+    assert listed | {"export.json"} == there
+    assert "fewer pixels" in record["overlap_rule"]
+    assert record["stage"] == "unet_sam"
+
+
+def test_an_earlier_export_is_replaced_as_a_whole(study):
+    export(study, None, ["png", "labelmap"])
+    export(study, None, ["coco"])
+    assert not (study / "out/labelmaps").exists()
+
+
+def test_probabilities_are_enlarged_before_they_are_cut():
+    ramp = np.repeat(np.linspace(0, 255, 8).astype(np.uint8)[None], 8, axis=0)
+    mask = mask_at_size(ramp, 80, 80)
+    first = int(np.argmax(mask[0]))
+    assert 38 <= first <= 42  # a mask that was enlarged would begin at 40 with steps of 10 elsewhere
+    slope = np.repeat(np.linspace(0, 150, 8).astype(np.uint8)[None], 8, axis=0)
+    assert int(np.argmax(mask_at_size(slope, 80, 80)[0])) % 10 != 0
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 11), (80, 80), (3, 3), (1, 1)])
+def test_one_pixel_does_not_vanish_and_nothing_comes_of_nothing(size):
+    small = np.zeros((8, 8), np.uint8)
+    assert not mask_at_size(small, *size).any()
+    small[5, 2] = 255
+    assert mask_at_size(small, *size).any()
+    assert not mask_at_size(np.full((8, 8), 127, np.uint8), *size).any()

@@ -1,0 +1,191 @@
+"""Pictures: the right cases, what is to be seen in them, and whole files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from samcarry.errors import InputError
+from samcarry.images.colours import class_colours
+from samcarry.prompting.prompts import extract_prompts
+from samcarry.report import figures
+from samcarry.report.figures import (
+    STAGES,
+    CaseView,
+    best_median_worst,
+    draw_cases,
+    draw_qualitative,
+    draw_training,
+    rank_cases,
+    spread_over_ranks,
+)
+
+CLASSES = ["Radius", "Ulna"]
+
+
+def view(case="a", present=True):
+    masks = np.zeros((2, 30, 20), dtype=bool)
+    if present:
+        masks[0, 5:15, 5:12] = True
+    stages = dict.fromkeys(STAGES, masks)
+    return CaseView(case, np.full((30, 20), 128, np.uint8), stages, extract_prompts(masks))
+
+
+def colourful(path):
+    """How many pixels of a picture are not grey."""
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    return int((np.ptp(pixels, axis=2) > 60).sum())
+
+
+def size(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def titles(monkeypatch):
+    """A list that fills with the titles that are drawn."""
+    drawn, show = [], figures._show
+    monkeypatch.setattr(figures, "_show", lambda *given: (drawn.append(given[2]), show(*given)))
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(2, ["a", "e"]), (3, ["a", "c", "e"]), (5, list("abcde")), (9, list("abcde")), (1, ["a"])],
+)
+def test_cases_are_spread_over_the_ranking_with_its_ends(count, expected):
+    assert spread_over_ranks(list("abcde"), count) == expected
+
+
+def test_an_empty_ranking_has_no_cases():
+    assert spread_over_ranks([], 3) == []
+
+
+def test_contours_and_prompts_are_seen_in_colour(tmp_path):
+    draw_cases(tmp_path / "with.png", [view()], CLASSES, "ours_r", seed=0)
+    draw_cases(tmp_path / "without.png", [view(present=False)], CLASSES, "ours_r", seed=0)
+    assert colourful(tmp_path / "with.png") > colourful(tmp_path / "without.png") + 500
+
+
+def test_each_case_is_a_row(tmp_path):
+    draw_cases(tmp_path / "one.png", [view()], CLASSES, "ours_r", seed=0)
+    draw_cases(tmp_path / "two.png", [view(), view("b")], CLASSES, "ours_r", seed=0)
+    assert size(tmp_path / "two.png")[1] > 1.6 * size(tmp_path / "one.png")[1] - 100
+    assert size(tmp_path / "two.png")[0] == size(tmp_path / "one.png")[0]
+
+
+def test_every_stage_has_its_title_and_the_case_its_name(tmp_path, monkeypatch):
+    drawn = titles(monkeypatch)
+    draw_cases(tmp_path / "a.png", [view("case 7")], CLASSES, "ours_r", seed=0)
+    assert [title.split("\n")[0] for title in drawn] == ["case 7", *STAGES.values()]
+
+
+def test_stages_that_were_not_made_have_no_column(tmp_path, monkeypatch):
+    drawn = titles(monkeypatch)
+    whole = view()
+    masks = {stage: whole.masks[stage] for stage in ("reference", "unet", "ours_p")}
+    some = CaseView("a", whole.image, masks, whole.prompts)
+    draw_cases(tmp_path / "a.png", [some], CLASSES, "ours_p", seed=0)
+    assert [title.split("\n")[0] for title in drawn] == ["a", "reference", "P (unet)", "ours_p"]
+
+
+def test_dice_stands_above_every_stage_but_the_reference(tmp_path, monkeypatch):
+    drawn = titles(monkeypatch)
+    draw_cases(tmp_path / "a.png", [view()], CLASSES, "ours_r", seed=0)
+    assert [title.split("\n")[1:] for title in drawn] == [[], []] + [["100.0 ± 0.0"]] * 5
+
+
+def test_a_case_without_any_class_has_no_dice(tmp_path, monkeypatch):
+    drawn = titles(monkeypatch)
+    draw_cases(tmp_path / "a.png", [view(present=False)], CLASSES, "ours_r", seed=0)
+    assert all("\n" not in title for title in drawn)
+
+
+def test_no_case_at_all_still_makes_a_picture(tmp_path):
+    draw_cases(tmp_path / "a.png", [], CLASSES, "ours_r", seed=0)
+    assert size(tmp_path / "a.png")[0] > 100
+
+
+def test_a_fault_leaves_no_half_picture(tmp_path):
+    whole = view()
+    broken = CaseView("a", whole.image, {"unet": whole.masks["unet"]}, whole.prompts)  # no reference
+    with pytest.raises(KeyError):
+        draw_cases(tmp_path / "a.png", [broken], CLASSES, "ours_r", seed=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_curves_of_each_network_have_a_panel(tmp_path):
+    curve = pd.DataFrame({"iteration": [1, 2, 3], "loss": [1.0, 0.5, 0.2]})
+    draw_training(tmp_path / "one.png", {"0/f_theta": curve})
+    draw_training(tmp_path / "two.png", {"0/f_theta": curve, "1/f_theta": curve, "0/f_phi": curve})
+    assert size(tmp_path / "two.png")[0] == pytest.approx(2 * size(tmp_path / "one.png")[0], abs=2)
+
+
+def test_curves_are_drawn_in_colour(tmp_path):
+    curve = pd.DataFrame({"iteration": [1, 2, 3], "loss": [1.0, 0.5, 0.2]})
+    draw_training(tmp_path / "a.png", {"0/f_theta": curve})
+    assert colourful(tmp_path / "a.png") > 100
+
+
+@pytest.mark.parametrize("count", [8, 17, 32])
+def test_no_two_classes_share_a_colour(count):
+    colours = np.array(class_colours(count))[:, :3]
+    distances = np.abs(colours[:, None] - colours[None]).sum(axis=-1) + 9 * np.eye(count)
+    assert distances.min() > 0.05
+
+
+def test_neighbouring_classes_have_colours_far_apart():
+    colours = np.array(class_colours(32))[:, :3]
+    assert np.abs(np.diff(colours, axis=0)).sum(axis=1).min() > 0.8
+
+
+def rows(**by_case):
+    columns = ["method", "case", "seed", "dice"]
+    return pd.DataFrame(
+        [
+            ("ours_r", case, seed, value)
+            for case, values in by_case.items()
+            for seed, value in enumerate(values)
+        ],
+        columns=columns,
+    )
+
+
+def test_cases_are_ranked_by_the_mean_over_seeds_and_undefined_ones_left_out():
+    table = rows(a=[0.9, 0.1], b=[0.6, 0.6], c=[0.2, 0.2], d=[np.nan, np.nan])
+    assert rank_cases(table, "ours_r") == ["b", "a", "c"]
+
+
+def test_ranking_by_a_method_without_rows_names_it():
+    with pytest.raises(InputError, match=r"'mean_teacher'.*add it to methods"):
+        rank_cases(rows(a=[0.5]), "mean_teacher")
+
+
+@pytest.mark.parametrize(("ranking", "median"), [("abc", "b"), ("abcd", "b"), ("a", "a")])
+def test_best_median_and_worst_are_both_ends_and_the_middle(ranking, median):
+    assert best_median_worst(list(ranking)) == {"best": ranking[0], "median": median, "worst": ranking[-1]}
+
+
+def test_no_ranked_case_is_an_error_for_people():
+    with pytest.raises(InputError, match="no case has a Dice"):
+        best_median_worst([])
+
+
+def test_a_qualitative_picture_has_a_column_a_method_with_its_dice_below(tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(
+        figures.Figure, "savefig", lambda figure, path, **_: (saved.append(figure), path.touch())
+    )
+    titles = {"unet": "U-Net", "ours_r": "ours"}
+    draw_qualitative(tmp_path / "a.png", view(), CLASSES, titles, "best")
+    assert [axis.get_xlabel() for axis in saved[0].axes] == [
+        "reference", "U-Net\n100.0 ± 0.0", "ours\n100.0 ± 0.0"
+    ]  # fmt: skip
+    assert [text.get_text() for text in saved[0].legends[0].get_texts()] == CLASSES
+
+
+def test_a_qualitative_picture_is_fit_for_print(tmp_path):
+    draw_qualitative(tmp_path / "a.png", view(), CLASSES, {"unet": "U-Net", "ours_r": "ours"}, "best")
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.info["dpi"] == pytest.approx((300, 300), abs=1)
+    assert colourful(tmp_path / "a.png") > 300

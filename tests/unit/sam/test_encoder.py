@@ -1,0 +1,65 @@
+"""Our way through SAM's image encoder answers as segment-anything's own does."""
+
+from functools import partial
+
+import pytest
+import torch
+from segment_anything.modeling import ImageEncoderViT
+from torch import nn
+
+from samcarry.sam import encoder as module
+from samcarry.sam.encoder import encode
+
+
+def small(**changes):
+    """A ViT as SAM's, small, with windows that do not fill the grid of 5×5 cells."""
+    shape = {"img_size": 80, "patch_size": 16, "embed_dim": 36, "depth": 3, "num_heads": 3, "out_chans": 8}
+    torch.manual_seed(0)
+    made = ImageEncoderViT(
+        **{**shape, "use_rel_pos": True, "window_size": 3, "global_attn_indexes": (1,), **changes},
+        norm_layer=partial(nn.LayerNorm, eps=1e-6),
+    )
+    for name, weight in made.named_parameters():
+        if "rel_pos" in name or "pos_embed" in name:  # they begin at zero, where they would not be seen
+            nn.init.normal_(weight, std=0.5)
+    return made.eval().requires_grad_(False)
+
+
+def images():
+    return torch.randn(2, 3, 80, 80, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"use_rel_pos": False}, {"use_abs_pos": False}, {"window_size": 0}, {"qkv_bias": False}]
+)
+def test_embeddings_are_segment_anythings(changes):
+    made = small(**changes)
+    torch.testing.assert_close(encode(made, images()), made(images()), atol=1e-5, rtol=1e-4)
+
+
+def test_relative_positions_count():
+    made = small()
+    before = encode(made, images())
+    made.blocks[1].attn.rel_pos_h.zero_()
+    assert not torch.allclose(encode(made, images()), before, atol=1e-3)
+
+
+def test_without_a_matrix_attention_is_the_same():
+    generator = torch.Generator().manual_seed(0)
+    rows, columns, width = 5, 3, 12
+    q, k, v = torch.randn(3, 2, 4, rows * columns, width, generator=generator)
+    of_rows = torch.randn(2, 4, rows, columns, rows, generator=generator)
+    of_columns = torch.randn(2, 4, rows, columns, columns, generator=generator)
+    scores = (
+        0.3 * (q @ k.transpose(2, 3)).unflatten(2, (rows, columns)).unflatten(4, (rows, columns))
+        + of_rows[..., :, None]
+        + of_columns[..., None, :]
+    )
+    wanted = scores.flatten(4).flatten(2, 3).softmax(dim=-1) @ v
+    found = module._without_matrix(q, k, v, of_rows, of_columns, 0.3)
+    torch.testing.assert_close(found, wanted)
+
+
+def test_another_encoder_is_asked_as_it_is():
+    other = nn.Conv2d(3, 8, 16, stride=16)
+    assert torch.equal(encode(other, images()), other(images()))
