@@ -14,10 +14,10 @@ install: $(INSTALLED) ## Install everything into .venv; the other commands do th
 
 demo: $(INSTALLED) ## Run the demo (config.yaml) into results/demo; resumes a stopped run
 	@tools/unlock.sh
-	"$(BIN)/snakemake" --cores 8 --resources gpu=1
+	@"$(BIN)/snakemake" --cores 8 --resources gpu=1
 
-test: lint ## Check style and types, then run all tests
-	"$(BIN)/python" -m pytest
+test: lint ## Check style and types, then run all tests and print the library's coverage
+	"$(BIN)/python" -m pytest --cov --cov-report=term
 
 test-envs: $(INSTALLED) ## Install each file of envs/ in a clean environment and run its rules (slow)
 	"$(BIN)/python" -m pytest tests/envs
@@ -39,11 +39,11 @@ lock: ## Update requirements.lock from requirements.in, and the pins in envs/ (n
 		--no-annotate --no-header -o requirements.lock
 	python3 tools/pin_envs.py
 
-reference: $(INSTALLED) ## Write docs/config.md from the config schema
+reference: $(INSTALLED) ## Write the generated parts of docs/ (config, methods, files)
 	"$(BIN)/python" tools/write_reference.py
 
 clean: ## Remove the caches of the tools; keep .venv and results
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find scripts tests benchmarks tools -name __pycache__ -prune -exec rm -rf {} +
 
 # The lock file is copied last, so that an interrupted install does not count as done.

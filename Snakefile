@@ -12,11 +12,17 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+include: "workflow/common/terminal.smk"
+
+
 configfile: "config.yaml"
 
 
+include: "workflow/common/setup.smk"
+include: "workflow/common/cases.smk"
+include: "workflow/common/methods.smk"
+include: "workflow/common/pages.smk"
 # In the order in which the data flow.
-include: "workflow/rules/common.smk"
 include: "workflow/rules/import.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/initial.smk"

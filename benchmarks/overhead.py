@@ -16,7 +16,7 @@ from pathlib import Path
 
 from scale import copy_workflow, snakemake
 
-DONE = re.compile(r"\[(\w+).*\] done: ([\d.]+) s of CPU time, of which starting took ([\d.]+)")
+DONE = re.compile(r"\[(\w+).*\] done: ([\d.]+) s of CPU time, ([\d.]+) s of it for starting")
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ from samcarry.networks.statistics import SubsetStatistics, subset_statistics
 from samcarry.networks.supervised import run_supervised, train
 from samcarry.networks.training_data import TrainingData
 from samcarry.networks.training_loop import Checkpoint, TrainingSettings
-from samcarry.networks.unet import UNet, normalise
+from samcarry.networks.unet import UNet, normalise_images
 from samcarry.runtime.device import Precision, fast_format
 from samcarry.runtime.processes import usable_cpus
 
@@ -78,7 +78,7 @@ class PlainLoop:
             )
         grey = torch.from_numpy(np.stack(images)).to(self.device)
         target = torch.from_numpy(np.array(masks)).to(self.device).float()
-        logits = self.network(normalise(grey, self.statistics.mean, self.statistics.std))
+        logits = self.network(normalise_images(grey, self.statistics.mean, self.statistics.std))
         loss = F.binary_cross_entropy_with_logits(logits, target, pos_weight=self.weight)
         self.optimiser.zero_grad()
         loss.backward()

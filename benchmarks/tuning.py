@@ -31,8 +31,8 @@ from samcarry.runtime.processes import usable_cpus
 from samcarry.sam.checkpoints import load_sam
 from samcarry.sam.embedding import embed, open_embeddings, write_embeddings
 from samcarry.storage.stacks import Stack, read_stack, write_stack
-from samcarry.tuning.gain import read_cases
-from samcarry.tuning.sam_gain import gain_of_sam
+from samcarry.tuning.objective import read_cases
+from samcarry.tuning.sam_objective import sam_objective
 from samcarry.tuning.search_spaces import cleaning_of, sam_space
 from samcarry.tuning.study import best, tune
 
@@ -119,7 +119,7 @@ def main():
         with open_embeddings(folder / FILES[2]) as embedding_of:
             embeddings = [embedding_of(case.name) for case in cases]
         space = sam_space(CleaningSettings("dilation", "square", 2), "box", "pos+neg", 8)
-        gain = gain_of_sam(sam, cases, embeddings, threads=arguments.threads)
+        gain = sam_objective(sam, cases, embeddings, threads=arguments.threads)
         tried = tune(folder / "journal", "benchmark", space, gain, arguments.trials, 0)
         ours = now() - began
         began = now()

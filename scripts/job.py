@@ -1,10 +1,11 @@
-"""What every script of a rule does around its one call: log, threads, versions, clear errors."""
+"""The frame of every script of a rule: log file, threads, provenance, and errors as clear lines."""
 
 import contextlib
 import hashlib
 import logging
 import os
 import platform
+import signal
 import sys
 import time
 import traceback
@@ -19,54 +20,54 @@ from samcarry.errors import DamagedError, InputError
 from samcarry.runtime.processes import end_with_parent, usable_cpus
 from samcarry.storage.files import sha256
 
-CHECKPOINT_SECONDS = 20.0
-"""A killed training loses no more than this."""
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a traceback
 
 PACKAGES = ("numpy", "scipy", "nibabel", "torch", "segment-anything", "nnunetv2", "optuna")
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a script may ask about the job that runs it."""
+    """What a script can use of the job that runs it."""
 
     log: logging.Logger
     threads: int
-    device: str  # 'cuda' where there is a GPU, else 'cpu'
-    made_by: dict[str, Any]  # what made the result: rule, wildcards, settings, inputs, versions
+    device: str  # 'cuda' if there is a GPU, else 'cpu'
+    made_by: dict[str, Any]  # provenance of the results: rule, wildcards, settings, inputs, versions
 
 
 @contextlib.contextmanager
 def job(snakemake: Any) -> Iterator[Job]:
-    """Log to the rule's log file and to the terminal; turn an InputError into its own lines.
+    """Log to the rule's log file and to the terminal; report an InputError as its lines only.
 
-    Any other exception is a bug: its traceback goes to the log and to the terminal.
+    Any other exception is a bug: its traceback is written to the log and the terminal.
     """
-    started = time.process_time()  # what Python and the libraries took
-    end_with_parent()  # a killed run's trainings would go on beside those of its successor
+    started = time.process_time()  # for starting Python and importing libraries
+    end_with_parent()  # otherwise trainings of a killed run would continue beside those of the next run
     log = _logger(snakemake)
     threads = min(snakemake.threads, usable_cpus())
     device = _set_up_torch(threads) if "torch" in sys.modules else "cpu"
     try:
         yield Job(log, threads, device, _made_by(snakemake, device))
     except InputError as error:
-        for line in _in_words(error).splitlines():
-            log.error("%s", line)
+        for line in _as_text(error).splitlines():
+            log.error("error: %s", line)  # samcarry.pipeline.terminal searches for this word
         if "fault" in snakemake.params.keys():  # noqa: SIM118
             Path(snakemake.log[0]).with_suffix(".fault").write_text(uuid.uuid4().hex)
         _leave(1)
     except Exception:
-        log.error("%s", traceback.format_exc())
+        log.error("error: %s", traceback.format_exc())
         _leave(1)
-    log.info("done: %.1f s of CPU time, of which starting took %.1f", time.process_time(), started)
+    took = (time.process_time(), started)
+    log.info("done: %.1f s of CPU time, %.1f s of it for starting", *took, extra={"in_file_only": True})
 
 
-def _in_words(error: InputError) -> str:
+def _as_text(error: InputError) -> str:
     if not isinstance(error, DamagedError):
         return str(error)
-    # By name: where all that follows from it is there, Snakemake does not miss it.
+    # As a target, because Snakemake ignores a missing file if everything that depends on it exists.
     return (
-        f"{error}. Delete it and run `snakemake {error.path} all` with the options of this run: "
-        "it is made anew, and what follows from it."
+        f"{error}. Delete this file and run `snakemake {error.path} all` with the options of this run: "
+        "this computes the file again, and everything that depends on it."
     )
 
 
@@ -78,13 +79,6 @@ def fingerprint(*parts: object) -> str:
     return digest.hexdigest()
 
 
-def checkpoint_beside(model: str, *parts: object) -> Any:
-    """The `loop.Checkpoint` of a training that makes `model`, with the fingerprint of `parts`."""
-    from samcarry.networks.training_loop import Checkpoint
-
-    return Checkpoint(Path(model).with_name("checkpoint.pt"), CHECKPOINT_SECONDS, fingerprint(*parts))
-
-
 def _leave(code: int) -> None:
     logging.shutdown()
     sys.stdout.flush()
@@ -93,14 +87,16 @@ def _leave(code: int) -> None:
 
 
 def _logger(snakemake: Any) -> logging.Logger:
-    wildcards = " ".join(f"{key}={value}" for key, value in snakemake.wildcards.items())
+    wildcards = " ".join(f"{key}={value}" for key, value in snakemake.wildcards.items() if value)
     name = f"{snakemake.rule} {wildcards}".strip()
     form = logging.Formatter(f"%(asctime)s [{name}] %(message)s", "%H:%M:%S")
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
-    for handler in (logging.FileHandler(path, "w", "utf-8"), logging.StreamHandler()):
+    terminal = logging.StreamHandler()
+    terminal.addFilter(lambda record: not hasattr(record, "in_file_only"))
+    for handler in (logging.FileHandler(path, "w", "utf-8"), terminal):
         handler.setFormatter(form)
         root.addHandler(handler)
     logging.captureWarnings(True)

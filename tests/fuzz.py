@@ -1,7 +1,7 @@
-"""Reads thousands of damaged files by every parser and tells which ones do more than refuse them.
+"""Read thousands of damaged files with every parser and report those that are not properly refused.
 
 python tests/fuzz.py --mutations 3000 --seed 0
-python tests/fuzz.py --data FOLDER            # your own files, damaged, beside the small ones
+python tests/fuzz.py --data FOLDER            # damage your own files too
 python tests/fuzz.py --only cvat --start 17 --mutations 1 --keep mutants
 """
 
@@ -26,13 +26,13 @@ from support.fuzz_targets import TARGETS, sample  # noqa: E402
 from support.fuzzing import Target, fuzz  # noqa: E402
 from support.mutations import mutate  # noqa: E402
 
-MOST_FILES = 20  # of a form, of the user's
+MOST_FILES = 20  # of the user, per parser
 
 
 def user_files(folder: Path, scratch: Path) -> Iterator[tuple[Target, bytes]]:
-    """Each of some files of a folder with a parser that reads it undamaged.
+    """Some files of a folder, each with a parser that reads it undamaged.
 
-    They are copied first: some parsers want further files beside theirs, and the folder is not written to.
+    They are copied first: some parsers need other files beside theirs, and the folder must not be changed.
     """
     for target in TARGETS:
         files = sorted(folder.rglob(f"*{Path(target.file_name).suffix}"))
@@ -47,13 +47,15 @@ def user_files(folder: Path, scratch: Path) -> Iterator[tuple[Target, bytes]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mutations", type=int, default=3000, help="of each small file (default 3000)")
+    parser.add_argument(
+        "--mutations", type=int, default=3000, help="mutations of each small file (default 3000)"
+    )
     parser.add_argument("--start", type=int, default=0, help="number of the first mutant")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", help="parsers whose name begins so")
-    parser.add_argument("--data", type=Path, help="a folder whose files are damaged too")
+    parser.add_argument("--only", help="only parsers whose name starts with this")
+    parser.add_argument("--data", type=Path, help="a folder of files to damage too")
     parser.add_argument("--per-file", type=int, default=50, help="mutations of each of them (default 50)")
-    parser.add_argument("--keep", type=Path, help="where the mutants of findings are written")
+    parser.add_argument("--keep", type=Path, help="folder for the mutants with findings")
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)
     count = 0

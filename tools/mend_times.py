@@ -1,22 +1,23 @@
-"""Set files from the future to now, in their order: python tools/mend_times.py PATH ...
+"""Fix modification times in the future: python tools/mend_times.py PATH ...
 
-Not a rule of the workflow: it names this command where the clock was set back. Files keep their content.
+This is not a rule of the workflow. The workflow names this command if the system clock was set back. The
+files get times before now, in their old order; their content stays the same.
 """
 
 import sys
 import time
 from pathlib import Path
 
-# The library is beside this folder, installed or not.
+# Use the library next to this folder, even if it is not installed.
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from samcarry.pipeline.clock import mend_times
 
 
 def main(paths: list[str]) -> int:
-    """Mend the times of files and folders, and of all that is in them."""
+    """Fix the times of files and folders and their contents; return the exit status."""
     try:
-        print(f"{mend_times(paths, time.time_ns())} files were from the future and are from now")
+        print(f"files with a fixed modification time: {mend_times(paths, time.time_ns())}")
     except OSError as error:
         print(f"{error.filename}: its time cannot be changed: {error.strerror}", file=sys.stderr)
         return 1

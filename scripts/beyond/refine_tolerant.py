@@ -12,11 +12,11 @@ from samcarry.sam.embedding import open_embeddings
 from samcarry.sam.quality import write_quality
 from samcarry.sam.refinement import as_mask_prompt, refine
 from samcarry.storage.stacks import Stack, read_stack, write_stack
-from samcarry.tuning.tuned_settings import read_tuned
+from samcarry.tuning.tuned_settings import tuned_over
 
 with job(snakemake) as this:
     given, params = snakemake.input, snakemake.params
-    passes = {**params.passes, **read_tuned(given.tuned).get("sam", {})}
+    passes = tuned_over(params.passes, given.tuned, "sam")
     sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
     initial = read_stack(given.probabilities)
     prompts_of, _ = read_prompts(given.prompts, classes=initial.classes)

@@ -7,11 +7,11 @@ from samcarry.baselines.random_walk import RandomWalkSettings, refine_by_random_
 from samcarry.prompting.cleaning import most_likely_components
 from samcarry.runtime.progress import progress
 from samcarry.storage.stacks import Stack, read_stack, write_stack
-from samcarry.tuning.tuned_settings import read_tuned
+from samcarry.tuning.tuned_settings import tuned_over
 
 with job(snakemake) as this:
     given, params = snakemake.input, snakemake.params
-    settings = RandomWalkSettings(**{**params.random_walk, **read_tuned(given.tuned).get("random_walk", {})})
+    settings = RandomWalkSettings(**tuned_over(params.random_walk, given.tuned, "random_walk"))
     images, probabilities = read_stack(given.images), read_stack(given.probabilities)
     pairs = list(zip(images.values, probabilities.values, strict=True))
     masks = [

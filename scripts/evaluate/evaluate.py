@@ -14,9 +14,9 @@ with job(snakemake):
             reference.cases,
             reference.classes,
             dataset=wildcards.dataset,
-            n=int(wildcards.get("n", 0)),
+            n=snakemake.params.n,
             seed=int(wildcards.seed),
-            method=snakemake.params.method,
+            method=wildcards.method,
             tolerance=snakemake.params.tolerance,
         )
     write_dice(snakemake.output.dice, rows)

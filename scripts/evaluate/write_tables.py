@@ -17,7 +17,7 @@ with job(snakemake):
     table = tabulate(
         rows,
         methods,
-        missing=missing_methods(methods, cases) | params.missing,
+        missing=missing_methods(methods, cases),
         notes=params.notes,
         paper=paper_figures(params.paper),
     )

@@ -16,5 +16,5 @@ with job(snakemake) as this:
         find_originals(Path(params.folder), rows, source_images),
         params.formats,
         window=params.window,
-        about={"stage": params.stage, "made_by": this.made_by},
+        metadata={"stage": snakemake.wildcards.stage, "made_by": this.made_by},
     )

@@ -6,11 +6,11 @@ from job import job
 from samcarry.prompting.cleaning import CleaningSettings, clean
 from samcarry.prompting.prompts import extract_prompts, write_prompts
 from samcarry.storage.stacks import Stack, read_stack, write_stack
-from samcarry.tuning.tuned_settings import read_tuned
+from samcarry.tuning.tuned_settings import tuned_over
 
 with job(snakemake) as this:
     given, params = snakemake.input, snakemake.params
-    settings = CleaningSettings(**{**params.cleaning, **read_tuned(given.tuned).get("cleaning", {})})
+    settings = CleaningSettings(**tuned_over(params.cleaning, given.tuned, "cleaning"))
     probabilities = read_stack(given.probabilities)
     masks = np.stack([clean(case, settings) for case in probabilities.values])
     stack = Stack(masks.astype(np.uint8), "mask", probabilities.cases, probabilities.classes, this.made_by)

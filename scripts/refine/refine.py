@@ -8,13 +8,13 @@ from samcarry.runtime.progress import progress
 from samcarry.sam.checkpoints import load_sam
 from samcarry.sam.embedding import open_embeddings
 from samcarry.sam.quality import write_quality
-from samcarry.sam.refinement import Passes, refine_case
+from samcarry.sam.refinement import MEDSAM_PASSES, Passes, refine_case
 from samcarry.storage.stacks import Stack, write_stack
-from samcarry.tuning.tuned_settings import read_tuned
+from samcarry.tuning.tuned_settings import tuned_over
 
 with job(snakemake) as this:
     given, params = snakemake.input, snakemake.params
-    passes = Passes(**{**params.passes, **read_tuned(given.tuned).get("sam", {})})
+    passes = Passes(**tuned_over(params.passes, given.tuned, "sam")) if params.passes else MEDSAM_PASSES
     sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
     prompts, classes = read_prompts(given.prompts)
     with open_embeddings(given.embeddings) as embedding_of:

@@ -8,7 +8,9 @@ from samcarry.storage.stacks import read_header, read_shards
 
 with job(snakemake):
     given, params = snakemake.input, snakemake.params
-    ranking = rank_cases(read_dice(given.dice), params.ranked_by)
+    names = {method: method_of(method).name for method in params.methods}
+    ranked_by = params.methods[-1]
+    ranking = rank_cases(read_dice(given.dice), ranked_by)
     chosen = best_median_worst(ranking)
     images = read_shards(given.images, list(chosen.values()))
     stacks = {"reference": given.masks} | {method: given[method] for method in params.methods}
@@ -16,7 +18,6 @@ with job(snakemake):
     classes = read_header(given.masks[0]).classes
     for place, case in chosen.items():
         view = CaseView(case, images[case], {stage: of[case] for stage, of in masks.items()}, [])
-        heading = f"{place} of {len(ranking)} cases by {method_of(params.ranked_by).name}: {case}\n"
+        heading = f"{place} of {len(ranking)} cases by {names[ranked_by]}: {case}\n"
         heading += f"seed {params.seed}; Dice in %, mean ± deviation over classes"
-        titles = {method: method_of(method).name for method in params.methods}
-        draw_qualitative(snakemake.output[place], view, classes, titles, heading)
+        draw_qualitative(snakemake.output[place], view, classes, names, heading)

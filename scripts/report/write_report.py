@@ -1,7 +1,10 @@
-"""Write the page that tells everything of a run, readable offline."""
+"""Write the report: one page about a whole run, readable offline."""
+
+from functools import partial
 
 from job import job
-from samcarry.report.page import render
+from samcarry.pipeline.paths import Results
+from samcarry.report.page import Study, render
 from samcarry.report.sources import read_report
 from samcarry.storage.files import write_text
 
@@ -13,9 +16,10 @@ with job(snakemake):
     report = read_report(
         files,
         n=params.n,
-        seed=params.seed,
+        study=Study(**params.study),
         config=params.config,
         benchmarks=params.benchmarks,
         shown=params.shown,
+        trace=partial(Results(snakemake.wildcards.dataset).how_to_trace, params.n, params.seed),
     )
     write_text(snakemake.output.page, render(report))

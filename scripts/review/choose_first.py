@@ -25,7 +25,7 @@ with job(snakemake) as this:
         Path(output.cases).with_name("embeddings"),
         size=(params.images["height"], params.images["width"]),
         window=params.images["window"],
-        about=f"{entry['protocol']} {sha256(snakemake.input.checkpoint)}",
+        sam_id=f"{entry['protocol']} {sha256(snakemake.input.checkpoint)}",
     )
     chosen = propose(images, embeddings, columns=first["columns"], count=first["k"], seed=first["seed"])
     draw_contact_sheet(output.sheet, [image for image, _ in chosen], params.images["window"])

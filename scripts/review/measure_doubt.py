@@ -1,7 +1,7 @@
 """Measure every reason for doubt in the unlabelled cases of one shard."""
 
 from job import job
-from samcarry.review.doubt import expected_of, measure, measure_rows, write_measures
+from samcarry.review.doubt import expected_shapes, measure_case, measure_rows, write_measures
 from samcarry.sam.quality import read_quality
 from samcarry.storage.stacks import read_shards, read_stack
 
@@ -10,13 +10,13 @@ with job(snakemake):
     refined = read_stack(given.refined)
     classes = refined.classes
     labelled = read_shards(given.masks, snakemake.params.cases)
-    expected = expected_of(labelled.values(), len(classes))
+    expected = expected_shapes(labelled.values(), len(classes))
     quality = read_quality(given.quality, classes)
     seeds = [read_stack(path) for path in given.probabilities]
     unknown = [float("nan")] * len(classes)
     rows = []
     for index, (case, masks) in enumerate(zip(refined.cases, refined.masks, strict=True)):
         probabilities = [stack.values[index] for stack in seeds]
-        measures = measure(probabilities, masks, quality.get(case, unknown), expected)
+        measures = measure_case(probabilities, masks, quality.get(case, unknown), expected)
         rows += measure_rows(case, classes, measures, masks)
     write_measures(snakemake.output.measures, rows)

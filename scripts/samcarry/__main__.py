@@ -1,4 +1,4 @@
-"""Makes `python -m samcarry` the command line."""
+"""The command line as `python -m samcarry`."""
 
 import sys
 

@@ -7,24 +7,25 @@ import sys
 from collections.abc import Sequence
 
 from samcarry import __version__
-from samcarry.errors import InputError
-
-# As in mask_files, which takes seconds to import; a test compares the two.
-FORMATS = ("png", "labelmap", "nifti", "coco", "cvat", "dicomseg", "overlay")
+from samcarry.errors import InputError, raise_faults
+from samcarry.formats import FORMATS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 if all is well, 1 if anything was refused or left out, as lines on stderr tell."""
+    """Run a command and return its exit status.
+
+    0 means success. 1 means that something was refused or left out; lines on stderr say what.
+    """
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
-    logging.getLogger("numexpr").setLevel(logging.WARNING)  # it tells how many threads it could have
-    # A job that is ended from outside cleans up as one that is stopped by hand.
+    logging.getLogger("numexpr").setLevel(logging.WARNING)  # it logs its thread count
+    # A terminated process cleans up like one that is stopped with Ctrl+C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return _predict(options)
     except InputError as error:
         print(error, file=sys.stderr)
-    except OSError as error:  # a full disk, a folder that must not be written to
+    except OSError as error:  # for example a full disk, or a folder without write permission
         print(f"{error.filename or options.out}: {error.strerror or error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("stopped; nothing was written", file=sys.stderr)
@@ -33,12 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    # Imported here, so that --help answers at once.
-    from samcarry.errors import raise_faults
+    # Imported here, so that --help is fast.
     from samcarry.predict.models import load_model
     from samcarry.predict.new_images import predict_folder
 
-    done, faults = predict_folder(
+    cases, faults = predict_folder(
         load_model(options.model, options.device),
         options.images,
         options.out,
@@ -47,51 +47,57 @@ def _predict(options: argparse.Namespace) -> int:
         window=tuple(options.window) if options.window else None,
         overwrite=options.overwrite,
     )
-    print(f"{options.out}: masks of {len(done)} images", file=sys.stderr)
+    print(f"{options.out}: masks of {len(cases)} images", file=sys.stderr)
     if faults:
         print(f"{len(faults)} left out:", file=sys.stderr)
-        raise_faults(faults)
+    raise_faults(faults)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="samcarry", description="A few labelled radiographs in, a good segmentation model out."
+        prog="samcarry", description="Segmentation of radiographs from few labels."
     )
     parser.add_argument("--version", action="version", version=f"samcarry {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     predict = commands.add_parser(
         "predict",
-        help="masks on a folder of new images",
-        description="Predict masks on a folder of PNG, JPEG, TIFF or DICOM images, at their original size.",
+        help="segment a folder of images with a trained model",
+        description="Segment a folder of PNG, JPEG, TIFF or DICOM images with a trained model. "
+        "The masks have the original size of the images.",
     )
-    predict.add_argument(
-        "model", metavar="MODEL", help="a model.safetensors or model.onnx; nothing else is needed"
-    )
-    predict.add_argument("images", metavar="IMAGES", help="folder of images; folders in it are searched too")
-    predict.add_argument("out", metavar="OUT", help="folder to be made; it appears when all is done")
+    predict.add_argument("model", metavar="MODEL", help="model file: model.safetensors or model.onnx")
+    predict.add_argument("images", metavar="IMAGES", help="folder of images; subfolders are searched too")
+    predict.add_argument("out", metavar="OUT", help="output folder; created when prediction has finished")
     predict.add_argument(
         "--formats",
         nargs="+",
         choices=FORMATS,
         default=["png", "overlay"],
-        help="what to write (default: png overlay)",
+        metavar="FORMAT",
+        help=f"what to write, one or more of {', '.join(FORMATS)}; default: png overlay",
     )
-    predict.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="default: auto")
+    predict.add_argument(
+        "--device",
+        default="auto",
+        choices=("auto", "cpu", "cuda"),
+        help="where to compute; default: auto, a GPU if there is one",
+    )
     predict.add_argument(
         "--one-component",
         action="store_true",
-        help="keep of each class only its most likely connected part (Eq. 1 of the paper); off by default",
+        help="keep only the most likely connected component of each class (Eq. 1 of the paper)",
     )
     predict.add_argument(
         "--window",
         nargs=2,
         type=float,
         metavar=("LOW", "HIGH"),
-        help="percentiles stretched to black and white, as images.window in the training's config; "
-        "default: what the model tells, else the full range or the DICOM file's own window",
+        help="percentiles of the grey values that become black and white, as images.window in the config; "
+        "default: the window stored in the model; if it has none, the full range of the file, or the window "
+        "in the DICOM file",
     )
     predict.add_argument(
-        "--overwrite", action="store_true", help="replace an OUT that samcarry predict made earlier"
+        "--overwrite", action="store_true", help="replace an existing OUT, if samcarry predict made it"
     )
     return parser

@@ -1,27 +1,27 @@
-"""Errors that are shown to the user without a traceback, one line a problem."""
+"""Errors that are shown to the user without a traceback, one line per problem."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-_LONGEST_LINE = 1000
+_MAX_LINE_LENGTH = 1000
 
 
 class InputError(ValueError):
-    """Input that a person has to mend.
+    """Invalid input that the user has to fix.
 
-    The message is one line (or one line a fault): which file, what is wrong, what to do. Scripts
-    print it without a traceback.
+    The message has one line per problem: which file, what is wrong, what to do. Scripts print it without a
+    traceback.
     """
 
     def __init__(self, message: str) -> None:
-        # Messages quote files, which may hold anything, of any length.
+        # Messages quote the contents of files, which may be unprintable and of any length.
         super().__init__("\n".join(_printable(line) for line in message.split("\n")))
 
 
 class DamagedError(InputError):
-    """A file that a rule made is damaged.
+    """A file that a rule of the workflow wrote is missing or damaged.
 
-    The message tells which one and what is wrong with it. How it is made anew knows who ran the rule.
+    The message names the file and the damage; the caller adds how to regenerate the file.
     """
 
     def __init__(self, path: str | Path, what: str) -> None:
@@ -30,30 +30,31 @@ class DamagedError(InputError):
 
 
 def _printable(line: str) -> str:
-    """A line without what a terminal would obey, cut in the middle if it is far too long."""
+    """A line without control characters, which a terminal would obey; a very long one loses its middle."""
     line = "".join(character if character.isprintable() else " " for character in line)
-    return line if len(line) <= _LONGEST_LINE else f"{line[:600]} … {line[-300:]}"
+    return line if len(line) <= _MAX_LINE_LENGTH else f"{line[:600]} … {line[-300:]}"
 
 
-MOST_LINES = 50
+MAX_LINES = 50
+"""Problems that one error lists."""
 
 
 def raise_faults(faults: Sequence[str]) -> None:
-    """Raise one InputError with a line for each of `faults`, 50 at most; none, and nothing happens.
+    """Raise one InputError with one line per fault, at most 50; do nothing if there are no faults.
 
     Raises:
-        InputError: if there is any fault.
+        InputError: there is at least one fault.
     """
     if not faults:
         return
-    # A file name may hold a line break; its fault stays one line.
-    lines = [fault.replace("\r", " ").replace("\n", " ") for fault in faults[:MOST_LINES]]
-    if len(faults) > MOST_LINES:
-        lines.append(f"... and {len(faults) - MOST_LINES} more")
+    # A file name may contain a line break; its fault stays on one line.
+    lines = [fault.replace("\r", " ").replace("\n", " ") for fault in faults[:MAX_LINES]]
+    if len(faults) > MAX_LINES:
+        lines.append(f"... and {len(faults) - MAX_LINES} more")
     raise InputError("\n".join(lines))
 
 
 def shortlist(names: Sequence[str], most: int = 5) -> str:
-    """Join `names` by commas, the first `most` of them: 'a, b, c and 4 more'."""
+    """Join `names` with commas, at most the first `most` of them: 'a, b, c and 4 more'."""
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,57 +1,32 @@
-"""The compared methods: one record each, and the paper's figures for them."""
+"""The compared methods: one record each. Standard library only, because the Snakefile imports this module."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from samcarry.errors import InputError
 
-# Table 1, as printed there.
-WRIST = {
-    "nnunet_bce": (77.6, 14.6),
-    "sam_lraspp": (71.8, 6.2),
-    "unet": (74.3, 14.4),
-    "unet_sam": (80.6, 15.9),
-    "unet_medsam": (70.5, 17.3),
-    "unet_random_walk": (74.7, 15.0),
-    "mean_teacher": (79.3, 4.7),
-    "mean_teacher_sam": (68.3, 23.3),
-    "ours_p": (74.7, 8.7),
-    "ours_r": (84.2, 8.0),
-}
-
-TEETH = {
-    "nnunet_bce": (67.5, 14.5),
-    "sam_lraspp": (45.2, 3.8),
-    "unet": (66.6, 7.7),
-    "unet_sam": (75.8, 12.2),
-    "unet_medsam": (69.8, 8.3),
-    "unet_random_walk": (67.1, 8.0),
-    "mean_teacher": (62.2, 8.1),
-    "mean_teacher_sam": (63.0, 7.9),
-    "ours_p": (58.9, 5.6),
-    "ours_r": (74.9, 9.4),
-    "unet_full": (74.19, 8.59),  # in the text of §3.2, not in the table
-}
-
-STUDIES = {"wrist": WRIST, "teeth": TEETH}
-
-
-def paper_figures(study: str | None) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation of each method in the paper's study; empty where `study` is None.
-
-    Raises:
-        InputError: the paper has no such study.
-    """
-    if study is None:
-        return {}
-    if study not in STUDIES:
-        raise InputError(f"paper: '{study}' is none of the paper's studies; choose {' or '.join(STUDIES)}")
-    return STUDIES[study]
-
-
 BEYOND = "beyond the paper"
 ALL_LABELS = "all labels"
-SUPERVISION = ("fully", "refinement", "semi", "pseudo", BEYOND, ALL_LABELS)
+GROUPS = ("fully", "refinement", "semi", "pseudo", BEYOND, ALL_LABELS)
+STUDIES = ("wrist", "teeth")
+"""The paper's two studies."""
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """What a second network f_φ learns from.
+
+    Attributes:
+        folder: the masks of the unlabelled cases, below n<n>/seed<seed>.
+        weighted: whether weights of each case and class, in the folder `weights`, enter the loss.
+        with_labels: whether the cases of X^n are added.
+        from_f_theta: whether training starts from f_θ instead of random weights.
+    """
+
+    folder: str
+    weighted: bool = False
+    with_labels: bool = False
+    from_f_theta: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,48 +34,221 @@ class Method:
     """One row of Table 1.
 
     Attributes:
-        id: what config, files and tables call it.
-        name: what people read; P and R are the paper's pseudo labels, unrefined and refined.
-        supervision: its group, one of SUPERVISION.
+        id: its name in configs, files and tables.
+        name: its name in texts and figures; P and R are the initial and the refined pseudo labels.
+        group: how it is supervised, one of GROUPS.
+        description: what it is, for the documentation.
+        network: the folder of its U-Net below n<n>/seed<seed>; '' if it has none.
+        masks: the folder of its masks or probabilities, if these are not its network's.
+        asks: the SAMs whose checkpoint and embeddings it needs: 'sam' (sam.model), 'medsam' (medsam.model).
+        tuned_by: the tuning study whose settings it uses: 'sam', 'medsam' or 'random_walk'.
+        pseudo_labels: what its network learns from, if that is pseudo labels.
+        paper: the paper's mean and standard deviation of Dice in percent, by study.
+        needs_hidden_labels: whether it learns from all labels, which needs labels of unlabelled cases. Such a
+            method does not depend on n: its files are below `full` instead of n<n>.
     """
 
     id: str
     name: str
-    supervision: str
+    group: str
+    description: str
+    network: str = ""
+    masks: str = ""
+    asks: tuple[str, ...] = ()
+    tuned_by: str | None = None
+    pseudo_labels: PseudoLabels | None = None
+    paper: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    needs_hidden_labels: bool = False
+
+    @property
+    def predictions(self) -> str:
+        """The folder of its masks or probabilities, below the folder of a subset and seed."""
+        return self.masks or f"{self.network}/probabilities"
 
     @property
     def in_paper(self) -> bool:
         """Whether it is a row of the paper's Table 1."""
-        return self.supervision not in (BEYOND, ALL_LABELS)
+        return self.group not in (BEYOND, ALL_LABELS)
 
 
+# In the order of the paper's Table 1. The figures are as printed there.
 METHODS = (
-    Method("nnunet_bce", "nnU-Net BCE", "fully"),
-    Method("sam_lraspp", "SAM ViT + LR-ASPP", "fully"),
-    Method("unet", "U-Net (f_θ)", "fully"),
-    Method("unet_sam", "U-Net + SAM", "refinement"),
-    Method("unet_medsam", "U-Net + MedSAM", "refinement"),
-    Method("unet_random_walk", "U-Net + Random Walk", "refinement"),
-    Method("mean_teacher", "Mean Teacher (MT)", "semi"),
-    Method("mean_teacher_sam", "MT + SAM selection", "semi"),
-    Method("ours_p", "ours w/o SAM (P)", "pseudo"),
-    Method("ours_r", "ours w/ SAM (R)", "pseudo"),
-    # R weighted by SAM's own quality estimate and by the agreement of P and R.
-    Method("ours_r_weighted", "ours w/ SAM (R), weighted", BEYOND),
-    # f_φ takes the place of f_θ.
-    Method("ours_r_round2", "ours w/ SAM (R), second round", BEYOND),
-    # f_φ starts from f_θ and is given the labelled cases too.
-    Method("ours_r_warm", "ours w/ SAM (R), from f_θ with labels", BEYOND),
-    # Prompts after SAMRefiner.
-    Method("unet_sam_tolerant", "U-Net + SAM, tolerant prompts", BEYOND),
-    Method("ours_r_tolerant", "ours w/ SAM (R), tolerant prompts", BEYOND),
-    # Weak-to-strong consistency.
-    Method("fixmatch", "FixMatch", BEYOND),
-    Method("unet_full", "U-Net, all labels", ALL_LABELS),
+    Method(
+        "nnunet_bce",
+        "nnU-Net BCE",
+        "fully",
+        "nnU-Net itself (nnunetv2), with binary cross-entropy",
+        masks="nnunet/probabilities",
+        paper={"wrist": (77.6, 14.6), "teeth": (67.5, 14.5)},
+    ),
+    Method(
+        "sam_lraspp",
+        "SAM ViT + LR-ASPP",
+        "fully",
+        "an LR-ASPP head on SAM's frozen image encoder",
+        masks="lraspp/probabilities",
+        asks=("sam",),
+        paper={"wrist": (71.8, 6.2), "teeth": (45.2, 3.8)},
+    ),
+    Method(
+        "unet",
+        "U-Net (f_θ)",
+        "fully",
+        "the first network, trained on the labelled cases",
+        network="f_theta",
+        paper={"wrist": (74.3, 14.4), "teeth": (66.6, 7.7)},
+    ),
+    Method(
+        "unet_sam",
+        "U-Net + SAM",
+        "refinement",
+        "masks of `unet`, refined by SAM",
+        masks="refined",
+        asks=("sam",),
+        tuned_by="sam",
+        paper={"wrist": (80.6, 15.9), "teeth": (75.8, 12.2)},
+    ),
+    Method(
+        "unet_medsam",
+        "U-Net + MedSAM",
+        "refinement",
+        "masks of `unet`, refined by MedSAM from bounding boxes",
+        masks="medsam/refined",
+        asks=("medsam",),
+        tuned_by="medsam",
+        paper={"wrist": (70.5, 17.3), "teeth": (69.8, 8.3)},
+    ),
+    Method(
+        "unet_random_walk",
+        "U-Net + Random Walk",
+        "refinement",
+        "masks of `unet`, refined by a random walk on grey values",
+        masks="random_walk",
+        tuned_by="random_walk",
+        paper={"wrist": (74.7, 15.0), "teeth": (67.1, 8.0)},
+    ),
+    Method(
+        "mean_teacher",
+        "Mean Teacher (MT)",
+        "semi",
+        "Mean Teacher, started from `unet`",
+        network="mean_teacher",
+        paper={"wrist": (79.3, 4.7), "teeth": (62.2, 8.1)},
+    ),
+    Method(
+        "mean_teacher_sam",
+        "MT + SAM selection",
+        "semi",
+        "Mean Teacher that uses only pseudo labels on which SAM agrees",
+        network="mean_teacher_sam",
+        asks=("sam",),
+        paper={"wrist": (68.3, 23.3), "teeth": (63.0, 7.9)},
+    ),
+    Method(
+        "ours_p",
+        "ours w/o SAM (P)",
+        "pseudo",
+        "a second network, trained on the initial pseudo labels P",
+        network="f_phi_p",
+        pseudo_labels=PseudoLabels("f_theta/probabilities"),
+        paper={"wrist": (74.7, 8.7), "teeth": (58.9, 5.6)},
+    ),
+    Method(
+        "ours_r",
+        "ours w/ SAM (R)",
+        "pseudo",
+        "a second network, trained on the refined pseudo labels R: the paper's method",
+        network="f_phi",
+        asks=("sam",),
+        tuned_by="sam",
+        pseudo_labels=PseudoLabels("refined"),
+        paper={"wrist": (84.2, 8.0), "teeth": (74.9, 9.4)},
+    ),
+    Method(
+        "ours_r_weighted",
+        "ours w/ SAM (R), weighted",
+        BEYOND,
+        "as `ours_r`; each class of each pseudo label is weighted in the loss by the Dice that SAM expects "
+        "of R (from its IoU estimate) times the Dice of P and R, or by 1 where neither has the class",
+        network="f_phi_weighted",
+        asks=("sam",),
+        tuned_by="sam",
+        pseudo_labels=PseudoLabels("refined", weighted=True),
+    ),
+    Method(
+        "ours_r_round2",
+        "ours w/ SAM (R), second round",
+        BEYOND,
+        "a second round: f_φ replaces f_θ, SAM refines its masks, and a third network learns from these",
+        network="round2/f_phi",
+        asks=("sam",),
+        tuned_by="sam",
+        pseudo_labels=PseudoLabels("round2/refined"),
+    ),
+    Method(
+        "ours_r_warm",
+        "ours w/ SAM (R), from f_θ with labels",
+        BEYOND,
+        "as `ours_r`, but training starts from f_θ and also uses the labelled cases",
+        network="f_phi_warm",
+        asks=("sam",),
+        tuned_by="sam",
+        pseudo_labels=PseudoLabels("refined", with_labels=True, from_f_theta=True),
+    ),
+    Method(
+        "unet_sam_tolerant",
+        "U-Net + SAM, tolerant prompts",
+        BEYOND,
+        "as `unet_sam`, with prompts after SAMRefiner (ICLR 2025): the positive point is the deepest in the "
+        "mask, a side of the box moves on while probability leaks out of it (by at most a fifth of its "
+        "extent), and P is the first mask prompt",
+        masks="tolerant/refined",
+        asks=("sam",),
+        tuned_by="sam",
+    ),
+    Method(
+        "ours_r_tolerant",
+        "ours w/ SAM (R), tolerant prompts",
+        BEYOND,
+        "a second network, trained on the masks of `unet_sam_tolerant`",
+        network="tolerant/f_phi",
+        asks=("sam",),
+        tuned_by="sam",
+        pseudo_labels=PseudoLabels("tolerant/refined"),
+    ),
+    Method(
+        "fixmatch",
+        "FixMatch",
+        BEYOND,
+        "weak-to-strong consistency, started from `unet`, after FixMatch with UniMatch's CutMix: confident "
+        "predictions (`fixmatch.confidence`) for slightly warped images are the labels for the same images "
+        "with changed grey values, noise and pasted boxes",
+        network="fixmatch",
+    ),
+    Method(
+        "unet_full",
+        "U-Net, all labels",
+        ALL_LABELS,
+        "a network trained on all labels, where more labels exist",
+        network="f_theta",
+        paper={"teeth": (74.19, 8.59)},  # in the text of §3.2, not in the table
+        needs_hidden_labels=True,
+    ),
 )
 
 METHOD_IDS = tuple(method.id for method in METHODS)
 _BY_ID = {method.id: method for method in METHODS}
+
+PAIRS = (
+    ("unet_sam", "unet"),
+    ("ours_r", "unet"),
+    ("ours_r", "ours_p"),
+    ("ours_p", "unet"),
+    ("ours_r", "unet_full"),
+)
+"""The differences in a summary: what SAM adds, and what training on its masks adds."""
+
+_SIDE_BY_SIDE = ("unet", "mean_teacher", "ours_r")
 
 
 def method_of(method_id: str) -> Method:
@@ -118,6 +266,40 @@ def in_order(method_ids: Iterable[str]) -> list[str]:
     """Ids, each once, in the order of Table 1.
 
     Raises:
-        InputError: one of them is no method.
+        InputError: one of them is not a method.
     """
     return sorted({method_of(method_id).id for method_id in method_ids}, key=METHOD_IDS.index)
+
+
+def method_of_network(network: str, *, full: bool = False) -> Method:
+    """The method whose U-Net is in a folder.
+
+    Args:
+        network: the folder, below that of a subset and seed.
+        full: whether the subset is 'full', which has all labels.
+
+    Raises:
+        InputError: there is none.
+    """
+    for method in METHODS:
+        if method.network == network and method.needs_hidden_labels == full:
+            return method
+    raise InputError(f"no method has a network '{network}'")
+
+
+def shown_side_by_side(method_ids: Sequence[str]) -> list[str]:
+    """The methods in the figures of single cases (the paper's Fig. 3 to 5)."""
+    return [method for method in _SIDE_BY_SIDE if method in method_ids] or in_order(method_ids)[-1:]
+
+
+def paper_figures(study: str | None) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of each method in the paper's study; empty where `study` is None.
+
+    Raises:
+        InputError: the paper has no such study.
+    """
+    if study is None:
+        return {}
+    if study not in STUDIES:
+        raise InputError(f"paper: '{study}' is not one of the paper's studies; choose {' or '.join(STUDIES)}")
+    return {method.id: method.paper[study] for method in METHODS if study in method.paper}

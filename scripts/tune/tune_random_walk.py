@@ -4,7 +4,7 @@ from pathlib import Path
 
 from job import fingerprint, job
 from samcarry.storage.stacks import read_shards
-from samcarry.tuning.gain import gain_of_random_walk, initial_dice, read_cases
+from samcarry.tuning.objective import initial_dice, random_walk_objective, read_cases
 from samcarry.tuning.results import write_results
 from samcarry.tuning.search_spaces import random_walk_space
 from samcarry.tuning.study import tune
@@ -15,7 +15,7 @@ with job(snakemake) as this:
     space = random_walk_space(params.default, *limits)
     cases = read_cases(given.probabilities, given.masks)
     images = read_shards(given.images, [case.name for case in cases])
-    gain = gain_of_random_walk(cases, [images[case.name] for case in cases])
+    gain = random_walk_objective(cases, [images[case.name] for case in cases])
     study = fingerprint(space.distributions, space.default, tuning["seed"], params.code, *map(Path, given))
     journal = Path(made.tuned).with_suffix(".journal")
     tried = tune(journal, study, space, gain, tuning["trials"], tuning["seed"])

@@ -17,9 +17,9 @@ def blocks():
 
 def asked(block):
     """(MB, MB with an official SAM, minutes, 'yes' for a GPU) of a rule."""
-    memory = re.search(r"mem_mb=memory\((?:(\d+) if BIG_SAM else )?(\d+)\)", block)
+    memory = re.search(r"mem_mb=memory\((\d+)(?:, official_sam=(\d+))?\)", block)
     minutes = re.search(r"runtime=(\d+)", block)
-    return (memory[2], memory[1] or memory[2], minutes[1], "yes" if "gpu=gpus" in block else "")
+    return (memory[1], memory[2] or memory[1], minutes[1], "yes" if "gpu=gpus" in block else "")
 
 
 def test_every_rule_asks_for_twice_its_memory_on_the_second_try():

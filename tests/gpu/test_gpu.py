@@ -1,4 +1,4 @@
-"""What only a GPU shows: the same answers as on the CPU, and less at once where its memory ends."""
+"""Tests that need a GPU: the same results as on the CPU, and smaller batches when memory runs out."""
 
 import logging
 from dataclasses import replace
@@ -18,14 +18,14 @@ from samcarry.prompting.prompts import extract_prompts
 from samcarry.runtime.device import autocast, fast_format
 from samcarry.sam.checkpoints import BUILDERS, load_sam
 from samcarry.sam.embedding import embed_images
-from samcarry.sam.encoder import encode
+from samcarry.sam.encoder import encode_images
 from samcarry.sam.refinement import refine
 from support.paths import TINY_SAM as TINY
 from support.sam_predictor import ask
 from support.tiny_training import SETTINGS as SMALL
 from support.tiny_training import STATISTICS, dying_at, pictures
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="NO GPU HERE: nothing of it is tested")
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="NO GPU: none of these tests ran")
 
 SETTINGS = replace(
     SMALL, width=8, depth=3, iterations=150, iterations_per_epoch=10, batch_size=4, precision="auto"
@@ -44,7 +44,7 @@ def found(network, data):
 
 @pytest.fixture(scope="module")
 def vit():
-    """ViT-B with random weights, on the GPU; relative positions begin at zero and would not be tested."""
+    """ViT-B with random weights on the GPU; initially zero, relative positions would not be tested."""
     torch.manual_seed(0)
     sam = BUILDERS["vit_b"]().eval().requires_grad_(False)
     for block in sam.image_encoder.blocks:
@@ -59,7 +59,7 @@ def image(size=(384, 224)):
 
 
 def squares(size=(384, 224), count=17):
-    """Masks of as many squares, apart from each other."""
+    """Masks of `count` squares that do not touch each other."""
     masks = np.zeros((count, *size), dtype=bool)
     for place, mask in enumerate(masks):
         row, column = divmod(place, 4)
@@ -69,41 +69,41 @@ def squares(size=(384, 224), count=17):
 
 @pytest.mark.parametrize(("precision", "limit"), [("float32", 1e-3), ("auto", 2e-2)])
 @torch.inference_mode()
-def test_the_encoder_answers_as_segment_anythings(vit, precision, limit):
+def test_the_encoder_gives_the_results_of_segment_anythings(vit, precision, limit):
     images = torch.randn(2, 3, 1024, 1024, generator=torch.Generator().manual_seed(0)).cuda()
-    wanted = vit.image_encoder(images)
+    expected = vit.image_encoder(images)
     with autocast(precision, "cuda"):
-        answer = encode(vit.image_encoder, images).float()
-    assert (answer - wanted).norm() / wanted.norm() < limit
+        found = encode_images(vit.image_encoder, images).float()
+    assert (found - expected).norm() / expected.norm() < limit
 
 
 def test_masks_are_those_of_the_predictor_prompt_by_prompt():
     sam, size = load_sam("tiny", TINY, device="cuda"), (384, 224)
     prompts = extract_prompts(squares())
     (embedding,) = embed_images("sam", sam, [image()])
-    answer = refine(sam, embedding, prompts, size, "box", "pos+neg").masks
+    masks = refine(sam, embedding, prompts, size, "box", "pos+neg").masks
     predictor = SamPredictor(sam)
     predictor.set_image(np.repeat(image()[:, :, None], 3, axis=2))
-    for mask, prompt in zip(answer, prompts, strict=True):
+    for mask, prompt in zip(masks, prompts, strict=True):
         _, _, first = ask(predictor, prompt, "box")
         theirs, _, _ = ask(predictor, prompt, "pos+neg", first[None])
         assert (mask != theirs).mean() < 1e-3
 
 
-def test_where_the_gpus_memory_ends_embedding_goes_on_with_less_at_once(vit, caplog):
+def test_when_gpu_memory_runs_out_embedding_continues_with_smaller_batches(vit, caplog):
     images = [np.roll(image(), shift, axis=0) for shift in range(32)]
-    wanted = list(embed_images("sam", vit, images, "auto", at_once=2))
+    expected = list(embed_images("sam", vit, images, "auto", at_once=2))
     torch.cuda.empty_cache()
     share = (torch.cuda.memory_allocated() + 2.5e9) / torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(share)
     try:
         with caplog.at_level(logging.WARNING):
-            answers = list(embed_images("sam", vit, images, "auto", at_once=32))
+            results = list(embed_images("sam", vit, images, "auto", at_once=32))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert "memory does not suffice for 32 at once: going on with 16" in caplog.text
-    for answer, one in zip(answers, wanted, strict=True):
-        assert (answer.float() - one.float()).norm() / one.float().norm() < 2e-2
+    assert "too little memory for a batch of 32: continuing with 16" in caplog.text
+    for found, one in zip(results, expected, strict=True):
+        assert (found.float() - one.float()).norm() / one.float().norm() < 2e-2
 
 
 @pytest.mark.parametrize("precision", ["float32", "auto"])
@@ -139,7 +139,7 @@ def test_probabilities_are_those_of_the_cpu():
     assert np.abs(cpu - gpu).max() <= 1
 
 
-def test_a_killed_training_goes_on(tmp_path, monkeypatch):
+def test_a_killed_training_resumes(tmp_path, monkeypatch):
     saving = checkpoint(tmp_path, seconds=0)
     monkeypatch.setattr(supervised, "generator_of", dying_at(70))
     with pytest.raises(KeyboardInterrupt):

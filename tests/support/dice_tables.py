@@ -1,4 +1,4 @@
-"""Hand-made rows of dice.csv, for the tests of what is computed from them."""
+"""Hand-made rows of dice.csv for tests of statistics."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ import pandas as pd
 def table(*rows):
     """Rows of dice.csv from (method, seed, case, class, reference_px, predicted_px, dice).
 
-    The Hausdorff distance is 10 px less 10 times Dice, surface Dice half of Dice.
+    The Hausdorff distance is 10 px minus 10 times Dice; surface Dice is half of Dice.
     """
     columns = ["method", "seed", "case", "class", "reference_px", "predicted_px", "dice"]
     frame = pd.DataFrame(rows, columns=columns)
@@ -14,7 +14,7 @@ def table(*rows):
 
 
 def of_cases(**dice):
-    """One seed and class; `unet` has Dice 0.5 everywhere, other methods what is given."""
+    """Rows with one seed and one class; `unet` has Dice 0.5 in all cases, other methods the given values."""
     names = [f"case {k}" for k in range(len(next(iter(dice.values()))))]
     rows = [("unet", 0, case, "Radius", 10, 10, 0.5) for case in names]
     rows += [

@@ -5,7 +5,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import pack_bits
 from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage
 
-SIZE = (3, 5)  # rows, columns: frames of 15 pixels do not end at bytes
+SIZE = (3, 5)  # rows, columns: a frame of 15 pixels does not end at a byte
 
 
 def item(**elements):
@@ -16,7 +16,7 @@ def item(**elements):
 
 
 def group(segment, uid):
-    """What says of a frame which segment and image it is of."""
+    """The functional groups of a frame: its segment and its image."""
     own = item(SegmentIdentificationSequence=[item(ReferencedSegmentNumber=segment)])
     if uid is not None:
         source = item(ReferencedSOPClassUID="1.2.840.10008.5.1.4.1.1.7", ReferencedSOPInstanceUID=uid)

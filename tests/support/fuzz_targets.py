@@ -1,4 +1,4 @@
-"""The parsers that are fuzzed, each with a small file as its programs write it."""
+"""The parsers to fuzz, each with a small valid file."""
 
 import functools
 import gzip
@@ -15,14 +15,14 @@ from PIL import Image
 
 from samcarry.data.cases import find_cases
 from samcarry.errors import raise_faults
-from samcarry.formats.class_tables import class_table, read_class_table, write_class_table
+from samcarry.formats.class_tables import parse_class_table, read_class_table, write_class_table
 from samcarry.formats.coco import read_coco
 from samcarry.formats.cvat import read_cvat
 from samcarry.formats.dicom_seg import read_dicom_seg
 from samcarry.formats.label_maps import read_label_map, write_label_map
 from samcarry.formats.labelme import read_labelme
 from samcarry.formats.nifti import read_nifti, write_nifti
-from samcarry.formats.rasterise import draw
+from samcarry.formats.rasterise import draw_masks
 from samcarry.formats.supervisely import read_supervisely
 from samcarry.images.grey import image_size, read_grey
 from samcarry.images.masks import read_mask
@@ -42,9 +42,9 @@ RNG = np.random.default_rng(0)
 MASKS = RNG.random((3, 12, 10)) < 0.4
 NAMES = ("radius", "ulna", "hamate")
 GREY = RNG.integers(0, 256, (12, 10)).astype(np.uint8)
-TABLE = class_table({"1": "radius", "2": "ulna", "3": "hamate"}, "the table")
-COLOURS = class_table({"#ff0000": "radius", "#00ff00": "ulna"}, "the table")
-_LARGEST_DRAWN = 4_000_000  # pixels; whole images are compared with the real size before anything is drawn
+TABLE = parse_class_table({"1": "radius", "2": "ulna", "3": "hamate"}, "the table")
+COLOURS = parse_class_table({"#ff0000": "radius", "#00ff00": "ulna"}, "the table")
+_LARGEST_DRAWN = 4_000_000  # pixels; the import compares sizes with the image before it draws
 
 
 def drawn(read: Callable[..., Any], **options: Any) -> Callable[[Path], None]:
@@ -55,14 +55,14 @@ def drawn(read: Callable[..., Any], **options: Any) -> Callable[[Path], None]:
         for found in read(path, **options):
             height, width = found.size or (12, 10)
             if height * width <= _LARGEST_DRAWN:
-                draw(found, height, width, faults)
+                draw_masks(found, height, width, faults)
         raise_faults(faults)
 
     return parse
 
 
 def parse_image(path: Path) -> None:
-    """Size and grey values, which have to agree."""
+    """Read size and grey values, which have to agree."""
     size = image_size(path)
     assert read_grey(path).shape == size
     read_grey(path, (0.5, 99.5))
@@ -136,7 +136,7 @@ def make_cases(path: Path) -> None:
 
 
 def parse_cases(path: Path) -> None:
-    """A data set of five images of which four have labels; a fault may name any of its files."""
+    """Read a data set of five images, four with labels; a fault may name any of its files."""
     for number in range(5):
         Image.fromarray(GREY).save(_folder(path, "images") / f"P{number}.png")
         if number < 4:
@@ -225,11 +225,11 @@ TARGETS = [
 
 
 def sample(target: Target, folder: Path) -> bytes:
-    """The content of the target's small file."""
+    """The content of the target's valid file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / target.file_name
     target.make(path)
-    target.parse(path)  # what is not damaged is read
+    target.parse(path)  # the undamaged file is read
     content = path.read_bytes()
     shutil.rmtree(folder)
     return content

@@ -1,6 +1,6 @@
-"""Runs parsers on damaged files, in a process that may neither hang nor take all memory.
+"""Run parsers on damaged files, in a process with limits of time and memory.
 
-A mutant ends well, or in an InputError whose lines name the file; anything else is a finding.
+A mutant is read, or refused by an InputError whose lines name the file; anything else is a finding.
 """
 
 import multiprocessing
@@ -17,16 +17,16 @@ from random import Random
 from samcarry.errors import InputError
 from support.mutations import mutate
 
-MOST_SECONDS = 5  # of CPU time a mutant
-MOST_MEMORY = 2_000_000_000  # bytes above what the process has at its start
-MOST_PEAK = 1_000_000_000  # likewise, of memory in use
+MOST_SECONDS = 5  # of CPU time per mutant
+MOST_MEMORY = 2_000_000_000  # bytes above those at the start of the process
+MOST_PEAK = 1_000_000_000  # bytes of memory in use, above those at the start
 _LONGEST_LINE = 1000
-_PATIENCE = 120  # seconds until a process that takes no CPU time is given up
+_PATIENCE = 120  # seconds until a process that uses no CPU time is given up
 
 
 @dataclass(frozen=True)
 class Target:
-    """A parser: `make` writes a small file of the form, `parse` reads a file of that name."""
+    """A parser: `make` writes a small valid file, `parse` reads a file of that name."""
 
     name: str
     file_name: str
@@ -35,7 +35,7 @@ class Target:
 
 
 def fuzz(target: Target, content: bytes, numbers: range, seed: int, folder: Path) -> list[str]:
-    """What is wrong with the mutants of `content` of these numbers; the same seed makes the same ones."""
+    """Findings for the mutants of `content` with these numbers; a seed always makes the same mutants."""
     context = multiprocessing.get_context("fork")
     findings: list[str] = []
     current = numbers.start
@@ -51,10 +51,10 @@ def fuzz(target: Target, content: bytes, numbers: range, seed: int, folder: Path
                 if finding:
                     findings.append(f"{target.name} {current}: {finding}")
             process.kill()
-            findings.append(f"{target.name} {current}: waits for something that never comes")
+            findings.append(f"{target.name} {current}: waits without using CPU time")
         except EOFError:
             process.join()
-        if process.exitcode:  # negative where a signal ended it
+        if process.exitcode:  # negative if a signal ended it
             name = signal.Signals(-process.exitcode).name if process.exitcode < 0 else process.exitcode
             slow = f" (more than {MOST_SECONDS} s)" if name == "SIGPROF" else ""
             findings.append(f"{target.name} {current}: the process died of {name}{slow}")
@@ -65,10 +65,10 @@ def fuzz(target: Target, content: bytes, numbers: range, seed: int, folder: Path
 def _work(
     target: Target, content: bytes, numbers: range, seed: int, folder: Path, sender: Connection
 ) -> None:
-    """Tell each number as it begins, and what is found; ends early after too much memory."""
+    """Send each number as it begins, and each finding; stop early after too much memory."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / target.file_name
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # C libraries grumble on their own
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # C libraries write messages of their own
     peak = _limit_memory()
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     for number in numbers:
@@ -91,7 +91,7 @@ def _finding(target: Target, path: Path) -> str | None:
         lines = str(error).split("\n")
         for line in lines if len(lines) > 1 else [str(error)]:
             if not line.isprintable() or len(line) > _LONGEST_LINE:
-                return f"tells more than a line of print: {line!r:.300}"
+                return f"has an unprintable or overlong line: {line!r:.300}"
             if str(path.parent) not in line and not line.startswith("... and "):
                 return f"does not name the file: {line:.300}"
     except BaseException as error:
@@ -103,9 +103,9 @@ def _finding(target: Target, path: Path) -> str | None:
 
 
 def _limit_memory() -> int:
-    """Bound the address space; the peak of memory in use so far, in bytes."""
+    """Limit the address space; return the peak of memory in use so far, in bytes."""
     statm = Path("/proc/self/statm")
-    if statm.exists():  # elsewhere than on Linux there is no such bound
+    if statm.exists():  # only Linux has this limit
         now = int(statm.read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (now + MOST_MEMORY, now + MOST_MEMORY))
     return _peak()

@@ -1,4 +1,4 @@
-"""What the tests of imports share: a small study and its annotations in several forms."""
+"""A small study for tests of imports, with annotations in several formats."""
 
 import json
 from pathlib import Path
@@ -20,12 +20,12 @@ SQUARE = [1, 1, 4, 1, 4, 3, 1, 3]
 
 
 def make_study(tmp_path: Path) -> dict:
-    """Four images and a COCO file that annotates two of them and one that is not there."""
+    """Four images, and a COCO file that annotates two of them and one that has no file."""
     (tmp_path / "images" / "deep").mkdir(parents=True)
     for name in ("a.png", "b.png", "deep/c.png", "d.png"):
         Image.fromarray(np.arange(30, dtype=np.uint16).reshape(5, 6) * 999).save(tmp_path / "images" / name)
     return {
-        "form": "coco",
+        "format_name": "coco",
         "images": tmp_path / "images",
         "annotations": {NO_SPLIT: [coco(tmp_path / "coco.json", "a.png", "deep/c.png", "gone.png")]},
         "destination": tmp_path / "out" / "mine",
@@ -34,7 +34,7 @@ def make_study(tmp_path: Path) -> dict:
 
 
 def coco(path: Path, *names: str, segmentation=(SQUARE,), **changes) -> Path:
-    """Ulna and Radius of the same outline in every image."""
+    """A COCO file with Ulna and Radius of the same outline in every image."""
     size = {"height": 5, "width": 6}
     images = [{"id": number, "file_name": name, **size} for number, name in enumerate(names)]
     entries = [
@@ -47,7 +47,7 @@ def coco(path: Path, *names: str, segmentation=(SQUARE,), **changes) -> Path:
 
 
 def refused(study: dict, **changes) -> list[str]:
-    """The faults, a line each; nothing is left behind."""
+    """The faults, one line each; also checks that nothing is left behind."""
     with pytest.raises(InputError) as caught:
         import_annotations(**study | changes)
     out = study["destination"].parent
@@ -61,21 +61,21 @@ def labels(study: dict, case: str = "a") -> dict[str, int]:
     return {file.stem: int(read_mask(file).sum()) for file in sorted(folder.iterdir())}
 
 
-def annotate(folder: Path, form: str, *names: str) -> Path:
-    """A folder of annotations of `form` that shows columns 1 to 3, rows 1 and 2, of each image as 'ulna'."""
+def annotate(folder: Path, format_name: str, *names: str) -> Path:
+    """A folder of annotations in which columns 1 to 3, rows 1 and 2, of each image are 'ulna'."""
     folder.mkdir()
-    if form == "coco":
+    if format_name == "coco":
         coco(folder / "all.json", *names, categories=[{"id": 3, "name": "ulna"}, {"id": 4, "name": "ulna"}])
-    elif form == "cvat":
+    elif format_name == "cvat":
         images = [cvat_image(cvat_polygon(label="ulna"), name=name) for name in names]
         (folder / "all.xml").write_text(f"<annotations>{''.join(images)}</annotations>")
-    for name in names if form == "supervisely" else ():
+    for name in names if format_name == "supervisely" else ():
         objects = [polygon([[1, 1], [3, 1], [3, 2], [1, 2]], classTitle="ulna")]
         content = {"size": {"height": 5, "width": 6}, "objects": objects}
         (folder / f"{Path(name).name}.json").write_text(json.dumps(content))
-    for name in names if form == "labelme" else ():
+    for name in names if format_name == "labelme" else ():
         content = {"imagePath": f"..\\images\\{name}", "shapes": [shape([[1, 1], [4, 1], [4, 3], [1, 3]])]}
         (folder / f"{Path(name).stem}.json").write_text(json.dumps(content))
-    if form == "supervisely":
+    if format_name == "supervisely":
         (folder / "meta.json").write_text("{}")
     return folder

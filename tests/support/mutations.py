@@ -1,4 +1,4 @@
-"""Damage to files, drawn from a random number generator: of bytes, of packed bytes, of JSON and XML trees."""
+"""Random damage to files: to bytes, compressed bytes, texts, and JSON and XML trees."""
 
 import copy
 import gzip
@@ -33,11 +33,11 @@ VALUES = (
 SPECIAL = (b"\x00", b"\xff", b"\x00" * 4, b"\xff" * 4, b"\xff\xff\xff\x7f", b"\x7f\xff\xff\xff", b"\xff" * 8)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _DEEP = 3000
-_SHOWN = 1_000_000  # characters of a document that a tree is made of
+_SHOWN = 1_000_000  # characters of the largest document that is parsed to a tree
 
 
 def mutate(content: bytes, rng: Random) -> bytes:
-    """Content with one to four faults, of a kind that fits it as often as of any other."""
+    """`content` with one to four faults, of a random kind that fits its format."""
     kinds = [_bytes]
     if content[:2] == b"\x1f\x8b":
         kinds.append(_gzip)
@@ -53,10 +53,10 @@ def mutate(content: bytes, rng: Random) -> bytes:
 
 
 def _bytes(content: bytes, rng: Random) -> bytes:
-    """Flips, special values, truncation, and chunks that are lost, doubled or exchanged."""
+    """Bit flips, special values, truncation, and chunks that are lost, doubled or exchanged."""
     mutant = bytearray(content)
     for _ in range(rng.randint(1, 4)):
-        # Headers lie at the beginning and hold most of what matters.
+        # Headers are at the beginning and hold most of what parsers depend on.
         size = len(mutant)
         at = rng.randrange(min(size, 600) if rng.random() < 0.5 else size) if size else 0
         length = rng.choice((1, 2, 4, 16, max(1, size // 4)))
@@ -88,7 +88,7 @@ def _gzip(content: bytes, rng: Random) -> bytes:
 
 
 def _png(content: bytes, rng: Random) -> bytes:
-    """Damage behind checksums that are right, as a hostile file has them."""
+    """Damage with correct checksums, as in a hostile file."""
     chunks = _png_chunks(content)
     broken: set[int] = set()
     for _ in range(rng.randint(1, 3)):
@@ -108,7 +108,7 @@ def _png(content: bytes, rng: Random) -> bytes:
 
 
 def _png_chunks(content: bytes) -> list[tuple[bytes, bytes]]:
-    """Names and data; the pixels, which may be in several chunks, as one."""
+    """Names and data of the chunks; pixels in several chunks are joined."""
     chunks: dict[bytes, bytes] = {}
     at = len(_PNG)
     while at < len(content):
@@ -120,7 +120,7 @@ def _png_chunks(content: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _text(content: bytes, rng: Random) -> bytes:
-    """Words that are lost, exchanged, doubled, or become numbers that nobody expects."""
+    """Words that are lost, exchanged, repeated or replaced by odd numbers."""
     words = _words(content.decode("utf-8", "replace"))
     for _ in range(rng.randint(1, 4)):
         at, other = rng.randrange(len(words)), rng.randrange(len(words))
@@ -137,7 +137,7 @@ def _text(content: bytes, rng: Random) -> bytes:
 
 
 def _words(text: str) -> list[str]:
-    """Runs of letters and digits, and what lies between."""
+    """Runs of letters and digits, and the characters between them."""
     words = [""]
     for character in text:
         if words[-1] and (words[-1][-1].isalnum() and character.isalnum()):
@@ -171,7 +171,7 @@ def _json(content: bytes, rng: Random) -> bytes:
 
 
 def _dumps(document: Any) -> str:
-    """JSON text; null for what holds itself."""
+    """JSON text; null for a document that contains itself."""
     try:
         return json.dumps(document)
     except (ValueError, RecursionError):

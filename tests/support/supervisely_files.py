@@ -11,7 +11,7 @@ BOX = [[0, 0], [4, 0], [4, 4], [0, 4]]
 
 
 def pack(mask: np.ndarray) -> str:
-    """As Supervisely's own tools pack a bitmap: a palette of black and white, black transparent."""
+    """Encode a bitmap as Supervisely does: a black-and-white palette in which black is transparent."""
     image = Image.fromarray(mask.astype(np.uint8), mode="P")
     image.putpalette([0, 0, 0, 255, 255, 255])
     stream = io.BytesIO()

@@ -1,4 +1,4 @@
-"""samcarry predict, from a folder of images to masks, as a user calls it."""
+"""samcarry predict as a user calls it, from a folder of images to masks."""
 
 import json
 import os
@@ -15,6 +15,7 @@ from PIL import Image
 
 from samcarry.cli import main
 from samcarry.formats.cvat import read_cvat
+from samcarry.images.grey import image_size
 from samcarry.images.masks import read_mask
 from samcarry.networks.unet import UNet, save_unet
 from support.paths import SCRIPTS
@@ -29,8 +30,8 @@ def given(tmp_path):
     network = UNet(2, width=4, depth=2)
     network.head.weight.data.zero_()
     network.head.bias.data = torch.tensor([9.0, -9.0])
-    about = {"classes": ["all", "none"], "size": [16, 32], "mean": 0.5, "std": 0.25}
-    save_unet(tmp_path / "m.safetensors", network, about)
+    metadata = {"classes": ["all", "none"], "size": [16, 32], "mean": 0.5, "std": 0.25}
+    save_unet(tmp_path / "m.safetensors", network, metadata)
     (tmp_path / "images").mkdir()
     for name, size in SIZES.items():
         Image.new("L", size, 90).save(tmp_path / "images" / name)
@@ -55,52 +56,52 @@ def test_all_formats_from_another_working_directory(given):
             read_mask(given / f"out/masks/{case}/all.png"), np.ones((height, width))
         )
         assert not (given / f"out/masks/{case}/none.png").exists()
-        assert Image.open(given / f"out/overlays/{case}.png").size == (width, height)
-        assert Image.open(given / f"out/labelmaps/{case}.png").size == (width, height)
+        for folder in ("overlays", "labelmaps"):
+            assert image_size(given / f"out/{folder}/{case}.png") == (height, width)
         assert (given / f"out/nifti/{case}.nii.gz").exists()
     coco = json.loads((given / "out/coco.json").read_text())
     assert [image["file_name"] for image in coco["images"]] == list(SIZES)
     assert [image.name for image in read_cvat(given / "out/annotations.xml")] == list(SIZES)
-    assert "no DICOM SEG of images that are no DICOM files: a, b, c" in outcome.stderr
+    assert "no DICOM SEG was written for images that are not DICOM: a, b, c" in outcome.stderr
     assert not list((given / "out").glob(".*"))
 
 
 def test_masks_and_overlays_are_the_default(given):
     assert call(given) == 0
-    assert sorted(path.name for path in (given / "out").iterdir()) == [
-        *("classes.csv", "masks", "overlays", "predict.json")
-    ]
+    made = sorted(path.name for path in (given / "out").iterdir())
+    assert made == ["classes.csv", "masks", "overlays", "predict.json"]
 
 
-def test_bad_images_are_told_at_the_end_and_the_good_ones_done(given, capsys):
-    (given / "images/bad.png").write_bytes(b"no image")
-    (given / "images/bad.dcm").write_bytes(b"no image")
+def test_bad_images_are_listed_at_the_end_and_the_others_predicted(given, capsys):
+    (given / "images/bad.png").write_bytes(b"not an image")
+    (given / "images/bad.dcm").write_bytes(b"not an image")
     assert call(given) == 1
-    told = capsys.readouterr().err
-    assert "bad.png" in told
-    assert "bad.dcm" in told
+    messages = capsys.readouterr().err
+    assert "2 left out" in messages
+    assert "bad.png" in messages
+    assert "bad.dcm" in messages
     assert len(list((given / "out/masks").iterdir())) == 3
 
 
-def test_without_a_good_image_nothing_is_written(given, capsys):
+def test_without_a_readable_image_nothing_is_written(given, capsys):
     for name in SIZES:
-        (given / "images" / name).write_bytes(b"no image")
+        (given / "images" / name).write_bytes(b"not an image")
     assert call(given) == 1
-    assert "no image could be read" in capsys.readouterr().err
+    assert "none of the images can be read" in capsys.readouterr().err
     assert sorted(path.name for path in given.iterdir()) == ["images", "m.safetensors"]
 
 
-def test_an_earlier_result_is_replaced_only_if_asked_for(given, capsys):
+def test_an_earlier_result_is_replaced_only_on_request(given, capsys):
     assert call(given) == 0
     (given / "images/c.tif").unlink()
     assert call(given) == 1
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert (given / "out/masks/c").exists()
     assert call(given, "--overwrite") == 0
     assert not (given / "out/masks/c").exists()
 
 
-def test_a_folder_that_is_not_ours_is_never_replaced(given, capsys):
+def test_a_folder_that_samcarry_did_not_make_is_never_replaced(given, capsys):
     (given / "out").mkdir()
     (given / "out/thesis.txt").write_text("mine")
     assert call(given, "--overwrite") == 1
@@ -114,38 +115,29 @@ def test_a_missing_model_is_one_line(given, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_damaged_model_file_is_to_be_copied_again_since_nothing_here_trains_it(given, capsys):
+def test_the_message_for_a_damaged_model_file_says_to_copy_it_again(given, capsys):
     path = given / "m.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
     assert call(given) == 1
-    told = capsys.readouterr().err
-    assert "Copy it again from where it was trained" in told
-    assert "trained anew" not in told
+    message = capsys.readouterr().err
+    assert "Copy it again from where it was trained" in message
+    assert "snakemake" not in message
 
 
-def _hears_ctrl_c():
-    """Undo what a shell does to what it starts in the background, as these tests may have been."""
+def _restore_ctrl_c():
+    """Undo that a shell ignores Ctrl+C in background jobs, as these tests may be."""
     signals.signal(signals.SIGINT, signals.SIG_DFL)
 
 
 @pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
-def test_a_run_that_is_stopped_leaves_nothing(given, signal):
+def test_a_run_that_is_stopped_leaves_no_files(given, signal):
     for number in range(300):
         Image.new("L", (400, 400), 90).save(given / f"images/{number}.png", compress_level=0)
-    command = [
-        sys.executable,
-        "-m",
-        "samcarry",
-        "predict",
-        "m.safetensors",
-        "images",
-        "out",
-        "--device",
-        "cpu",
-    ]
+    command = [sys.executable, "-m", "samcarry", "predict", "m.safetensors", "images", "out"]
+    command += ["--device", "cpu"]
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        command, cwd=given, env=environment, stderr=subprocess.PIPE, preexec_fn=_hears_ctrl_c
+        command, cwd=given, env=environment, stderr=subprocess.PIPE, preexec_fn=_restore_ctrl_c
     ) as process:
         deadline = time.monotonic() + 60
         while not list(given.glob(".*.out/masks/*")) and time.monotonic() < deadline:

@@ -1,6 +1,10 @@
 """Conventions of the repository that a reviewer would otherwise have to check by eye."""
 
+import ast
+import os
 import re
+import subprocess
+import sys
 from importlib.metadata import distributions
 
 import pytest
@@ -111,3 +115,25 @@ def test_unit_tests_mirror_the_library():
     library = ROOT / "scripts/samcarry"
     for path in (ROOT / "tests/unit").rglob("test_*.py"):
         assert (library / path.parent.relative_to(ROOT / "tests/unit")).is_dir(), path
+
+
+def test_what_the_snakefile_imports_of_the_library_is_light():
+    """Every job process loads the Snakefile again. Snakemake's own imports do not count."""
+    files = sorted((ROOT / "workflow").rglob("*.smk"))
+    nodes = [ast.parse(block) for path in files for block in library_imports(path.read_text())]
+    assert nodes
+    code = "\n".join(map(ast.unparse, nodes)) + "\nimport sys; print(*sys.modules)"
+    outcome = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {name.split(".")[0] for name in outcome.stdout.split()}
+    assert not loaded & {"numpy", "PIL", "pydicom", "torch", "pandas", "matplotlib"}
+
+
+def library_imports(text):
+    """The statements of a rule file that import the library."""
+    return re.findall(r"^from samcarry[^\n(]*(?:\([^)]*\)|[^\n(]+)$", text, re.MULTILINE)

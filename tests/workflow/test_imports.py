@@ -157,7 +157,7 @@ def test_every_fault_of_an_import_is_a_line_and_a_new_image_is_noticed(exports):
     outcome = import_as(exports, "labelme")
     assert outcome.returncode != 0
     assert "Traceback" not in outcome.stdout
-    for file, fault in zip(broken, ("no JSON", "no number near the image"), strict=True):
+    for file, fault in zip(broken, ("not JSON", "far outside the image"), strict=True):
         name = str(file.relative_to(exports.folder))
         assert any(name in line and fault in line for line in outcome.stdout.splitlines()), outcome.stdout
     assert not (exports.folder / "results/labelme/annotated").exists()

@@ -8,27 +8,27 @@ def edit(path, old, new):
 
 
 def test_a_comment_in_the_library_reruns_nothing(copy_of_finished):
-    module = copy_of_finished.folder / "scripts/samcarry/cleaning.py"
+    module = copy_of_finished.folder / "scripts/samcarry/prompting/cleaning.py"
     module.write_text(module.read_text() + "\n# a remark\n")
     assert copy_of_finished.planned() == set()
 
 
 def test_an_edit_of_cleaning_reruns_cleaning_and_what_follows_but_no_f_theta(copy_of_finished):
     edit(
-        copy_of_finished.folder / "scripts/samcarry/cleaning.py",
+        copy_of_finished.folder / "scripts/samcarry/prompting/cleaning.py",
         "if count == 0:",
         "if count < 1:",
     )
     planned = copy_of_finished.planned()
     assert {"clean", "refine", "train_f_phi"} <= planned
-    assert not planned & {"train_f_theta", "embed", "prepare_images", "train_f_full"}
+    assert not planned & {"train_f_theta", "embed", "prepare_images"}
 
 
 def test_another_second_pass_reruns_refinement_but_not_cleaning(copy_of_finished):
     copy_of_finished.configure(sam={"second": None})
     planned = copy_of_finished.planned()
     assert "refine" in planned
-    assert not planned & {"clean", "embed", "train_f_theta", "train_f_full"}
+    assert not planned & {"clean", "embed", "train_f_theta"}
 
 
 def test_another_seed_trains_that_seed_alone(copy_of_finished):

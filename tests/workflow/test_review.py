@@ -103,5 +103,5 @@ def test_a_correction_of_a_labelled_case_stops_in_one_line(returned):
     xml.write_text(re.sub(r'name="p\d+_\d+\.png"', f'name="{labelled}.png"', xml.read_text(), count=1))
     outcome = returned.run("results/demo/manifest.csv")
     assert outcome.returncode != 0
-    assert "is labelled already (in train)" in outcome.stdout
+    assert "already labelled (in train)" in outcome.stdout
     assert "Traceback" not in outcome.stdout

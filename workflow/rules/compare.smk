@@ -2,12 +2,12 @@
 
 
 rule train_lraspp:
-    # An LR-ASPP head on the frozen image encoder of the configured SAM.
+    """An LR-ASPP head on the frozen image encoder of the configured SAM."""
     input:
-        images=lambda wildcards: prepared("images", subset_shards(wildcards)),
-        masks=lambda wildcards: prepared("masks", subset_shards(wildcards)),
+        images=prepared("images", subset_shards),
+        masks=prepared("masks", subset_shards),
         statistics="results/{dataset}/n{n}/statistics.json",
-        checkpoint=sam_file(config["sam"]["model"]),
+        checkpoint=sam_file(SAM),
     output:
         model="results/{dataset}/n{n}/seed{seed}/lraspp/model.safetensors",
         curve="results/{dataset}/n{n}/seed{seed}/lraspp/training.csv",
@@ -20,21 +20,22 @@ rule train_lraspp:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=memory(24000 if BIG_SAM else 12000),
+        mem_mb=memory(12000, official_sam=24000),
         runtime=480,
     params:
         training=TRAINING,
-        cases=subset,
-        sam=config["sam"]["models"].get(config["sam"]["model"]),
+        cases=subset_cases,
+        sam=sam_entry(SAM),
         code=code_of("compare/train_lraspp"),
     script:
         "../../scripts/compare/train_lraspp.py"
 
 
 rule predict_lraspp:
+    """Probability maps of one shard by SAM ViT + LR-ASPP, from stored embeddings."""
     input:
         model="results/{dataset}/n{n}/seed{seed}/lraspp/model.safetensors",
-        embeddings=embeddings_of,
+        embeddings=embeddings_of_shard,
         images="results/{dataset}/prepared/{shard}/images.nii.gz",
     output:
         probabilities="results/{dataset}/n{n}/seed{seed}/lraspp/probabilities/{shard}.nii.gz",
@@ -55,44 +56,8 @@ rule predict_lraspp:
         "../../scripts/compare/predict_lraspp.py"
 
 
-use rule clean as clean_for_medsam with:
-    input:
-        probabilities="results/{dataset}/n{n}/seed{seed}/f_theta/probabilities/{shard}.nii.gz",
-        tuned=tuned("medsam"),
-    output:
-        masks="results/{dataset}/n{n}/seed{seed}/medsam/cleaned/{shard}.nii.gz",
-        prompts="results/{dataset}/n{n}/seed{seed}/medsam/prompts/{shard}.json",
-    log:
-        "results/{dataset}/logs/n{n}/seed{seed}/clean_for_medsam/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/clean_for_medsam/{shard}.tsv"
-    params:
-        cleaning=config["medsam"]["cleaning"],
-        code=code_of("refine/clean"),
-
-
-use rule refine as refine_by_medsam with:
-    input:
-        embeddings=partial(embeddings_of, model=config["medsam"]["model"]),
-        prompts="results/{dataset}/n{n}/seed{seed}/medsam/prompts/{shard}.json",
-        checkpoint=sam_file(config["medsam"]["model"]),
-        tuned=[],
-    output:
-        masks="results/{dataset}/n{n}/seed{seed}/medsam/refined/{shard}.nii.gz",
-        quality="results/{dataset}/n{n}/seed{seed}/medsam/refined/{shard}.csv",
-    log:
-        "results/{dataset}/logs/n{n}/seed{seed}/refine_by_medsam/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/refine_by_medsam/{shard}.tsv"
-    params:
-        sam=config["sam"]["models"].get(config["medsam"]["model"]),
-        size=SIZE,
-        passes=MEDSAM_PASSES,
-        code=code_of("refine/refine"),
-
-
 rule random_walk:
-    # Grady's random walker instead of SAM.
+    """Masks of one shard refined by Grady's random walker instead of SAM."""
     input:
         probabilities="results/{dataset}/n{n}/seed{seed}/f_theta/probabilities/{shard}.nii.gz",
         images="results/{dataset}/prepared/{shard}/images.nii.gz",
@@ -117,14 +82,13 @@ rule random_walk:
 
 
 rule train_mean_teacher:
+    """Mean Teacher, started from f_θ."""
     input:
-        images=lambda wildcards: prepared("images", subset_shards(wildcards)),
-        masks=lambda wildcards: prepared("masks", subset_shards(wildcards)),
-        unlabelled=lambda wildcards: prepared("images", shards_of("unlabelled")),
+        images=prepared("images", subset_shards),
+        masks=prepared("masks", subset_shards),
+        unlabelled=prepared("images", unlabelled_shards),
         statistics="results/{dataset}/n{n}/statistics.json",
         start="results/{dataset}/n{n}/seed{seed}/f_theta/model.safetensors",
-        embeddings=[],
-        checkpoint=[],
     output:
         model="results/{dataset}/n{n}/seed{seed}/mean_teacher/model.safetensors",
         curve="results/{dataset}/n{n}/seed{seed}/mean_teacher/training.csv",
@@ -137,35 +101,29 @@ rule train_mean_teacher:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=memory(16000 if BIG_SAM else 12000),
+        mem_mb=memory(12000),
         runtime=960,
     params:
         training=TRAINING,
-        window=config["images"]["window"],
-        mean_teacher={
-            key: config["mean_teacher"][key] for key in ("alpha", "consistency_weight")
-        },
-        sam=None,
-        agreement=None,
-        cases=subset,
+        window=WINDOW,
+        mean_teacher=MEAN_TEACHER,
+        cases=subset_cases,
         unlabelled=unlabelled_cases,
         code=code_of("compare/train_mean_teacher"),
     script:
         "../../scripts/compare/train_mean_teacher.py"
 
 
-use rule train_mean_teacher as train_mean_teacher_sam with:
+rule train_mean_teacher_sam:
+    """Mean Teacher that uses an unlabelled image only if SAM agrees with the teacher on it."""
     input:
-        images=lambda wildcards: prepared("images", subset_shards(wildcards)),
-        masks=lambda wildcards: prepared("masks", subset_shards(wildcards)),
-        unlabelled=lambda wildcards: prepared("images", shards_of("unlabelled")),
+        images=prepared("images", subset_shards),
+        masks=prepared("masks", subset_shards),
+        unlabelled=prepared("images", unlabelled_shards),
         statistics="results/{dataset}/n{n}/statistics.json",
+        embeddings=embeddings(unlabelled_shards),
+        checkpoint=sam_file(SAM),
         start="results/{dataset}/n{n}/seed{seed}/f_theta/model.safetensors",
-        embeddings=lambda wildcards: [
-            f"{RESULTS}/embeddings/{config['sam']['model']}/{shard}.safetensors"
-            for shard in shards_of("unlabelled")
-        ],
-        checkpoint=sam_file(config["sam"]["model"]),
     output:
         model="results/{dataset}/n{n}/seed{seed}/mean_teacher_sam/model.safetensors",
         curve="results/{dataset}/n{n}/seed{seed}/mean_teacher_sam/training.csv",
@@ -173,14 +131,21 @@ use rule train_mean_teacher as train_mean_teacher_sam with:
         "results/{dataset}/logs/n{n}/seed{seed}/train_mean_teacher_sam.log",
     benchmark:
         "results/{dataset}/benchmarks/n{n}/seed{seed}/train_mean_teacher_sam.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=gpus,
+        mem_mb=memory(12000, official_sam=16000),
+        runtime=960,
     params:
         training=TRAINING,
-        window=config["images"]["window"],
-        mean_teacher={
-            key: config["mean_teacher"][key] for key in ("alpha", "consistency_weight")
-        },
-        sam=config["sam"]["models"].get(config["sam"]["model"]),
+        window=WINDOW,
+        mean_teacher=MEAN_TEACHER,
+        sam=sam_entry(SAM),
         agreement=config["mean_teacher"]["agreement"],
-        cases=subset,
+        cases=subset_cases,
         unlabelled=unlabelled_cases,
-        code=code_of("compare/train_mean_teacher"),
+        code=code_of("compare/train_mean_teacher_sam"),
+    script:
+        "../../scripts/compare/train_mean_teacher_sam.py"

@@ -1,18 +1,17 @@
-# Every method on the test split: Dice of each case and class, and what it comes to.
+# Scores of every method on held-out cases, tables and statistics.
 
 
 rule evaluate:
+    """Scores of one method and seed, by case and class: Dice, HD95, surface Dice, pixels."""
     input:
-        masks=lambda wildcards: prepared("masks", shards_of(judged())),
-        predictions=lambda wildcards: predictions(
-            wildcards.method, wildcards.n, wildcards.seed
-        ),
+        masks=prepared("masks", judged_shards),
+        predictions=predictions,
     output:
-        dice="results/{dataset}/n{n}/seed{seed}/dice/{method}.csv",
+        dice="results/{dataset}/{subset}/seed{seed}/dice/{method}.csv",
     log:
-        "results/{dataset}/logs/n{n}/seed{seed}/evaluate/{method}.log",
+        "results/{dataset}/logs/{subset}/seed{seed}/evaluate/{method}.log",
     benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/evaluate/{method}.tsv"
+        "results/{dataset}/benchmarks/{subset}/seed{seed}/evaluate/{method}.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -20,30 +19,15 @@ rule evaluate:
         mem_mb=memory(3000),
         runtime=60,
     params:
-        method=lambda wildcards: wildcards.method,
+        n=n_of,
         tolerance=config["evaluation"]["surface_tolerance"],
         code=code_of("evaluate/evaluate"),
     script:
         "../../scripts/evaluate/evaluate.py"
 
 
-use rule evaluate as evaluate_full with:
-    input:
-        masks=lambda wildcards: prepared("masks", shards_of(judged())),
-        predictions=lambda wildcards: predictions("unet_full", None, wildcards.seed),
-    output:
-        dice="results/{dataset}/full/seed{seed}/dice.csv",
-    log:
-        "results/{dataset}/logs/full/seed{seed}/evaluate.log",
-    benchmark:
-        "results/{dataset}/benchmarks/full/seed{seed}/evaluate.tsv"
-    params:
-        method="unet_full",
-        tolerance=config["evaluation"]["surface_tolerance"],
-        code=code_of("evaluate/evaluate"),
-
-
 rule collect_dice:
+    """Scores of all methods and seeds of one subset X^n."""
     input:
         dice=dice_files,
     output:
@@ -65,6 +49,7 @@ rule collect_dice:
 
 
 rule summarise:
+    """Methods side by side, with paired differences and their intervals."""
     input:
         manifest="results/{dataset}/manifest.csv",
         dice="results/{dataset}/n{n}/dice.csv",
@@ -105,7 +90,7 @@ use rule collect_dice as collect_table_dice with:
 
 
 rule write_tables:
-    # The paper's Table 1, scores by class, and the differences between every two methods.
+    """The paper's Table 1, scores by class, and the differences between every two methods."""
     input:
         manifest="results/{dataset}/manifest.csv",
         dice="results/{dataset}/dice.csv",
@@ -127,8 +112,7 @@ rule write_tables:
         runtime=30,
     params:
         methods=config["table"]["methods"],
-        missing={},
-        notes=lambda wildcards: method_notes(config, judged()),
+        notes=lambda wildcards: method_notes(config, judged_split(manifest())),
         paper=config["table"]["paper"],
         tolerance=config["evaluation"]["surface_tolerance"],
         code=code_of("evaluate/write_tables"),
@@ -137,6 +121,7 @@ rule write_tables:
 
 
 rule collect_ablation:
+    """Dice of each method over the subsets X^n, the numbers of Fig. 2."""
     input:
         dice=ablation_dice,
     output:

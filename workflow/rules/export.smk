@@ -1,17 +1,19 @@
-# Going out: masks for other programs, and a model's card and ONNX file. Nothing here runs unless asked for.
+# Masks for other programs, model cards and ONNX files. Nothing here runs unless asked for.
 
 
 rule export_masks:
-    # Of every split: a stage is predicted where it was not yet.
+    """Masks of one method, or P cleaned, for all splits, at the images' original size, in the formats of export.formats."""
     input:
         predictions=stage_files,
         manifest="results/{dataset}/manifest.csv",
     output:
-        record="results/{dataset}/n{n}/seed{seed}/export/{stage}/export.json",
+        record="results/{dataset}/{subset}/seed{seed}/export/{stage}/export.json",
     log:
-        "results/{dataset}/logs/n{n}/seed{seed}/export_masks/{stage}.log",
+        "results/{dataset}/logs/{subset}/seed{seed}/export_masks/{stage}.log",
     benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/export_masks/{stage}.tsv"
+        "results/{dataset}/benchmarks/{subset}/seed{seed}/export_masks/{stage}.tsv"
+    wildcard_constraints:
+        stage="|".join([*(method.id for method in METHODS), "cleaned"]),
     conda:
         "../../envs/formats.yaml"
     threads: 1
@@ -19,48 +21,27 @@ rule export_masks:
         mem_mb=memory(4000),
         runtime=240,
     params:
-        stage=lambda wildcards: wildcards.stage,
         folder=data_folder,
         source_images=source_images,
         formats=config["export"]["formats"],
-        window=config["images"]["window"],
+        window=WINDOW,
         code=code_of("export/export_masks"),
     script:
         "../../scripts/export/export_masks.py"
 
 
-use rule export_masks as export_full_masks with:
-    input:
-        predictions=stage_files,
-        manifest="results/{dataset}/manifest.csv",
-    output:
-        record="results/{dataset}/full/seed{seed}/export/export.json",
-    log:
-        "results/{dataset}/logs/full/seed{seed}/export_masks.log",
-    benchmark:
-        "results/{dataset}/benchmarks/full/seed{seed}/export_masks.tsv"
-    params:
-        stage="unet_full",
-        folder=data_folder,
-        source_images=source_images,
-        formats=config["export"]["formats"],
-        window=config["images"]["window"],
-        code=code_of("export/export_masks"),
-
-
 rule write_model_card:
+    """The card of a model: data, scores and limits."""
     input:
-        model="results/{dataset}/n{n}/seed{seed}/{network}/model.safetensors",
+        model="results/{dataset}/{subset}/seed{seed}/{network}/model.safetensors",
         manifest="results/{dataset}/manifest.csv",
-        dice=lambda wildcards: (
-            f"results/{{dataset}}/n{{n}}/seed{{seed}}/dice/{METHOD_OF[wildcards.network]}.csv"
-        ),
+        dice=dice_of_model,
     output:
-        card="results/{dataset}/n{n}/seed{seed}/{network}/model_card.md",
+        card="results/{dataset}/{subset}/seed{seed}/{network}/model_card.md",
     log:
-        "results/{dataset}/logs/n{n}/seed{seed}/write_model_card_{network}.log",
+        "results/{dataset}/logs/{subset}/seed{seed}/write_model_card_{network}.log",
     benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/write_model_card_{network}.tsv"
+        "results/{dataset}/benchmarks/{subset}/seed{seed}/write_model_card_{network}.tsv"
     conda:
         "../../envs/onnx.yaml"
     threads: 1
@@ -68,25 +49,23 @@ rule write_model_card:
         mem_mb=memory(2000),
         runtime=30,
     params:
-        method=lambda wildcards: METHOD_OF[wildcards.network],
+        method=method_of_model,
         code=code_of("export/write_model_card"),
     script:
         "../../scripts/export/write_model_card.py"
 
 
 rule export_onnx:
-    # Checked against torch on prepared images: other masks are an error.
+    """A U-Net as ONNX, checked against torch on prepared images."""
     input:
-        model="results/{dataset}/n{n}/seed{seed}/{network}/model.safetensors",
-        images=lambda wildcards: prepared(
-            "images", shards_of(judged())[:1] + shards_of("train")[:1]
-        ),
+        model="results/{dataset}/{subset}/seed{seed}/{network}/model.safetensors",
+        images=prepared("images", shards_for_onnx_check),
     output:
-        onnx="results/{dataset}/n{n}/seed{seed}/{network}/model.onnx",
+        onnx="results/{dataset}/{subset}/seed{seed}/{network}/model.onnx",
     log:
-        "results/{dataset}/logs/n{n}/seed{seed}/export_onnx_{network}.log",
+        "results/{dataset}/logs/{subset}/seed{seed}/export_onnx_{network}.log",
     benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/export_onnx_{network}.tsv"
+        "results/{dataset}/benchmarks/{subset}/seed{seed}/export_onnx_{network}.tsv"
     conda:
         "../../envs/onnx.yaml"
     threads: 1

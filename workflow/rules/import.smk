@@ -1,9 +1,10 @@
-# From annotations of other programs to a data set in the file contract.
+# Annotations of other programs are imported as a data set in the file contract.
 
 
 rule import_annotations:
+    """The data set made from an export of annotations: images/, labels/ and cases.csv."""
     input:
-        files=annotation_files,
+        files=source_files(config["source"]),
     output:
         cases=update("results/{dataset}/annotated/cases.csv"),
     log:
@@ -19,7 +20,7 @@ rule import_annotations:
     params:
         form=config["source"]["format"],
         source=config["source"].get(config["source"]["format"]),
-        window=config["images"]["window"],
+        window=WINDOW,
         listing=listing,
         fault=last_fault("import_annotations"),
         classes=config["classes"],
@@ -29,9 +30,9 @@ rule import_annotations:
 
 
 rule import_cvat:
-    # A study whose table knows patient, side and view of each image: the paper's wrist.
+    """The data set made from CVAT files and a table of patients, sides and views, as in the paper's wrist study."""
     input:
-        files=annotation_files,
+        files=source_files(config["source"]),
     output:
         cases=update("results/{dataset}/imported/cases.csv"),
     log:
@@ -46,7 +47,7 @@ rule import_cvat:
         runtime=60,
     params:
         cvat=config["source"].get("cvat"),
-        window=config["images"]["window"],
+        window=WINDOW,
         listing=listing,
         fault=last_fault("import_cvat"),
         classes=config["classes"],

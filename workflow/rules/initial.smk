@@ -1,18 +1,19 @@
-# f_θ: the network that the few labels give, and its predictions P.
+# The first network f_θ, and the probability maps of all U-Nets.
 
 
 rule train_f_theta:
+    """The first network f_θ, trained on the labelled cases of one subset; with `full`, full supervision."""
     input:
-        images=lambda wildcards: prepared("images", subset_shards(wildcards)),
-        masks=lambda wildcards: prepared("masks", subset_shards(wildcards)),
-        statistics="results/{dataset}/n{n}/statistics.json",
+        images=prepared("images", subset_shards),
+        masks=prepared("masks", subset_shards),
+        statistics="results/{dataset}/{subset}/statistics.json",
     output:
-        model="results/{dataset}/n{n}/seed{seed}/f_theta/model.safetensors",
-        curve="results/{dataset}/n{n}/seed{seed}/f_theta/training.csv",
+        model="results/{dataset}/{subset}/seed{seed}/f_theta/model.safetensors",
+        curve="results/{dataset}/{subset}/seed{seed}/f_theta/training.csv",
     log:
-        "results/{dataset}/logs/n{n}/seed{seed}/train_f_theta.log",
+        "results/{dataset}/logs/{subset}/seed{seed}/train_f_theta.log",
     benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/train_f_theta.tsv"
+        "results/{dataset}/benchmarks/{subset}/seed{seed}/train_f_theta.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -22,23 +23,24 @@ rule train_f_theta:
         runtime=480,
     params:
         training=TRAINING,
-        window=config["images"]["window"],
-        cases=subset,
+        window=WINDOW,
+        cases=subset_cases,
         code=code_of("initial/train_network"),
     script:
         "../../scripts/initial/train_network.py"
 
 
 rule predict:
+    """Probability maps of one shard by one U-Net, 8 bits a value; those of f_θ are the initial pseudo labels P."""
     input:
-        model="results/{dataset}/n{n}/seed{seed}/{network}/model.safetensors",
+        model="results/{dataset}/{subset}/seed{seed}/{network}/model.safetensors",
         images="results/{dataset}/prepared/{shard}/images.nii.gz",
     output:
-        probabilities="results/{dataset}/n{n}/seed{seed}/{network}/probabilities/{shard}.nii.gz",
+        probabilities="results/{dataset}/{subset}/seed{seed}/{network}/probabilities/{shard}.nii.gz",
     log:
-        "results/{dataset}/logs/n{n}/seed{seed}/predict_{network}/{shard}.log",
+        "results/{dataset}/logs/{subset}/seed{seed}/predict_{network}/{shard}.log",
     benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/predict_{network}/{shard}.tsv"
+        "results/{dataset}/benchmarks/{subset}/seed{seed}/predict_{network}/{shard}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]

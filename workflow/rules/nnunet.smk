@@ -1,11 +1,12 @@
-# The comparison with nnU-Net itself. Its three folders (raw, preprocessed, training) are no declared outputs:
-# Snakemake would delete the checkpoints of a training that was killed.
+# nnU-Net itself. Its three folders (raw, preprocessed, training) are not declared as outputs, because Snakemake
+# would delete the checkpoints of a training that was killed.
 
 
 rule plan_nnunet:
+    """nnU-Net's plan for X^n, and its data set with one region a class."""
     input:
-        images=lambda wildcards: prepared("images", subset_shards(wildcards)),
-        masks=lambda wildcards: prepared("masks", subset_shards(wildcards)),
+        images=prepared("images", subset_shards),
+        masks=prepared("masks", subset_shards),
     output:
         plans="results/{dataset}/n{n}/nnunet/plans.json",
         dataset="results/{dataset}/n{n}/nnunet/dataset.json",
@@ -23,13 +24,14 @@ rule plan_nnunet:
         planning={
             key: config["nnunet"][key] for key in ("planning_gb", "max_batch_size")
         },
-        cases=subset,
+        cases=subset_cases,
         code=code_of("nnunet/plan_nnunet"),
     script:
         "../../scripts/nnunet/plan_nnunet.py"
 
 
 rule train_nnunet:
+    """nnU-Net, trained with binary cross-entropy on all of X^n."""
     input:
         plans="results/{dataset}/n{n}/nnunet/plans.json",
         dataset="results/{dataset}/n{n}/nnunet/dataset.json",
@@ -62,6 +64,7 @@ rule train_nnunet:
 
 
 rule predict_nnunet:
+    """Probability maps of one shard by nnU-Net."""
     input:
         model="results/{dataset}/n{n}/seed{seed}/nnunet/model.safetensors",
         images="results/{dataset}/prepared/{shard}/images.nii.gz",

@@ -1,7 +1,8 @@
-# From a user's folder, an import or the phantom to shards of prepared images and masks.
+# Images, labels and SAM checkpoints are checked; prepared images and masks are written in shards.
 
 
 rule draw_phantoms:
+    """The demo's data set: drawn radiographs with labels, images/, labels/ and cases.csv."""
     output:
         cases="results/{dataset}/phantom/cases.csv",
     log:
@@ -22,9 +23,9 @@ rule draw_phantoms:
 
 
 rule check_sam:
-    # A wrong checkpoint has to be told before hours of training, not after.
+    """The verdict on a SAM checkpoint: it exists, is intact and has the named architecture."""
     input:
-        checkpoint=lambda wildcards: sam_entry(wildcards)["file"],
+        checkpoint=lambda wildcards: sam_file(wildcards.sam),
     output:
         verdict="results/{dataset}/embeddings/{sam}/checkpoint.json",
     log:
@@ -35,17 +36,17 @@ rule check_sam:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=memory(16000 if BIG_SAM else 4000),
+        mem_mb=memory(4000, official_sam=16000),
         runtime=30,
     params:
-        sam=sam_entry,
+        sam=lambda wildcards: sam_entry(wildcards.sam),
         code=code_of("prepare/check_sam"),
     script:
         "../../scripts/prepare/check_sam.py"
 
 
 checkpoint list_cases:
-    # Reads and checks every image and label before any training. A case keeps its shard for good.
+    """All cases with patient, split, shard, order and digests, and the classes; every file was checked. A case keeps its shard."""
     input:
         cases=made_cases,
         sam=sam_check,
@@ -68,7 +69,7 @@ checkpoint list_cases:
         fault=last_fault("list_cases"),
         splits=config["splits"],
         classes=config["classes"],
-        window=config["images"]["window"],
+        window=WINDOW,
         shard_size=config["shard_size"],
         largest_n=max([config["n"], *config["ablation"]["n"]]),
         code=code_of("prepare/list_cases"),
@@ -77,6 +78,7 @@ checkpoint list_cases:
 
 
 rule prepare_images:
+    """Images of one shard at network size, as one NIfTI stack."""
     input:
         images=image_files,
     output:
@@ -101,7 +103,7 @@ rule prepare_images:
 
 
 rule prepare_masks:
-    # Masks of unlabelled cases are made only where full supervision asks for them.
+    """Masks of one shard at network size, as one NIfTI stack. Those of unlabelled cases are made only for full supervision."""
     input:
         labels=label_files,
     output:
@@ -118,11 +120,9 @@ rule prepare_masks:
         runtime=60,
     params:
         size=SIZE,
-        cases=lambda wildcards: [
-            row.case for row in rows_of_shard(wildcards) if row.labels
-        ],
+        cases=lambda wildcards: [row.case for row in labelled_rows_of_shard(wildcards)],
         digests=lambda wildcards: [
-            row.labels_digest for row in rows_of_shard(wildcards) if row.labels
+            row.labels_digest for row in labelled_rows_of_shard(wildcards)
         ],
         classes=classes,
         code=code_of("prepare/prepare_masks"),
@@ -131,16 +131,16 @@ rule prepare_masks:
 
 
 rule compute_statistics:
-    # Mean, deviation and class weights of X^n, from its cases only.
+    """Mean and deviation of grey values and class weights, from the labelled cases of one subset only."""
     input:
-        images=lambda wildcards: prepared("images", subset_shards(wildcards)),
-        masks=lambda wildcards: prepared("masks", subset_shards(wildcards)),
+        images=prepared("images", subset_shards),
+        masks=prepared("masks", subset_shards),
     output:
-        statistics="results/{dataset}/n{n}/statistics.json",
+        statistics="results/{dataset}/{subset}/statistics.json",
     log:
-        "results/{dataset}/logs/n{n}/compute_statistics.log",
+        "results/{dataset}/logs/{subset}/compute_statistics.log",
     benchmark:
-        "results/{dataset}/benchmarks/n{n}/compute_statistics.tsv"
+        "results/{dataset}/benchmarks/{subset}/compute_statistics.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -148,28 +148,8 @@ rule compute_statistics:
         mem_mb=memory(2000),
         runtime=30,
     params:
-        cases=subset,
+        cases=subset_cases,
         max_positive_weight=config["training"]["max_positive_weight"],
         code=code_of("prepare/compute_statistics"),
     script:
         "../../scripts/prepare/compute_statistics.py"
-
-
-use rule compute_statistics as compute_full_statistics with:
-    input:
-        images=lambda wildcards: prepared(
-            "images", shards_of("train", "unlabelled", labelled=True)
-        ),
-        masks=lambda wildcards: prepared(
-            "masks", shards_of("train", "unlabelled", labelled=True)
-        ),
-    output:
-        statistics="results/{dataset}/full/statistics.json",
-    log:
-        "results/{dataset}/logs/full/compute_statistics.log",
-    benchmark:
-        "results/{dataset}/benchmarks/full/compute_statistics.tsv"
-    params:
-        cases=full_cases,
-        max_positive_weight=config["training"]["max_positive_weight"],
-        code=code_of("prepare/compute_statistics"),

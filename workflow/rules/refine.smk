@@ -1,17 +1,20 @@
-# P is cleaned, turned into prompts, and redrawn by SAM: R.
+# From P to R: cleaning, prompts, SAM. A chain is the main line (no folder of its own), round2/ or medsam/.
 
 
 rule clean:
+    """Cleaned masks of one shard, and the boxes and points that prompt SAM (paper §2.1)."""
     input:
-        probabilities="results/{dataset}/n{n}/seed{seed}/f_theta/probabilities/{shard}.nii.gz",
-        tuned=tuned("sam"),
+        probabilities=probabilities_of_chain,
+        tuned=tuned(),
     output:
-        masks="results/{dataset}/n{n}/seed{seed}/cleaned/{shard}.nii.gz",
-        prompts="results/{dataset}/n{n}/seed{seed}/prompts/{shard}.json",
+        masks="results/{dataset}/n{n}/seed{seed}/{chain}cleaned/{shard}.nii.gz",
+        prompts="results/{dataset}/n{n}/seed{seed}/{chain}prompts/{shard}.json",
     log:
-        "results/{dataset}/logs/n{n}/seed{seed}/clean/{shard}.log",
+        "results/{dataset}/logs/n{n}/seed{seed}/clean/{chain}{shard}.log",
     benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/clean/{shard}.tsv"
+        "results/{dataset}/benchmarks/n{n}/seed{seed}/clean/{chain}{shard}.tsv"
+    wildcard_constraints:
+        chain="|".join(CHAINS),
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -19,17 +22,17 @@ rule clean:
         mem_mb=memory(3000),
         runtime=60,
     params:
-        cleaning=config["cleaning"],
+        cleaning=cleaning_of,
         code=code_of("refine/clean"),
     script:
         "../../scripts/refine/clean.py"
 
 
 rule embed:
-    # Depends on the image and the SAM alone: shared by every n and seed.
+    """Image embeddings of one shard by one SAM. They depend on the image and the SAM only, so every n and seed shares them."""
     input:
         images="results/{dataset}/prepared/{shard}/images.nii.gz",
-        checkpoint=lambda wildcards: sam_entry(wildcards)["file"],
+        checkpoint=lambda wildcards: sam_file(wildcards.sam),
     output:
         embeddings="results/{dataset}/embeddings/{sam}/{shard}.safetensors",
     log:
@@ -41,10 +44,10 @@ rule embed:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=memory(16000 if BIG_SAM else 4000),
+        mem_mb=memory(4000, official_sam=16000),
         runtime=240,
     params:
-        sam=sam_entry,
+        sam=lambda wildcards: sam_entry(wildcards.sam),
         precision=config["precision"],
         code=code_of("refine/embed"),
     script:
@@ -52,29 +55,32 @@ rule embed:
 
 
 rule refine:
+    """Refined pseudo labels R of one shard, and SAM's own estimate of their IoU."""
     input:
-        embeddings=embeddings_of,
-        prompts="results/{dataset}/n{n}/seed{seed}/prompts/{shard}.json",
-        checkpoint=sam_file(config["sam"]["model"]),
-        tuned=tuned("sam"),
+        embeddings=embeddings_of_shard,
+        prompts="results/{dataset}/n{n}/seed{seed}/{chain}prompts/{shard}.json",
+        checkpoint=checkpoint_of,
+        tuned=tuned(),
     output:
-        masks="results/{dataset}/n{n}/seed{seed}/refined/{shard}.nii.gz",
-        quality="results/{dataset}/n{n}/seed{seed}/refined/{shard}.csv",
+        masks="results/{dataset}/n{n}/seed{seed}/{chain}refined/{shard}.nii.gz",
+        quality="results/{dataset}/n{n}/seed{seed}/{chain}refined/{shard}.csv",
     log:
-        "results/{dataset}/logs/n{n}/seed{seed}/refine/{shard}.log",
+        "results/{dataset}/logs/n{n}/seed{seed}/refine/{chain}{shard}.log",
     benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/refine/{shard}.tsv"
+        "results/{dataset}/benchmarks/n{n}/seed{seed}/refine/{chain}{shard}.tsv"
+    wildcard_constraints:
+        chain="|".join(CHAINS),
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=memory(16000 if BIG_SAM else 4000),
+        mem_mb=memory(4000, official_sam=16000),
         runtime=240,
     params:
-        sam=config["sam"]["models"][config["sam"]["model"]],
+        sam=sam_of,
         size=SIZE,
-        passes=PASSES,
+        passes=passes_of,
         code=code_of("refine/refine"),
     script:
         "../../scripts/refine/refine.py"

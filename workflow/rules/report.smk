@@ -1,28 +1,14 @@
-# What a person looks at.
+# Figures and the report page.
 
 
 rule draw_cases:
-    # Image, reference, P, cleaned masks with prompts, and what of R and final predictions is compared.
+    """Cases from best to worst: image, reference, P, cleaned masks with prompts, R and final predictions."""
     input:
-        **{
-            stage: lambda wildcards, stage=stage, path=path: [
-                f"{RESULTS}/n{wildcards.n}/seed{config['seeds'][0]}/{path.format(shard=shard)}"
-                for shard in shards_of(judged())
-                if stage in ("unet", "cleaned", "prompts", *methods_of(wildcards))
-            ]
-            for stage, path in {
-                "unet": "f_theta/probabilities/{shard}.nii.gz",
-                "cleaned": "cleaned/{shard}.nii.gz",
-                "prompts": "prompts/{shard}.json",
-                "unet_sam": "refined/{shard}.nii.gz",
-                "ours_p": "f_phi_p/probabilities/{shard}.nii.gz",
-                "ours_r": "f_phi/probabilities/{shard}.nii.gz",
-            }.items()
-        },
+        unpack(case_figure_files),
         manifest="results/{dataset}/manifest.csv",
         dice="results/{dataset}/n{n}/dice.csv",
-        images=lambda wildcards: prepared("images", shards_of(judged())),
-        masks=lambda wildcards: prepared("masks", shards_of(judged())),
+        images=prepared("images", judged_shards),
+        masks=prepared("masks", judged_shards),
     output:
         picture="results/{dataset}/n{n}/figures/cases.png",
     log:
@@ -36,7 +22,7 @@ rule draw_cases:
         mem_mb=memory(4000),
         runtime=30,
     params:
-        seed=config["seeds"][0],
+        seed=FIRST_SEED,
         shown=6,
         code=code_of("report/draw_cases"),
     script:
@@ -44,22 +30,9 @@ rule draw_cases:
 
 
 rule draw_training:
+    """Training curves of all networks and seeds."""
     input:
-        curves=lambda wildcards: [
-            f"{RESULTS}/n{wildcards.n}/seed{seed}/{network}/training.csv"
-            for network, method in (
-                ("f_theta", None),
-                ("f_phi", "ours_r"),
-                ("f_phi_p", "ours_p"),
-            )
-            for seed in config["seeds"]
-            if method in (None, *methods_of(wildcards))
-        ]
-        + [
-            f"{RESULTS}/full/seed{seed}/training.csv"
-            for seed in config["seeds"]
-            if "unet_full" in methods_of(wildcards) and has_hidden_labels(manifest())
-        ],
+        curves=training_curves,
     output:
         picture="results/{dataset}/n{n}/figures/training.png",
     log:
@@ -79,7 +52,7 @@ rule draw_training:
 
 
 rule draw_ablation:
-    # Dice over the number of labelled images, the paper's Fig. 2.
+    """Dice over the number of labelled images, the paper's Fig. 2."""
     input:
         dice=ablation_dice,
     output:
@@ -96,24 +69,19 @@ rule draw_ablation:
         mem_mb=memory(3000),
         runtime=30,
     params:
-        methods={
-            method: method_of(method).name for method in config["ablation"]["methods"]
-        },
+        methods=config["ablation"]["methods"],
         code=code_of("report/draw_ablation"),
     script:
         "../../scripts/report/draw_ablation.py"
 
 
 rule draw_qualitative:
-    # Best, median and worst case, the paper's Fig. 3 to 5.
+    """The best, the median and the worst case: reference and methods side by side, the paper's Fig. 3 to 5."""
     input:
-        **{
-            method: partial(shown_predictions, method=method)
-            for method in METHODS_SHOWN
-        },
+        unpack(qualitative_files),
         dice="results/{dataset}/dice.csv",
-        images=lambda wildcards: prepared("images", shards_of(judged())),
-        masks=lambda wildcards: prepared("masks", shards_of(judged())),
+        images=prepared("images", judged_shards),
+        masks=prepared("masks", judged_shards),
     output:
         best="results/{dataset}/figures/qualitative_best.png",
         median="results/{dataset}/figures/qualitative_median.png",
@@ -129,15 +97,15 @@ rule draw_qualitative:
         mem_mb=memory(3000),
         runtime=30,
     params:
-        methods={method: method_of(method).name for method in METHODS_SHOWN},
-        ranked_by=RANKED_BY,
-        seed=config["seeds"][0],
+        methods=METHODS_SHOWN,
+        seed=FIRST_SEED,
         code=code_of("report/draw_qualitative"),
     script:
         "../../scripts/report/draw_qualitative.py"
 
 
 rule draw_tuning:
+    """The gain of every tuning trial by the value of each parameter."""
     input:
         trials="results/{dataset}/n{n}/tuned/{refiner}_trials.csv",
     output:
@@ -160,7 +128,7 @@ rule draw_tuning:
 
 
 rule write_report:
-    # Everything on one page that opens offline.
+    """One page that opens offline: results, a gallery, tuned settings, versions, time and memory."""
     input:
         unpack(report_files),
     output:
@@ -177,9 +145,10 @@ rule write_report:
         runtime=30,
     params:
         n=config["n"],
-        seed=config["seeds"][0],
+        seed=FIRST_SEED,
+        study=STUDY,
         config=config,
-        benchmarks=f"{RESULTS}/benchmarks",
+        benchmarks=f"{RESULTS.root}/benchmarks",
         shown=12,
         template=sha256(SCRIPTS / "samcarry/report/page.html.jinja"),
         code=code_of("report/write_report"),

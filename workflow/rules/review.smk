@@ -1,11 +1,11 @@
-# The annotator's loop: what to label first, where to look next, and corrections that come back.
+# The annotator's loop: what to label first, which masks are doubtful, and corrections.
 
 
 rule choose_first:
-    # Needs images alone: no label, no manifest.
+    """The images worth labelling first; needs images only, no label and no manifest."""
     input:
         cases=made_cases,
-        checkpoint=sam_file(config["sam"]["model"]),
+        checkpoint=sam_file(SAM),
     output:
         cases="results/{dataset}/first/cases.csv",
         sheet="results/{dataset}/first/contact_sheet.png",
@@ -18,14 +18,14 @@ rule choose_first:
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=memory(16000 if BIG_SAM else 4000),
+        mem_mb=memory(4000, official_sam=16000),
         runtime=480,
     params:
         folder=data_folder,
         listing=listing,
         images=config["images"],
         patient_pattern=config["splits"]["patient_pattern"],
-        sam=config["sam"]["models"].get(config["sam"]["model"]),
+        sam=sam_entry(SAM),
         first=config["review"]["first"],
         precision=config["precision"],
         code=code_of("review/choose_first"),
@@ -34,7 +34,7 @@ rule choose_first:
 
 
 rule apply_corrections:
-    # A data set of its own, beside the user's, which is only read.
+    """A data set with the corrections, beside the user's, which is only read."""
     input:
         cases=source_cases,
         corrections=config["corrections"],
@@ -51,12 +51,12 @@ rule apply_corrections:
         mem_mb=memory(3000),
         runtime=120,
     params:
-        folder=source_folder,
+        folder=source_data,
         listing=listing,
         fault=last_fault("apply_corrections"),
         splits=config["splits"],
         classes=config["classes"],
-        window=config["images"]["window"],
+        window=WINDOW,
         replace_labels=config["corrections_replace"],
         code=code_of("review/apply_corrections"),
     script:
@@ -64,14 +64,12 @@ rule apply_corrections:
 
 
 rule measure_doubt:
+    """Measures of doubt of one shard, by case and class."""
     input:
-        probabilities=lambda wildcards: [
-            f"{RESULTS}/n{wildcards.n}/seed{seed}/f_theta/probabilities/{wildcards.shard}.nii.gz"
-            for seed in dict.fromkeys([int(wildcards.seed), *config["seeds"]])
-        ],
+        probabilities=probabilities_of_all_seeds,
         refined="results/{dataset}/n{n}/seed{seed}/refined/{shard}.nii.gz",
         quality="results/{dataset}/n{n}/seed{seed}/refined/{shard}.csv",
-        masks=lambda wildcards: prepared("masks", subset_shards(wildcards)),
+        masks=prepared("masks", subset_shards),
     output:
         measures="results/{dataset}/n{n}/seed{seed}/doubt/{shard}.csv",
     log:
@@ -85,15 +83,16 @@ rule measure_doubt:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        cases=subset,
+        cases=subset_cases,
         code=code_of("review/measure_doubt"),
     script:
         "../../scripts/review/measure_doubt.py"
 
 
 rule rank_doubt:
+    """The unlabelled cases and classes, the most doubtful masks first."""
     input:
-        measures=of_first_seed("doubt", ".csv"),
+        measures=of_main("doubt", unlabelled_shards, ".csv"),
     output:
         doubt="results/{dataset}/review/doubt.csv",
         classes="results/{dataset}/review/classes.csv",
@@ -115,14 +114,14 @@ rule rank_doubt:
 
 
 rule write_review:
-    # One page, worst first; its size depends on review.shown alone.
+    """One page with the most doubtful cases; its size depends on review.shown only."""
     input:
         doubt="results/{dataset}/review/doubt.csv",
         classes="results/{dataset}/review/classes.csv",
         names="results/{dataset}/classes.txt",
-        images=lambda wildcards: prepared("images", shards_of("unlabelled")),
-        refined=of_first_seed("refined"),
-        probabilities=of_first_seed("f_theta/probabilities"),
+        images=prepared("images", unlabelled_shards),
+        refined=of_main("refined", unlabelled_shards),
+        probabilities=of_main("f_theta/probabilities", unlabelled_shards),
     output:
         page="results/{dataset}/review/index.html",
     log:
@@ -138,7 +137,7 @@ rule write_review:
     params:
         dataset=DATASET,
         n=config["n"],
-        seed=config["seeds"][0],
+        seed=FIRST_SEED,
         shown=config["review"]["shown"],
         template=sha256(SCRIPTS / "samcarry/review/page.html.jinja"),
         code=code_of("review/write_review"),
@@ -147,21 +146,21 @@ rule write_review:
 
 
 rule export_task:
-    # Somebody may be at work with a task: no change of its inputs makes it anew, and its script replaces no file.
+    """The most doubtful cases as a CVAT task with R as starting annotation. Files of a task are never replaced."""
     input:
         doubt=ancient("results/{dataset}/review/doubt.csv"),
         manifest=ancient("results/{dataset}/manifest.csv"),
         names=ancient("results/{dataset}/classes.txt"),
-        refined=ancient(of_first_seed("refined")),
+        refined=ancient(of_main("refined", unlabelled_shards)),
         earlier=ancient(earlier_tasks),
     output:
-        cases=update("results/{dataset}/review/task-{round}/cases.csv"),
-        images=update("results/{dataset}/review/task-{round}/images.zip"),
-        annotations=update("results/{dataset}/review/task-{round}/annotations.xml"),
+        cases=update("results/{dataset}/review/task-{task}/cases.csv"),
+        images=update("results/{dataset}/review/task-{task}/images.zip"),
+        annotations=update("results/{dataset}/review/task-{task}/annotations.xml"),
     log:
-        "results/{dataset}/logs/export_task_{round}.log",
+        "results/{dataset}/logs/export_task_{task}.log",
     benchmark:
-        "results/{dataset}/benchmarks/export_task_{round}.tsv"
+        "results/{dataset}/benchmarks/export_task_{task}.tsv"
     conda:
         "../../envs/formats.yaml"
     threads: 1
@@ -170,7 +169,7 @@ rule export_task:
         runtime=60,
     params:
         folder=data_folder,
-        window=config["images"]["window"],
+        window=WINDOW,
         k=config["review"]["tasks"]["k"],
         code=code_of("review/export_task"),
     script:
@@ -178,13 +177,11 @@ rule export_task:
 
 
 rule judge_doubt:
-    # Where hidden labels tell the true error of R. No rule that trains or ranks reads them.
+    """How well the ranking finds the worst masks, where hidden labels show the true error."""
     input:
         doubt="results/{dataset}/review/doubt.csv",
-        masks=lambda wildcards: prepared(
-            "masks", shards_of("unlabelled", labelled=True)
-        ),
-        refined=of_first_seed("refined", labelled=True),
+        masks=prepared("masks", hidden_shards),
+        refined=of_main("refined", hidden_shards),
     output:
         table="results/{dataset}/review/evidence.csv",
         picture="results/{dataset}/review/evidence.png",
@@ -206,15 +203,11 @@ rule judge_doubt:
 
 
 rule train_corrected:
-    # f_θ on X^n and ten more cases, whose hidden labels stand for an annotator's corrections.
+    """f_θ on X^n and ten more cases, whose hidden labels stand for an annotator's corrections."""
     input:
         doubt="results/{dataset}/review/doubt.csv",
-        images=lambda wildcards: prepared(
-            "images", shards_of("train", "unlabelled", labelled=True)
-        ),
-        masks=lambda wildcards: prepared(
-            "masks", shards_of("train", "unlabelled", labelled=True)
-        ),
+        images=prepared("images", labelled_shards),
+        masks=prepared("masks", labelled_shards),
     output:
         model="results/{dataset}/review/gain/seed{seed}/{draw}/model.safetensors",
     log:
@@ -230,23 +223,22 @@ rule train_corrected:
         runtime=480,
     params:
         training=TRAINING,
-        window=config["images"]["window"],
+        window=WINDOW,
         max_positive_weight=config["training"]["max_positive_weight"],
-        cases=lambda wildcards: subset(SimpleNamespace(n=config["n"])),
-        hidden=lambda wildcards: [
-            row.case for row in manifest() if row.labels and row.split == "unlabelled"
-        ],
-        k=10,
+        cases=main_cases,
+        hidden=cases_with_hidden_labels,
+        k=GAIN_CASES,
         code=code_of("review/train_corrected"),
     script:
         "../../scripts/review/train_corrected.py"
 
 
 rule measure_gain:
+    """What corrections of doubtful cases gain, against random ones."""
     input:
         models=gain_models,
-        images=lambda wildcards: prepared("images", shards_of(judged())),
-        masks=lambda wildcards: prepared("masks", shards_of(judged())),
+        images=prepared("images", judged_shards),
+        masks=prepared("masks", judged_shards),
     output:
         gain="results/{dataset}/review/gain.csv",
     log:

@@ -1,68 +1,50 @@
-# Settings of the refiners, chosen on the validation split: once for each n, on the first seed's f_θ.
+# The refiners' settings are chosen on the validation split: once for each n, on the first seed's f_θ.
 
 
 rule tune_sam:
+    """The prompts and cleaning that Optuna chose for SAM, or the cleaning for MedSAM, with all trials and what they show."""
     input:
-        probabilities=first_seed("{root}/f_theta/probabilities/{shard}.nii.gz"),
-        masks=lambda wildcards: prepared("masks", shards_of("val", labelled=True)),
-        embeddings=first_seed(
-            f"{RESULTS}/embeddings/{config['sam']['model']}/{{shard}}.safetensors"
+        probabilities=per_shard(
+            "f_theta/probabilities", validation_shards, seed=FIRST_SEED
         ),
-        checkpoint=sam_file(config["sam"]["model"]),
+        masks=prepared("masks", validation_shards),
+        embeddings=embeddings(validation_shards),
+        checkpoint=checkpoint_of,
     output:
-        tuned="results/{dataset}/n{n}/tuned/sam.yaml",
-        trials="results/{dataset}/n{n}/tuned/sam_trials.csv",
-        answers="results/{dataset}/n{n}/tuned/sam_answers.csv",
+        tuned="results/{dataset}/n{n}/tuned/{refiner}.yaml",
+        trials="results/{dataset}/n{n}/tuned/{refiner}_trials.csv",
+        answers="results/{dataset}/n{n}/tuned/{refiner}_answers.csv",
     log:
-        "results/{dataset}/logs/n{n}/tune_sam.log",
+        "results/{dataset}/logs/n{n}/tune_{refiner}.log",
     benchmark:
-        "results/{dataset}/benchmarks/n{n}/tune_sam.tsv"
+        "results/{dataset}/benchmarks/n{n}/tune_{refiner}.tsv"
+    wildcard_constraints:
+        refiner="sam|medsam",
     conda:
         "../../envs/tune.yaml"
     threads: config["training"]["threads"]
     resources:
         gpu=gpus,
-        mem_mb=memory(16000 if BIG_SAM else 4000),
+        mem_mb=memory(4000, official_sam=16000),
         runtime=480,
     params:
-        protocol="sam",
-        sam=config["sam"]["models"].get(config["sam"]["model"]),
-        default={"cleaning": config["cleaning"], "passes": PASSES},
+        sam=sam_of,
+        cleaning=cleaning_of,
+        passes=passes_of,
         tuning=config["tuning"],
         code=code_of("tune/tune_sam"),
     script:
         "../../scripts/tune/tune_sam.py"
 
 
-use rule tune_sam as tune_medsam with:
-    input:
-        probabilities=first_seed("{root}/f_theta/probabilities/{shard}.nii.gz"),
-        masks=lambda wildcards: prepared("masks", shards_of("val", labelled=True)),
-        embeddings=first_seed(
-            f"{RESULTS}/embeddings/{config['medsam']['model']}/{{shard}}.safetensors"
-        ),
-        checkpoint=sam_file(config["medsam"]["model"]),
-    output:
-        tuned="results/{dataset}/n{n}/tuned/medsam.yaml",
-        trials="results/{dataset}/n{n}/tuned/medsam_trials.csv",
-        answers="results/{dataset}/n{n}/tuned/medsam_answers.csv",
-    log:
-        "results/{dataset}/logs/n{n}/tune_medsam.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/tune_medsam.tsv"
-    params:
-        protocol="medsam",
-        sam=config["sam"]["models"].get(config["medsam"]["model"]),
-        default={"cleaning": config["medsam"]["cleaning"], "passes": MEDSAM_PASSES},
-        tuning=config["tuning"],
-        code=code_of("tune/tune_sam"),
-
-
 rule tune_random_walk:
+    """The erosions and sigma that Optuna chose for the random walk, with all trials and what they show."""
     input:
-        probabilities=first_seed("{root}/f_theta/probabilities/{shard}.nii.gz"),
-        images=lambda wildcards: prepared("images", shards_of("val", labelled=True)),
-        masks=lambda wildcards: prepared("masks", shards_of("val", labelled=True)),
+        probabilities=per_shard(
+            "f_theta/probabilities", validation_shards, seed=FIRST_SEED
+        ),
+        images=prepared("images", validation_shards),
+        masks=prepared("masks", validation_shards),
     output:
         tuned="results/{dataset}/n{n}/tuned/random_walk.yaml",
         trials="results/{dataset}/n{n}/tuned/random_walk_trials.csv",

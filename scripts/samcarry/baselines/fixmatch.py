@@ -1,7 +1,7 @@
-"""Weak-to-strong consistency (FixMatch, with UniMatch's CutMix) on the same U-Net, as a modern rival.
+"""FixMatch with UniMatch's CutMix on the same U-Net, as a recent semi-supervised baseline.
 
-The network's confident answer to a weakly augmented image is what it has to answer to a strongly
-augmented view of it. Beyond the paper; Sohn et al., NeurIPS 2020; Yang et al., CVPR 2023.
+The network's confident predictions for a weakly augmented image are the targets for a strongly augmented view
+of the same image. Beyond the paper; Sohn et al., NeurIPS 2020; Yang et al., CVPR 2023.
 """
 
 from copy import deepcopy
@@ -15,7 +15,7 @@ from samcarry.networks.batches import draw_affine, draw_images, generator_of, wa
 from samcarry.networks.statistics import SubsetStatistics
 from samcarry.networks.supervised import supervised_loss
 from samcarry.networks.training_data import TrainingData
-from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings, run
+from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings, train_loop
 from samcarry.networks.unet import UNet
 
 
@@ -43,14 +43,17 @@ def train_fixmatch(
 
     Args:
         labelled: X^n.
-        unlabelled: Y; its masks are not looked at.
-        statistics: of X^n: normalisation and class weights.
-        settings: length and learning rate, as of all trainings.
-        fixmatch: confidence that an answer needs to count, and the weight of the consistency.
+        unlabelled: the unlabelled cases; their masks are not used.
+        statistics: normalisation and class weights of X^n.
+        settings: length and learning rate, as for all trainings.
+        fixmatch: the confidence from which a prediction counts, and the weight of the consistency loss.
         start: f_θ.
-        seed: of batches and augmentation.
+        seed: seed of the batches and the augmentation.
         device: 'cpu' or 'cuda'.
-        checkpoint: what to go on from, and where to save.
+        checkpoint: where to save the training and resume it from.
+
+    Returns:
+        The network after the last iteration, in evaluation mode, and the training curve.
 
     Raises:
         InputError: the loss is not finite.
@@ -68,14 +71,14 @@ def train_fixmatch(
         strong, probability = strong_view(weak, probability, generator)
         return loss + fixmatch.weight * pseudo_loss(network(strong), probability, fixmatch.confidence)
 
-    curve = run(loss_of, {"network": network}, network, settings, checkpoint)
+    curve = train_loop(loss_of, {"network": network}, network, settings, checkpoint)
     return network.eval(), curve
 
 
 def pseudo_loss(logits: Tensor, probability: Tensor, confidence: float) -> Tensor:
-    """BCE with the thresholded answer where it is confident, averaged over all pixels, (B, C, H, W).
+    """BCE of logits (B, C, H, W) with thresholded confident predictions, averaged over all pixels.
 
-    A pixel of a class counts if its probability is at least `confidence`, or at most 1 - `confidence`.
+    A pixel of a class counts if its `probability` is at least `confidence` or at most 1 - `confidence`.
     """
     counts = (probability >= confidence) | (probability <= 1 - confidence)
     loss = F.binary_cross_entropy_with_logits(logits.float(), (probability > 0.5).float(), reduction="none")
@@ -83,12 +86,18 @@ def pseudo_loss(logits: Tensor, probability: Tensor, confidence: float) -> Tenso
 
 
 def strong_view(images: Tensor, probability: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Change the grey values, add noise, and paste a box from the batch's next case (CutMix).
+    """Change the grey values, add noise, and paste a box from another case of the batch (CutMix).
+
+    Own code instead of `torchvision.transforms.v2`, which draws from the global random generator: a resumed
+    training needs all random numbers from `generator`.
 
     Args:
         images: normalised (B, 1, H, W).
-        probability: answers (B, C, H, W), which the pasted boxes take along.
-        generator: of all random numbers.
+        probability: predictions (B, C, H, W), from which the same boxes are pasted.
+        generator: source of all random numbers.
+
+    Returns:
+        The changed images and the predictions with the pasted boxes.
     """
     count, _, height, width = images.shape
     contrast, brightness, blur, noise = torch.rand(4, count, 1, 1, 1, generator=generator).to(images.device)

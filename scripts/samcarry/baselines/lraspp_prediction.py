@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from samcarry.baselines.lraspp import SamLraspp, on_image
+from samcarry.baselines.lraspp import SamLraspp, resample_to_image
 from samcarry.networks.prediction import in_8_bits
 
 
@@ -19,19 +19,19 @@ def predict_from_embeddings(
     size: tuple[int, int],
     batch_size: int = 8,
 ) -> NDArray[np.uint8]:
-    """Probabilities times 255 (N, class, height, width) of cases whose embeddings are stored.
+    """Probabilities times 255 (N, class, height, width) of cases with stored embeddings.
 
     Args:
-        network: blocks and head, in evaluation mode.
-        embedding_of: reads one case's embedding (see `sam.open_embeddings`).
+        network: residual blocks and head, in evaluation mode.
+        embedding_of: reads the embedding of a case (see `embedding.open_embeddings`).
         cases: N cases.
         size: (height, width) of the prepared images.
         batch_size: cases in memory at a time.
     """
     device = next(network.parameters()).device
-    answers = []
+    probabilities = []
     for start in range(0, len(cases), batch_size):
         embedding = torch.stack([embedding_of(case) for case in cases[start : start + batch_size]])
         logits = network(embedding.to(device, torch.float32))
-        answers.append(in_8_bits(on_image(logits, network.side, size)))
-    return np.concatenate(answers)
+        probabilities.append(in_8_bits(resample_to_image(logits, network.side, size)))
+    return np.concatenate(probabilities)

@@ -1,27 +1,30 @@
-"""Mean Teacher (paper ref. [24]), alone or with SAM's selection of its pseudo labels (ref. [18]).
+"""Mean Teacher (paper ref. [24]), optionally with pseudo labels selected by SAM (ref. [18]).
 
-Student and teacher start from f_θ. The student learns from the labelled cases, and to agree with the
-teacher on unlabelled ones, which each of the two sees through an affine map of its own; the maps are
-undone before the two are compared. The teacher follows as a moving average, and is what is evaluated.
+Student and teacher start from f_θ. The student learns from the labelled cases, and learns to agree with the
+teacher on unlabelled cases. Both see an unlabelled image through different affine maps, which are undone
+before their outputs are compared. The teacher is the exponential moving average of the student, and it is the
+network that is evaluated.
 """
 
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from samcarry.networks.batches import Images, draw_affine, draw_images, generator_of, inverse, warp
+from samcarry.networks.batches import ImageBatch, draw_affine, draw_images, generator_of, inverse, warp
 from samcarry.networks.statistics import SubsetStatistics
 from samcarry.networks.supervised import supervised_loss
 from samcarry.networks.training_data import TrainingData
-from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings, run
+from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings, train_loop
 from samcarry.networks.unet import UNet
 
 Selection = Callable[[NDArray, Tensor], Tensor]
-"""From the places of B unlabelled cases and the teacher's logits (B, C, H, W) to what is kept, bool (B,)."""
+"""Maps indices of B unlabelled cases and the teacher's logits (B, C, H, W) to bool (B,): True = keep."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +51,16 @@ def train_mean_teacher(
     """Train a student and its teacher.
 
     Args:
-        labelled: X^n; a batch of it and one of `unlabelled` is drawn in each iteration.
-        unlabelled: Y; its masks are not looked at.
-        statistics: of X^n: normalisation and class weights.
-        settings: length and learning rate, as of all trainings.
-        mean_teacher: of the moving average and the consistency.
+        labelled: X^n; each iteration draws one batch from it and one from `unlabelled`.
+        unlabelled: the unlabelled cases; their masks are not used.
+        statistics: normalisation and class weights of X^n.
+        settings: length and learning rate, as for all trainings.
+        mean_teacher: decay of the moving average, and weight of the consistency loss.
         start: f_θ.
-        seed: of batches and augmentation.
+        seed: seed of the batches and the augmentation.
         device: 'cpu' or 'cuda'.
-        checkpoint: what to go on from, and where to save.
-        select: which of the teacher's predictions are reliable; None = all.
+        checkpoint: where to save the training and resume it from.
+        select: chooses the teacher's reliable predictions; None = all.
 
     Returns:
         The teacher, in evaluation mode, and the student's training curve.
@@ -66,7 +69,9 @@ def train_mean_teacher(
         InputError: the loss is not finite.
     """
     student = deepcopy(start).train().to(device)
-    teacher = deepcopy(start).train().to(device).requires_grad_(False)
+    average = AveragedModel(student, multi_avg_fn=get_ema_multi_avg_fn(mean_teacher.alpha))
+    average.update_parameters(student)  # the first update copies the weights, later ones average them
+    teacher = cast(UNet, average.module.requires_grad_(False))
     supervised = supervised_loss(student, labelled, statistics, settings, device)
 
     def loss_of(iteration: int) -> Tensor:
@@ -76,13 +81,13 @@ def train_mean_teacher(
         consistency = consistency_loss(student, teacher, batch, settings.affine_sigma, generator, select)
         return loss + mean_teacher.consistency_weight * consistency
 
-    curve = run(
+    curve = train_loop(
         loss_of,
         {"network": student, "teacher": teacher},
         student,
         settings,
         checkpoint,
-        after_step=lambda: follow(teacher, student, mean_teacher.alpha),
+        after_step=lambda: average.update_parameters(student),
     )
     return teacher.eval(), curve
 
@@ -90,36 +95,34 @@ def train_mean_teacher(
 def consistency_loss(
     student: nn.Module,
     teacher: nn.Module,
-    batch: Images,
+    batch: ImageBatch,
     sigma: float,
     generator: torch.Generator,
     select: Selection | None = None,
 ) -> Tensor:
-    """Mean squared difference of the two networks' logits, back in the frame of the image.
+    """Mean squared difference of the logits of student and teacher, in the coordinates of the image.
 
-    What one of the two views did not show does not count, nor do cases that `select` turns down; if
-    nothing is left, the loss is 0.
+    Pixels outside one of the two views and cases that `select` rejects are ignored; if nothing is left, the
+    loss is 0.
     """
-    own = draw_affine(len(batch.images), sigma, generator)
-    others = draw_affine(len(batch.images), sigma, generator)
-    answer = warp(student(warp(batch.images, own)), inverse(own))
+    student_map = draw_affine(len(batch.images), sigma, generator)
+    teacher_map = draw_affine(len(batch.images), sigma, generator)
+    prediction = warp(student(warp(batch.images, student_map)), inverse(student_map))
     with torch.no_grad():
-        target = warp(teacher(warp(batch.images, others)), inverse(others))
+        target = warp(teacher(warp(batch.images, teacher_map)), inverse(teacher_map))
         everywhere = torch.ones_like(batch.images)
-        counts = seen(everywhere, own) * seen(everywhere, others)
+        counts = valid_pixels(everywhere, student_map) * valid_pixels(everywhere, teacher_map)
         if select is not None:
-            counts = counts * select(batch.chosen, target)[:, None, None, None]
-    squares = (answer - target).square().mean(dim=1, keepdim=True)
+            counts = counts * select(batch.indices, target)[:, None, None, None]
+    squares = (prediction - target).square().mean(dim=1, keepdim=True)
     return (squares * counts).sum() / counts.sum().clamp(min=1)
 
 
-def seen(everywhere: Tensor, theta: Tensor) -> Tensor:
-    """1 where a pixel of the image (B, 1, H, W) came through a view and back, else 0."""
+def valid_pixels(everywhere: Tensor, theta: Tensor) -> Tensor:
+    """1 for pixels of the image (B, 1, H, W) that are inside the view of affine maps (B, 2, 3), else 0.
+
+    Args:
+        everywhere: ones of the size of the images.
+        theta: the affine maps.
+    """
     return (warp(warp(everywhere, theta), inverse(theta)) > 0.99).float()
-
-
-@torch.no_grad()
-def follow(teacher: nn.Module, student: nn.Module, alpha: float) -> None:
-    """Teacher = alpha · teacher + (1 - alpha) · student, for each parameter."""
-    for old, new in zip(teacher.parameters(), student.parameters(), strict=True):
-        old.lerp_(new, 1 - alpha)

@@ -1,4 +1,8 @@
-"""Random walk (Grady 2006, the paper's [8]): masks refined by grey values alone, to compare SAM with."""
+"""Refinement of masks by a random walk on grey values (Grady 2006, paper ref. [8]).
+
+A baseline that shows what SAM adds. Own code instead of `skimage.segmentation.random_walker`, which has no
+overlapping labels.
+"""
 
 from dataclasses import dataclass
 
@@ -7,36 +11,36 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 
-# Added to each weight: a walker can always leave, however steep the edge. As small as skimage's.
 EPSILON = 1e-10
+"""Added to each weight, so that a walker can cross the steepest edge; the value of scikit-image."""
 
 
 @dataclass(frozen=True)
 class RandomWalkSettings:
     """The `random_walk` block of the config; the schema gives meaning, units and defaults."""
 
-    background_erosion: int  # radius of a disk in pixels at network size, 0: none
-    mask_erosion: int  # likewise
+    background_erosion: int  # radius of a disk in pixels at network size; 0 = none
+    mask_erosion: int  # the same for the masks
     sigma: float  # grey values, 0..255
 
 
 def refine_by_random_walk(
     image: NDArray[np.uint8], components: NDArray[np.bool_], settings: RandomWalkSettings
 ) -> NDArray[np.bool_]:
-    """Where a walker more probably meets a class's seeds first than seeds that are not of the class.
+    """Masks of the pixels from which a random walker probably reaches a class's seeds before all others.
 
-    The seeds are what the erosions leave of the components and of the background, the pixels in no
-    component. An erosion that would delete a class or the background leaves it as it is. A pixel that
-    is a seed of one class is thereby none of another, unless it is that one's seed too.
+    The seeds are the eroded components and the eroded background (the pixels outside all components). An
+    erosion that would delete a class or the background has no effect. A seed of one class counts against all
+    other classes, except those that it is a seed of, too.
 
     Args:
-        image: Grey values (height, width).
-        components: The most likely component of each class (class, height, width), by Eq. 1 and without
+        image: grey values (height, width).
+        components: the most likely component of each class (class, height, width), by Eq. 1 and without
             morphology; they may overlap.
-        settings: Radii of the erosions, and sigma.
+        settings: radii of the erosions, and sigma.
 
     Returns:
-        Masks (class, height, width); empty where the component is.
+        Masks (class, height, width); a class with an empty component has an empty mask.
     """
     masks = np.zeros_like(components)
     present = np.flatnonzero(components.any(axis=(1, 2)))
@@ -52,23 +56,23 @@ def refine_by_random_walk(
 def walk_probabilities(
     image: NDArray[np.uint8], seeds: NDArray[np.bool_], seeded: NDArray[np.bool_], sigma: float
 ) -> NDArray[np.float64]:
-    """The probability that the first seed that a walker meets carries a label.
+    """Probabilities that the first seed that a random walker reaches has a label.
 
     A walker steps to one of the 4 neighbours, with a probability proportional to exp(-(Δgrey)² / sigma²).
-    Labels may overlap, so each is its own right-hand side of one sparse system, which is factorised
-    once. A direct solver, for the weights span ten decades: conjugate gradients stall at a small sigma.
+    Labels may overlap, so each one is a right-hand side of one sparse linear system, which is factorised
+    once. The solver is direct: the weights span ten decades, and conjugate gradients stall at a small sigma.
 
     Args:
-        image: Grey values (height, width).
-        seeds: The seeds of each label (label, height, width), all of them within `seeded`.
-        seeded: The seeds of any label and of none (height, width), such as the background's.
-        sigma: The grey-value difference that counts as an edge, above 0.
+        image: grey values (height, width).
+        seeds: the seeds of each label (label, height, width), all of them in `seeded`.
+        seeded: all seeds (height, width), including those without a label such as the background's.
+        sigma: the grey-value difference that counts as an edge, above 0.
 
     Returns:
         Probabilities (label, height, width), 0..1, exactly 0 or 1 at the seeds.
 
     Raises:
-        ValueError: If there is no seed at all, for then a walker arrives nowhere.
+        ValueError: there are no seeds, so a walker arrives nowhere.
     """
     if not seeded.any():
         raise ValueError("a random walk needs at least one seed")
@@ -76,8 +80,8 @@ def walk_probabilities(
     if len(seeds) == 0 or seeded.all():
         return probabilities
     laplacian, influx = _linear_system(image, seeded, sigma)
-    # The matrix is symmetric and diagonally dominant: it needs no pivoting, and an ordering that
-    # keeps the symmetry fills it least.
+    # The matrix is symmetric and diagonally dominant: it needs no pivoting, and a symmetric ordering
+    # gives the least fill-in.
     factors = splu(
         laplacian, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0, options={"SymmetricMode": True}
     )
@@ -87,14 +91,15 @@ def walk_probabilities(
 
 
 def erode(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    """A mask (height, width) eroded as `cleaning.reshape` does with a disk, by distances.
+    """A mask (height, width) eroded with a disk as by `cleaning.apply_morphology`, but by distances.
 
-    The time does not depend on the radius: that of a disk 33 pixels wide exceeded the walk's own.
+    Its time does not depend on the radius. Morphology with a disk 33 pixels wide took longer than the random
+    walk itself.
     """
     if radius == 0 or mask.all() or not mask.any():
         return mask
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    # A pixel of margin suffices: a straight way out of the mask crosses it first.
+    # A margin of one pixel suffices: every straight line out of the mask crosses it first.
     window = (
         slice(max(rows[0] - 1, 0), rows[-1] + 2),
         slice(max(columns[0] - 1, 0), columns[-1] + 2),
@@ -107,7 +112,7 @@ def erode(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
 def _linear_system(
     image: NDArray[np.uint8], seeded: NDArray[np.bool_], sigma: float
 ) -> tuple[sparse.csc_array, sparse.csr_array]:
-    """L_U (unknown, unknown) and -Bᵀ (unknown, pixel): Grady solves L_U · x = -Bᵀ · seeds."""
+    """The matrices L_U (unknown, unknown) and -Bᵀ (unknown, pixel) of Grady's L_U · x = -Bᵀ · seeds."""
     start, end, weight = _steps(image, sigma)
     unknown = ~seeded.ravel()
     count = int(unknown.sum())
@@ -125,7 +130,7 @@ def _linear_system(
 def _steps(
     image: NDArray[np.uint8], sigma: float
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-    """Each step between 4-neighbours, there and back: from which pixel, to which, and its weight."""
+    """Start pixel, end pixel and weight of each step between 4-neighbours, in both directions."""
     grey = image.astype(np.float64)
     pixel = np.arange(image.size, dtype=np.int32).reshape(image.shape)
     first = np.concatenate([pixel[:, :-1].ravel(), pixel[:-1].ravel()])

@@ -1,1 +1,1 @@
-"""A data set in the file contract: cases, splits, checks and the manifest."""
+"""The data set on disk: its folder layout, cases, splits, input checks and manifest."""

@@ -1,10 +1,10 @@
-"""The door of a data set: which cases there are, and whose, and in which split.
+"""The cases of a data set: their images, labels, patients and splits.
 
 A data set is a folder with
 
-    images/<case>.png            grey radiograph (.png .jpg .jpeg .tif .tiff)
+    images/<case>.png            grey radiograph (.png .jpg .jpeg .tif .tiff .dcm .dicom)
     labels/<case>/<class>.png    0 = not this class; no file = class absent; no folder = unlabelled
-    cases.csv                    optional: case, patient, split, order
+    cases.csv                    optional; columns case, patient, split, order
 """
 
 import hashlib
@@ -15,22 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
 
-from samcarry.data.contract import SPLITS, find_images, find_labels, read_rows, visible
+from samcarry.data.contract import LABELLED_SPLITS, find_images, find_labels, read_rows, visible_entries
 from samcarry.errors import InputError, raise_faults, shortlist
 
 
 @dataclass(frozen=True)
 class Case:
-    """One image and what is known of it.
+    """One image with its patient, split and labels.
 
     Attributes:
-        case: its name, which is its image's name without the suffix.
-        patient: whose it is; splits go by patient.
-        split: one of SPLITS.
-        order: the rank in which it enters the nested training subsets, if the user gave one.
+        case: name of the case, the image's file name without its suffix.
+        patient: name of the patient; all cases of a patient are in one split.
+        split: one of `contract.SPLITS`.
+        order: rank at which the case joins the nested labelled subsets, if the user gave one.
         image: the image file.
-        labels: the folder with a PNG for each class that is present; None if it has no labels. An
-            unlabelled case may have some, which only full supervision may read.
+        labels: the folder with one PNG per present class; None if the case has no labels. An unlabelled
+            case may have hidden labels.
     """
 
     case: str
@@ -50,29 +50,29 @@ def find_cases(
     patient_pattern: str | None = None,
     keep_unlabelled_of_test_patients: bool = False,
 ) -> tuple[list[Case], list[str]]:
-    """Find the cases of a data set in the contract above; no image is opened.
+    """The cases of a data set with the folder layout above; no image is opened.
 
-    Where cases.csv has no column `split`, the labelled cases are split by patient: a hash of the
-    patient's name and the seed decides, so that new cases never move old ones.
+    Without a column `split` in cases.csv, labelled cases are split by patient. A hash of the patient's
+    name and the seed decides, so that new cases never change the splits of old ones.
 
     Args:
         folder: the data set's folder.
-        val_fraction: expected share of the labelled patients in val, 0..1, where hashed.
-        test_fraction: likewise in test; both together below 1.
-        seed: another seed splits otherwise.
-        patient_pattern: regular expression with one group, which finds the patient in the name of
-            a case where cases.csv does not say; None makes every case its own patient.
+        val_fraction: expected share of labelled patients that the hash puts into val, 0..1.
+        test_fraction: the same for test; both together must be below 1.
+        seed: seed of the hash; another seed gives another split.
+        patient_pattern: regular expression with one group that matches the patient in the name of a
+            case, used if cases.csv does not name the patient; None makes every case its own patient.
         keep_unlabelled_of_test_patients: keep unlabelled images of val and test patients.
 
     Returns:
-        The cases in order of name, and warnings, a line each.
+        The cases sorted by name, and warnings, one line each.
 
     Raises:
-        InputError: a line for each fault: labels for no image, two images of one name, an unknown
-            split, a patient in two splits, no labelled training case, and so on.
+        InputError: one line per fault, for example labels without an image, two images of one name, an
+            unknown split, a patient in two splits or no labelled training case.
     """
     folder = Path(folder)
-    pattern = _checked_settings(val_fraction, test_fraction, patient_pattern)
+    pattern = _check_settings(val_fraction, test_fraction, patient_pattern)
     faults: list[str] = []
     warnings: list[str] = []
     images = find_images(folder / "images", faults, warnings)
@@ -87,9 +87,9 @@ def find_cases(
         if not split and name not in labels:
             split = "unlabelled"
         elif not split and splits_are_named:
-            # A guess here could put a test image into training.
+            # A guess could put a test image into training.
             faults.append(
-                f"{folder / 'cases.csv'}: gives no split for the labelled case {name!r}; "
+                f"{folder / 'cases.csv'}: has no split for the labelled case {name!r}; "
                 "write train, val, test or unlabelled"
             )
         elif not split:
@@ -97,15 +97,15 @@ def find_cases(
         order = int(float(row["order"])) if row.get("order") else None
         cases.append(Case(name, patient, split, order, image, labels.get(name)))
 
-    faults += _judge_splits(folder, cases)
+    faults += _check_splits(folder, cases)
     raise_faults(faults)
     if not keep_unlabelled_of_test_patients:
         cases = _without_unlabelled_of_test_patients(folder, cases, warnings)
     for split in ("val", "test"):
         if not any(case.split == split for case in cases):
             warnings.append(
-                f"{folder}: no case is in {split}; name some in cases.csv, or choose another seed "
-                "or a greater fraction"
+                f"{folder}: no case is in {split}; assign some in cases.csv, or choose another seed "
+                "or a larger fraction"
             )
     return cases, warnings
 
@@ -114,23 +114,23 @@ def label_files(case: Case) -> dict[str, Path]:
     """The label files of a case as {class: PNG}, sorted by class; empty if it has no labels."""
     if case.labels is None:
         return {}
-    files = (file for file in visible(case.labels) if file.suffix.lower() == ".png")
+    files = (file for file in visible_entries(case.labels) if file.suffix.lower() == ".png")
     return dict(sorted((normalize("NFC", file.stem), file) for file in files))
 
 
-def fraction_of(text: str) -> float:
-    """A number from 0 to 1 that depends on `text` alone, evenly spread over many texts."""
+def hash_fraction(text: str) -> float:
+    """A number from 0 to 1 that depends only on `text`, evenly distributed over many texts."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
 
 
-def _checked_settings(
+def _check_settings(
     val_fraction: float, test_fraction: float, patient_pattern: str | None
 ) -> re.Pattern[str] | None:
-    """Judge the settings; compile the pattern."""
+    """The compiled patient pattern, after checking all settings."""
     if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
         raise InputError(
-            f"val_fraction {val_fraction} and test_fraction {test_fraction}: must not be negative "
-            "and must leave something for training; together less than 1"
+            f"val_fraction {val_fraction} and test_fraction {test_fraction}: neither may be negative, and "
+            "both together must be less than 1, so that cases remain for training; choose smaller fractions"
         )
     if patient_pattern is None:
         return None
@@ -138,18 +138,18 @@ def _checked_settings(
         pattern = re.compile(patient_pattern)
     except re.error as error:
         raise InputError(
-            f"patient_pattern {patient_pattern!r}: is not a regular expression ({error}); mend it"
+            f"patient_pattern {patient_pattern!r}: is not a valid regular expression ({error}); correct it"
         ) from None
     if pattern.groups != 1:
         raise InputError(
-            f"patient_pattern {patient_pattern!r}: has {pattern.groups} groups; put one pair of "
-            "parentheses around the patient's part of the name"
+            f"patient_pattern {patient_pattern!r}: has {pattern.groups} groups instead of one; put one pair "
+            "of parentheses around the part of the name that is the patient"
         )
     return pattern
 
 
 def _patient_of(name: str, pattern: re.Pattern[str] | None, image: Path, faults: list[str]) -> str:
-    """The patient as the name of the case tells."""
+    """The patient in the name of a case; the name itself without a pattern or a match."""
     if pattern is None:
         return name
     match = pattern.search(name)
@@ -157,39 +157,39 @@ def _patient_of(name: str, pattern: re.Pattern[str] | None, image: Path, faults:
         return match[1]
     faults.append(
         f"{image}: patient_pattern {pattern.pattern!r} finds no patient in the name; "
-        "mend the pattern or name the patient in cases.csv"
+        "correct the pattern or add the patient to cases.csv"
     )
     return name
 
 
 def _hashed_split(patient: str, val_fraction: float, test_fraction: float, seed: int) -> str:
-    """The split of a labelled patient."""
-    place = fraction_of(f"split:{seed}:{patient}")
+    """The split that the hash gives a labelled patient."""
+    place = hash_fraction(f"split:{seed}:{patient}")
     if place < test_fraction:
         return "test"
     return "val" if place < test_fraction + val_fraction else "train"
 
 
-def _judge_splits(folder: Path, cases: Iterable[Case]) -> list[str]:
-    """What is wrong with the splits as a whole."""
+def _check_splits(folder: Path, cases: Iterable[Case]) -> list[str]:
+    """Faults of the splits: no labels, a patient in two splits, no labelled training case."""
     faults = []
     splits_of: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for case in cases:
-        if case.split == "unlabelled" or case.split not in SPLITS:
+        if case.split not in LABELLED_SPLITS:
             continue
         splits_of[case.patient][case.split].append(case.case)
         if case.labels is None:
             faults.append(
                 f"{folder / 'cases.csv'}: case {case.case!r} is in {case.split} but has no folder "
-                f"{folder}/labels/{case.case}; move it to unlabelled, or make the folder (left "
-                "empty if no class is present)"
+                f"{folder}/labels/{case.case}; change its split to unlabelled, or create the folder "
+                "(empty if no class is present)"
             )
     for patient, splits in splits_of.items():
         if len(splits) > 1:
-            places = " and ".join(f"{split} ({shortlist(n, 3)})" for split, n in splits.items())
+            found = " and ".join(f"{split} ({shortlist(n, 3)})" for split, n in splits.items())
             faults.append(
-                f"{folder / 'cases.csv'}: patient {patient!r} is in {places}; put all images of a "
-                "patient into one split"
+                f"{folder / 'cases.csv'}: patient {patient!r} is in {found}; put all images of a patient "
+                "into one split"
             )
     if not any(case.split == "train" and case.labels for case in cases):
         faults.append(
@@ -200,13 +200,12 @@ def _judge_splits(folder: Path, cases: Iterable[Case]) -> list[str]:
 
 
 def _without_unlabelled_of_test_patients(folder: Path, cases: list[Case], warnings: list[str]) -> list[Case]:
-    """Leave out the unlabelled images of val and test patients, with a warning."""
+    """The cases without unlabelled images of val and test patients, which are named in a warning."""
     held_out = {case.patient for case in cases if case.split in ("val", "test")}
     dropped = {case.case: None for case in cases if case.split == "unlabelled" and case.patient in held_out}
     if dropped:
         warnings.append(
             f"{folder}: left out {len(dropped)} unlabelled images of val or test patients "
-            f"({shortlist(list(dropped))}); keep_unlabelled_of_test_patients "
-            "keeps them"
+            f"({shortlist(list(dropped))}); set keep_unlabelled_of_test_patients to keep them"
         )
     return [case for case in cases if case.case not in dropped]

@@ -1,4 +1,4 @@
-"""What the images and labels of a data set hold: every file is opened before any training."""
+"""Checks of a data set's images and labels: every file is opened before training starts."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samcarry.data.cases import Case, label_files
-from samcarry.data.contract import NO_CLASS_NAME, is_class_name, visible
+from samcarry.data.contract import CLASS_NAME_RULE, is_class_name, visible_entries
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.images.grey import read_grey
 from samcarry.images.masks import read_mask
@@ -15,12 +15,12 @@ from samcarry.storage.files import sha256
 
 
 @dataclass(frozen=True)
-class Contents:
-    """What the labels of a data set hold.
+class PresentClasses:
+    """The classes that occur in the labels of a data set.
 
     Attributes:
-        classes: the classes, in the order asked for, else sorted by name.
-        of_case: the classes that have any pixel, for each case that has labels.
+        classes: all classes, in the requested order or else sorted by name.
+        of_case: {case: the classes with at least one pixel}, for each case that has labels.
     """
 
     classes: list[str]
@@ -33,26 +33,29 @@ def check_cases(
     *,
     window: tuple[float, float] | None = None,
     threads: int = 1,
-) -> Contents:
-    """Decode every image and label and tell which classes occur where.
+) -> PresentClasses:
+    """The classes that occur in each case, after every image and label was decoded and checked.
 
-    Labels of unlabelled cases, which only full supervision reads, are held to the same rules.
+    Hidden labels of unlabelled cases are checked by the same rules.
 
     Args:
-        cases: as `find_cases` gives them.
-        classes: the classes wanted, in their order; None takes those that occur in the labels of
+        cases: the cases, as `find_cases` returns them.
+        classes: the requested classes in their order; None takes all classes that occur in labels of
             train, val and test, sorted.
         window: as in `read_grey`.
-        threads: how many files are decoded at once.
+        threads: how many cases are decoded in parallel.
 
     Raises:
-        InputError: a line for each fault: an unreadable file, a label of another size than its
-            image, a file that is no PNG among the labels, an unknown class, a class that occurs
-            somewhere but in no label of train.
+        InputError: one line per fault: an unreadable file, a label whose size differs from its image, a
+            file among the labels that is not a PNG, an unknown class, or a class that occurs in other
+            splits but not in train.
     """
-    for name in classes or ():
-        if list(classes or ()).count(name) > 1 or not is_class_name(name):
-            raise InputError(f"classes: {name!r} is given twice or no name of a class; {NO_CLASS_NAME}")
+    requested = list(classes or ())
+    for name in requested:
+        if requested.count(name) > 1:
+            raise InputError(f"classes: {name!r} is listed twice; remove one of them")
+        if not is_class_name(name):
+            raise InputError(f"classes: {name!r} is not a valid name; {CLASS_NAME_RULE}; rename the class")
 
     def check(case: Case) -> tuple[set[str], list[str]]:
         return _check_case(case, classes, window)
@@ -65,19 +68,19 @@ def check_cases(
     found = {name for case, present in pairs if case.split != "unlabelled" for name in present}
     if not found:
         raise InputError(
-            f"{cases[0].image.parent.parent / 'labels'}: no label of train, val and test has a "
-            "single pixel; add labels/<case>/<class>.png"
+            f"{cases[0].image.parent.parent / 'labels'}: all labels of train, val and test are empty (not a "
+            "single pixel above 0); add labels/<case>/<class>.png"
         )
-    return Contents(
+    return PresentClasses(
         classes=sorted(found) if classes is None else list(classes),
         of_case={case.case: present for case, present in pairs if case.labels is not None},
     )
 
 
 def digests_of(cases: Sequence[Case], *, threads: int = 1) -> dict[str, tuple[str, str]]:
-    """{case: (digest of the image, digest of the labels)}, 16 hexadecimal digits each.
+    """Digests of the files of each case as {case: (image, labels)}, 16 hexadecimal digits each.
 
-    They tell a file that was replaced even if the new one is as old and as large as the old one.
+    A replaced file gets another digest even if its size and modification time are unchanged.
     """
 
     def digests(case: Case) -> tuple[str, str]:
@@ -94,7 +97,7 @@ def digests_of(cases: Sequence[Case], *, threads: int = 1) -> dict[str, tuple[st
 def _check_case(
     case: Case, classes: Sequence[str] | None, window: tuple[float, float] | None
 ) -> tuple[set[str], list[str]]:
-    """The classes that occur in one case, and its faults."""
+    """The classes that occur in one case, and the faults of its files."""
     faults = []
     size = None
     try:
@@ -104,8 +107,8 @@ def _check_case(
     if case.labels is None:
         return set(), faults
     faults += [
-        f"{file}: is no PNG; labels are {case.labels}/<class>.png: convert or remove it"
-        for file in visible(case.labels)
+        f"{file}: is not a PNG file, but labels must be {case.labels}/<class>.png; convert or remove it"
+        for file in visible_entries(case.labels)
         if file.suffix.lower() != ".png" or file.is_dir()
     ]
     present = set()
@@ -120,8 +123,8 @@ def _check_case(
             continue
         if size is not None and mask.shape != size:
             faults.append(
-                f"{file}: is {_size(mask.shape)}, its image {case.image} is {_size(size)} (width "
-                "x height); export the label at the size of the image"
+                f"{file}: is {_format_size(mask.shape)} pixels, but its image {case.image} is "
+                f"{_format_size(size)} (width x height); export the label at the size of the image"
             )
         if mask.any():
             present.add(name)
@@ -129,16 +132,16 @@ def _check_case(
 
 
 def _check_name(name: str, file: Path, classes: Sequence[str] | None) -> str:
-    """What is wrong with the name of a class; '' if nothing."""
+    """The fault of a label file's class name, '' if there is none."""
     if not is_class_name(name):
-        return f"{file}: {NO_CLASS_NAME}; rename the file"
+        return f"{file}: {CLASS_NAME_RULE}; rename the file"
     if classes is not None and name not in classes:
-        return f"{file}: class {name!r} is not among `classes`; add it there or remove the file"
+        return f"{file}: class {name!r} is not listed in `classes`; add it there or remove the file"
     return ""
 
 
 def _not_in_training(pairs: Iterable[tuple[Case, set[str]]]) -> list[str]:
-    """A fault for each class that occurs somewhere, but in no label of train."""
+    """One fault for each class that occurs in other splits but not in train."""
     in_training: set[str] = set()
     elsewhere: dict[str, list[Case]] = {}
     for case, present in pairs:
@@ -149,12 +152,12 @@ def _not_in_training(pairs: Iterable[tuple[Case, set[str]]]) -> list[str]:
                 elsewhere.setdefault(name, []).append(case)
     return [
         f"{label_files(cases[0])[name]}: class {name!r} occurs in {cases[0].split} "
-        f"({shortlist([case.case for case in cases], 3)}) but in no label of train; label it in a "
-        "training case or remove these files"
+        f"({shortlist([case.case for case in cases], 3)}) but in no label of train; label it in a training "
+        "case or remove these files"
         for name, cases in sorted(elsewhere.items())
         if name not in in_training
     ]
 
 
-def _size(shape: tuple[int, ...]) -> str:
+def _format_size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]} x {shape[0]}"

@@ -1,4 +1,4 @@
-"""The file contract of a data set, as far as names go: its images, label folders and cases.csv."""
+"""The folder layout of a data set: how its images, label folders and cases.csv are named and found."""
 
 import difflib
 import re
@@ -10,29 +10,32 @@ from samcarry.errors import InputError, shortlist
 from samcarry.images import IMAGE_SUFFIXES
 from samcarry.storage.sheets import read_sheet
 
-SPLITS = ("train", "val", "test", "unlabelled")
+LABELLED_SPLITS = ("train", "val", "test")
+"""Splits in which every case needs labels."""
+
+SPLITS = (*LABELLED_SPLITS, "unlabelled")
 COLUMNS = ("case", "patient", "split", "order")
-"""The columns of cases.csv that mean something; others are kept."""
+"""The columns of cases.csv that samcarry uses; all others are kept unchanged."""
 
-_LITTER = ("thumbs.db", "desktop.ini")  # and every hidden file
-_NOT_IN_A_CASE = "<>{}"  # Snakemake takes <word> and {word} in a path for variables
-_LONGEST_NAME = 200  # bytes; a file may have 255, and names of our own are made of it
+_IGNORED_FILES = ("thumbs.db", "desktop.ini")  # and every hidden file
+_NOT_IN_CASE_NAMES = "<>{}"  # Snakemake reads <word> and {word} in a path as wildcards
+_MAX_NAME_BYTES = 200  # file systems allow 255, and names of output files add a suffix
 
-NO_CASE_NAME = (
-    "has blanks around its name, < > { or }, a character that does not print, or more than "
-    f"{_LONGEST_NAME} bytes; rename it"
+CASE_NAME_RULE = (
+    "the name of a case cannot contain < > { } or unprintable characters, begin or end with a blank, or have "
+    f"more than {_MAX_NAME_BYTES} bytes"
 )
 
-_NOT_IN_A_CLASS = "/\\;,<>{}"  # its name becomes a file's name and an entry in a CSV list
+_NOT_IN_CLASS_NAMES = "/\\;,<>{}"  # a class name becomes a file name and an entry in a CSV list
 
-NO_CLASS_NAME = (
-    r"a class name cannot hold any of / \ ; , < > { }, begin with a dot, have blanks around it "
-    f"or more than {_LONGEST_NAME} bytes"
+CLASS_NAME_RULE = (
+    r"the name of a class cannot contain / \ ; , < > { } or unprintable characters, begin with a dot, begin "
+    f"or end with a blank, or have more than {_MAX_NAME_BYTES} bytes"
 )
 
 
 def pattern_root(path: str) -> str:
-    """The path itself, or the folder below which a pattern such as masks/{case}/*.png begins."""
+    """The part of a path before any pattern: 'masks' for masks/{case}/*.png, else the path itself."""
     parts = path.split("/")
     for place, part in enumerate(parts):
         if any(sign in part for sign in "{}*"):
@@ -40,77 +43,95 @@ def pattern_root(path: str) -> str:
     return path
 
 
-def visible(folder: Path) -> list[Path]:
-    """What a folder holds, sorted, without hidden files and what file managers leave behind."""
+def visible_entries(folder: Path) -> list[Path]:
+    """Files and folders in `folder`, sorted, without hidden files and those that file managers create."""
     return sorted(
         entry
         for entry in folder.iterdir()
-        if not entry.name.startswith(".") and entry.name.lower() not in _LITTER
+        if not entry.name.startswith(".") and entry.name.lower() not in _IGNORED_FILES
     )
 
 
 def is_case_name(name: str) -> bool:
-    """Whether a case can be called so, that is, an image's file without its suffix."""
+    """Whether `name`, an image's file name without its suffix, is a valid name of a case."""
     return (
         name == name.strip()
         and name.isprintable()
-        and len(name.encode()) <= _LONGEST_NAME
-        and not any(character in name for character in _NOT_IN_A_CASE)
+        and len(name.encode()) <= _MAX_NAME_BYTES
+        and not any(character in name for character in _NOT_IN_CASE_NAMES)
     )
 
 
 def is_class_name(name: str) -> bool:
-    """Whether a class can be called so."""
+    """Whether `name` is a valid name of a class."""
     return (
         name == name.strip() != ""
         and name.isprintable()
-        and len(name.encode()) <= _LONGEST_NAME
+        and len(name.encode()) <= _MAX_NAME_BYTES
         and not name.startswith(".")
-        and not any(character in name for character in _NOT_IN_A_CLASS)
+        and not any(character in name for character in _NOT_IN_CLASS_NAMES)
     )
 
 
 def find_images(folder: Path, faults: list[str], warnings: list[str]) -> dict[str, Path]:
-    """{case: image}, names in Unicode's composed form (macOS writes the decomposed one)."""
+    """The image files of a data set as {case: image}; no image is opened.
+
+    Names are in Unicode's composed form, because macOS writes the decomposed one.
+
+    Args:
+        folder: the folder images/.
+        faults: one line is added for each invalid name and for each second image of a case.
+        warnings: one line is added if there are files that are not images.
+
+    Raises:
+        InputError: the folder does not exist or contains no image.
+    """
     if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such folder; put the images there")
+        raise InputError(f"{folder}: no such folder; create it and put the images into it")
     images: dict[str, Path] = {}
     others = []
-    for file in visible(folder):
+    for file in visible_entries(folder):
         name = normalize("NFC", file.stem)
         if file.suffix.lower() not in IMAGE_SUFFIXES or file.is_dir():
             others.append(file.name)
         elif not is_case_name(name):
-            faults.append(f"{file}: {NO_CASE_NAME}")
+            faults.append(f"{file}: {CASE_NAME_RULE}; rename the file")
         elif name in images:
             faults.append(
-                f"{file}: is a second image of case {name!r}, beside {images[name].name}; "
-                "rename or remove one"
+                f"{file}: is a second image of case {name!r}, besides {images[name].name}; "
+                "rename or remove one of them"
             )
         else:
             images[name] = file
     if others:
         warnings.append(
-            f"{folder}: passed over what is no image ({', '.join(IMAGE_SUFFIXES)}): {shortlist(others)}"
+            f"{folder}: ignored what is not an image ({', '.join(IMAGE_SUFFIXES)}): {shortlist(others)}"
         )
     if not images:
-        raise InputError(f"{folder}: holds no image ({', '.join(IMAGE_SUFFIXES)}); put some there")
+        raise InputError(f"{folder}: contains no image ({', '.join(IMAGE_SUFFIXES)}); put the images into it")
     return images
 
 
 def find_labels(folder: Path, images: Mapping[str, Path], faults: list[str]) -> dict[str, Path]:
-    """{case: folder of its label PNGs}."""
+    """The label folders of a data set as {case: folder}; {} if there is no folder of labels.
+
+    Args:
+        folder: the folder labels/.
+        images: the images of the data set, as `find_images` returns them.
+        faults: one line is added for each file in place of a folder and for each folder without an image.
+    """
     labels: dict[str, Path] = {}
-    for entry in visible(folder) if folder.is_dir() else []:
+    for entry in visible_entries(folder) if folder.is_dir() else []:
         name = normalize("NFC", entry.name)
         if not entry.is_dir():
             faults.append(
-                f"{entry}: is a file where each case has a folder; move it to {folder}/<case>/<class>.png"
+                f"{entry}: is a file, but {folder} must contain one folder per case; move it to "
+                f"{folder}/<case>/<class>.png or remove it"
             )
         elif name not in images:
             faults.append(
-                f"{entry}: labels for which there is no image {folder.parent}/images/{name}.png "
-                "(or .jpg, .tif); add the image or remove the folder"
+                f"{entry}: there is no image {folder.parent}/images/{name}.png (or .jpg, .tif) for these "
+                "labels; add the image or remove the folder"
             )
         else:
             labels[name] = entry
@@ -120,23 +141,35 @@ def find_labels(folder: Path, images: Mapping[str, Path], faults: list[str]) -> 
 def read_rows(
     path: Path, images: Mapping[str, Path], faults: list[str]
 ) -> tuple[dict[str, dict[str, str]], bool]:
-    """{case: row} of cases.csv, if there is one, and whether it has a column `split`."""
+    """The rows of cases.csv as {case: row}, and whether it has a column `split`; {} without cases.csv.
+
+    Args:
+        path: cases.csv.
+        images: the images of the data set, as `find_images` returns them.
+        faults: one line is added for each fault of a column or row.
+
+    Raises:
+        InputError: the file cannot be read, see `sheets.read_sheet`.
+    """
     if not path.exists():
         return {}, False
     sheet = read_sheet(path, required=["case"])
     columns = list(sheet[0]) if sheet else []
     for column in columns:
         for meant in difflib.get_close_matches(column.lower(), COLUMNS, 1, 0.8):
-            # Passed over in silence, `patient_id` would let a patient into two splits.
+            # If `patient_id` were silently ignored, one patient could be in two splits.
             if meant not in columns:
-                faults.append(f"{path}: column {column!r} looks like {meant!r}; rename or remove it")
+                faults.append(f"{path}: column {column!r} looks like {meant!r}; rename or remove the column")
     rows: dict[str, dict[str, str]] = {}
     for row in sheet:
         name = row["case"] = normalize("NFC", row["case"])
         if not name or "/" in name or "\\" in name:
-            faults.append(f"{path}: {name!r} is no name of a case; write the image's name alone")
+            faults.append(
+                f"{path}: {name!r} is not the name of a case; write the image's file name without its folder "
+                "and suffix"
+            )
         elif name in rows:
-            faults.append(f"{path}: has two rows for case {name!r}; remove one")
+            faults.append(f"{path}: has two rows for case {name!r}; remove one of them")
         elif name not in images:
             faults.append(
                 f"{path}: there is no image {path.parent}/images/{name}.png (or .jpg, .tif) for "
@@ -148,7 +181,7 @@ def read_rows(
             )
         if row.get("order") and not re.fullmatch(r"-?\d{1,9}(\.0*)?", row["order"]):
             faults.append(
-                f"{path}: order {row['order']!r} of case {name!r} is no whole number; write 1, 2, …"
+                f"{path}: order {row['order']!r} of case {name!r} is not a whole number; write 1, 2, …"
             )
             row["order"] = ""
         rows.setdefault(name, row)

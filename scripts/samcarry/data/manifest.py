@@ -1,4 +1,4 @@
-"""The manifest of a prepared data set: each case's shard, for good, and its rank in training."""
+"""The manifest of a prepared data set: each case's permanent shard and training rank."""
 
 import re
 from collections import defaultdict
@@ -6,13 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from samcarry.data.cases import Case, fraction_of
+from samcarry.data.cases import Case, hash_fraction
 from samcarry.errors import DamagedError, InputError
 from samcarry.storage.tables import read_table, write_table
 
 _COLUMNS = (
-    *("case", "shard", "split", "patient", "order", "image", "labels", "classes"),
-    *("image_digest", "labels_digest"),
+    "case",
+    "shard",
+    "split",
+    "patient",
+    "order",
+    "image",
+    "labels",
+    "classes",
+    "image_digest",
+    "labels_digest",
 )
 
 
@@ -21,17 +29,16 @@ class ManifestRow:
     """One case of a prepared data set.
 
     Attributes:
-        case: its name.
-        shard: the shard that holds it, as 'unlabelled-0003'.
+        case: name of the case.
+        shard: the shard that contains it, for example 'unlabelled-0003'.
         split: train, val, test or unlabelled.
-        patient: whose it is.
-        order: its place among the training cases, from 0; None in the other splits.
-        image: path of its image, relative to the data set's folder.
-        labels: path of its label folder, likewise; '' if it has none.
-        classes: the classes that occur in its labels (those of an unlabelled case included, which
-            only full supervision may read), sorted.
-        image_digest: of the image file's content, as `contents.digests_of` gives it.
-        labels_digest: of the label files' names and contents, likewise.
+        patient: name of the patient.
+        order: rank among the training cases, from 0; None in the other splits.
+        image: path of the image, relative to the data set's folder.
+        labels: path of the label folder, relative to the data set's folder; '' if there is none.
+        classes: the classes that occur in its labels, hidden labels included, sorted.
+        image_digest: digest of the image file, see `checks.digests_of`.
+        labels_digest: digest of the label files' names and contents, see `checks.digests_of`.
     """
 
     case: str
@@ -49,16 +56,16 @@ class ManifestRow:
 def order_training_cases(
     cases: Iterable[Case], classes_of_case: Mapping[str, set[str]], seed: int
 ) -> list[str]:
-    """The order in which training cases enter the nested subsets X^1, X^2, ...
+    """The order in which training cases join the nested labelled subsets X^1, X^2, ...
 
-    Cases with an explicit order come first, ascending. If none has one, X^1 is the case that
-    covers most classes (ties by name). The rest follow in a permutation drawn by the seed, in
-    which a new case leaves the others' order as it is.
+    Cases with an explicit order come first, in ascending order. If no case has one, X^1 is the case with
+    the most classes (ties by name). The rest follow in a random permutation; adding a case does not change
+    the order of the others.
 
     Args:
-        cases: all cases; those of other splits are passed over.
+        cases: all cases; only those of train are used.
         classes_of_case: the classes that occur in each training case.
-        seed: draws the permutation.
+        seed: seed of the permutation.
 
     Returns:
         The names of the training cases.
@@ -70,25 +77,28 @@ def order_training_cases(
     if not first and rest:
         first = [min(rest, key=lambda name: (-len(classes_of_case.get(name, ())), name))]
         rest.remove(first[0])
-    return first + sorted(rest, key=lambda name: fraction_of(f"order:{seed}:{name}"))
+    return first + sorted(rest, key=lambda name: hash_fraction(f"order:{seed}:{name}"))
 
 
 def assign_shards(cases: Iterable[Case], previous: Mapping[str, str], shard_size: int) -> dict[str, str]:
-    """Give every case a shard of its split: {case: 'unlabelled-0003'}.
+    """The shard of every case, for example {case: 'unlabelled-0003'}; a shard belongs to one split.
 
-    A case keeps the shard that it has in `previous` as long as its split is the same. New ones, in
-    order of name, fill up the last shard of their split, then new shards. Gaps that removed cases
-    leave in other shards stay, and a smaller `shard_size` does not break up old shards.
+    A case keeps its shard from `previous` as long as its split is unchanged. New cases, sorted by name,
+    fill up the last shard of their split and then new shards. Gaps left by removed cases in other shards
+    stay, and a smaller `shard_size` does not split old shards.
 
     Args:
         cases: all cases.
-        previous: the shards of the last time; empty at first.
-        shard_size: how many cases a shard holds at most, 1 or more.
+        previous: the shards in the previous manifest; empty at first.
+        shard_size: maximum number of cases in a shard, 1 or more.
+
+    Raises:
+        InputError: `shard_size` is less than 1.
     """
     if shard_size < 1:
-        raise InputError(f"shard_size {shard_size}: a shard holds at least one case; write 1 or more")
+        raise InputError(f"shard_size {shard_size}: a shard contains at least one case; write 1 or more")
     shards: dict[str, str] = {}
-    fresh: dict[str, list[str]] = defaultdict(list)
+    new: dict[str, list[str]] = defaultdict(list)
     filled: dict[tuple[str, int], int] = defaultdict(int)
     last: dict[str, int] = defaultdict(int)
     for case in sorted(cases, key=lambda case: case.case):
@@ -99,8 +109,8 @@ def assign_shards(cases: Iterable[Case], previous: Mapping[str, str], shard_size
             filled[case.split, number] += 1
             last[case.split] = max(last[case.split], number)
         else:
-            fresh[case.split].append(case.case)
-    for split, names in fresh.items():
+            new[case.split].append(case.case)
+    for split, names in new.items():
         for name in names:
             if filled[split, last[split]] >= shard_size:
                 last[split] += 1
@@ -118,24 +128,24 @@ def manifest_rows(
     classes_of_case: Mapping[str, set[str]],
     digests: Mapping[str, tuple[str, str]],
 ) -> list[ManifestRow]:
-    """Put together what is known of each case.
+    """The manifest's rows, one per case.
 
     Args:
-        folder: the data set's folder, which the paths become relative to.
-        cases: as `find_cases` gives them.
-        shards: as `assign_shards` gives them.
-        training_order: as `order_training_cases` gives it.
-        classes_of_case: as in `Contents.of_case`.
-        digests: as `contents.digests_of` gives them.
+        folder: the data set's folder; paths in the manifest are relative to it.
+        cases: the cases, as `find_cases` returns them.
+        shards: the shards, as `assign_shards` returns them.
+        training_order: the training cases in order, as `order_training_cases` returns them.
+        classes_of_case: as `PresentClasses.of_case`.
+        digests: the digests, as `digests_of` returns them.
     """
-    place = {name: number for number, name in enumerate(training_order)}
+    rank = {name: number for number, name in enumerate(training_order)}
     return [
         ManifestRow(
             case=case.case,
             shard=shards[case.case],
             split=case.split,
             patient=case.patient,
-            order=place.get(case.case),
+            order=rank.get(case.case),
             image=case.image.relative_to(folder).as_posix(),
             labels=case.labels.relative_to(folder).as_posix() if case.labels else "",
             classes=tuple(sorted(classes_of_case.get(case.case, ()))),
@@ -147,7 +157,7 @@ def manifest_rows(
 
 
 def write_manifest(path: str | Path, rows: Iterable[ManifestRow]) -> None:
-    """Write the manifest as CSV, atomically; classes are joined by ';', no order is empty."""
+    """Write the manifest as CSV, atomically; classes are joined by ';', a missing order is empty."""
     texts = (
         asdict(row) | {"order": "" if row.order is None else row.order, "classes": ";".join(row.classes)}
         for row in rows
@@ -156,7 +166,7 @@ def write_manifest(path: str | Path, rows: Iterable[ManifestRow]) -> None:
 
 
 def read_manifest(path: str | Path) -> list[ManifestRow]:
-    """Read a manifest as `write_manifest` left it.
+    """The rows of a manifest that `write_manifest` wrote.
 
     Raises:
         DamagedError: the file is missing or is not a manifest.
@@ -183,17 +193,17 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
 
 
 def judged_split(rows: Iterable[ManifestRow]) -> str:
-    """The split that methods are judged on: test; val where the data set has no test case."""
+    """The split on which methods are evaluated: test, or val if the data set has no test case."""
     return "test" if any(row.split == "test" for row in rows) else "val"
 
 
 def has_hidden_labels(rows: Iterable[ManifestRow]) -> bool:
-    """Whether an unlabelled case has labels, which full supervision may read."""
+    """Whether any unlabelled case has hidden labels."""
     return any(row.labels and row.split == "unlabelled" for row in rows)
 
 
 def missing_methods(methods: Sequence[str], rows: Iterable[ManifestRow]) -> dict[str, str]:
-    """Those of `methods` that this data set cannot have, and why."""
+    """Methods that cannot run on this data set, as {method: reason}."""
     if "unet_full" in methods and not has_hidden_labels(rows):
         return {"unet_full": "no unlabelled case has labels"}
     return {}

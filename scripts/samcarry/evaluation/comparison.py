@@ -1,6 +1,6 @@
 """Paired differences between methods over cases: intervals, Wilcoxon's test, Holm's correction.
 
-A case counts once, whatever its number of classes and seeds: it is the case that was drawn at random.
+Each case counts once, whatever its number of classes and seeds, because cases are what was sampled.
 """
 
 import itertools
@@ -13,46 +13,61 @@ from scipy import stats
 
 from samcarry.evaluation.summary import case_dice
 
-# With five cases that differ, the smallest two-sided p is 2 / 2^5 = 0.06, whatever the data say.
+# With five cases that differ, the smallest possible two-sided p is 2 / 2^5 = 0.06.
 FEWEST_CASES_TO_TEST = 6
 FEWEST_CASES_FOR_AN_INTERVAL = 3
 
 COLUMNS = (
-    "method", "against", "difference", "low", "high", "p", "p_holm", "better", "wins", "losses", "cases"
-)  # fmt: skip
+    "method",
+    "against",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "p_holm",
+    "better",
+    "wins",
+    "losses",
+    "cases",
+)
 
 
 def all_pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
-    """Every pair of methods once, the later one against the earlier one."""
+    """All pairs of methods, each once, the later method against the earlier one."""
     return [(later, earlier) for earlier, later in itertools.combinations(methods, 2)]
 
 
 def compare(rows: pd.DataFrame, pairs: Sequence[tuple[str, str]], seed: int = 0) -> pd.DataFrame:
-    """Paired differences over cases, in percent points of Dice; a pair without common cases is left out.
+    """One row per pair of methods: the paired difference in percentage points of Dice, and its tests.
 
-    Columns: method, against, difference (mean), low, high (95 % bootstrap interval over cases, BCa,
-    10,000 resamples; not corrected for the number of pairs), p (two-sided Wilcoxon signed-rank test),
-    p_holm (corrected for all pairs of the table), better (share of cases), wins, losses, cases (counts;
-    the cases that are neither won nor lost are ties). p is NaN where fewer than six cases differ,
-    the interval where there are fewer than three cases or where all differ by the same.
+    A pair without common cases is left out. Columns:
+
+    - method, against: ids of the two methods;
+    - difference: mean over cases of the Dice of `method` minus that of `against`;
+    - low, high: 95 % bootstrap interval over cases (BCa, 10,000 resamples), not corrected for the number
+      of pairs; NaN with fewer than three cases, or if all cases differ by the same amount;
+    - p: two-sided Wilcoxon signed-rank test; NaN if fewer than six cases differ;
+    - p_holm: p corrected for all pairs of the table;
+    - better: share of cases in which `method` is better, 0..1;
+    - wins, losses, cases: counts; the remaining cases are ties.
 
     Args:
-        rows: of dice.csv, of one n.
+        rows: rows of dice.csv for one n.
         pairs: (method, against) in the order of the table.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
     """
     cases = case_dice(rows)
-    table = []
+    table_rows = []
     for method, against in pairs:
         if method not in cases or against not in cases:
             continue
-        # Dice has six decimals in dice.csv: beyond nine there is nothing but noise, which would break ties.
+        # Dice has six decimals in dice.csv. Rounding to nine removes floating-point noise that breaks ties.
         difference = (100 * (cases[method] - cases[against])).dropna().round(9).to_numpy()
         if not len(difference):
             continue
         low, high = _interval(difference, seed)
         wins, losses = int((difference > 0).sum()), int((difference < 0).sum())
-        table.append(
+        table_rows.append(
             {
                 "method": method,
                 "against": against,
@@ -66,17 +81,18 @@ def compare(rows: pd.DataFrame, pairs: Sequence[tuple[str, str]], seed: int = 0)
                 "cases": len(difference),
             }
         )
-    found = pd.DataFrame(table, columns=[name for name in COLUMNS if name != "p_holm"])
-    found.insert(COLUMNS.index("p_holm"), "p_holm", holm(found["p"].to_numpy(dtype=float)))
-    return found
+    table = pd.DataFrame(table_rows, columns=[name for name in COLUMNS if name != "p_holm"])
+    table.insert(COLUMNS.index("p_holm"), "p_holm", holm(table["p"].to_numpy(dtype=float)))
+    return table
 
 
 def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
     """P values (test,) after Holm's step-down correction for all of them.
 
-    Tests without a p (NaN) keep none, but count among the tests that are corrected for.
+    A test without a p value (NaN) stays NaN but counts in the number of tests. statsmodels has this
+    correction too; ten lines are not worth the dependency.
     """
-    order = np.argsort(p)  # NaN comes last
+    order = np.argsort(p)  # NaN is sorted last
     steps = np.arange(len(p), 0, -1)
     corrected = np.empty_like(p)
     corrected[order] = np.minimum(np.maximum.accumulate(steps * p[order]), 1)

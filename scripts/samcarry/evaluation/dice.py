@@ -1,11 +1,11 @@
-"""Dice of two masks, in a module of its own: what trains, tunes or draws needs only NumPy for it."""
+"""The Dice coefficient of masks; it needs only NumPy, so that training and tuning can import it cheaply."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def dice(reference: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> float | None:
-    """Dice of two masks of one shape, 0..1; None where the reference is empty."""
+    """Dice of two masks of the same shape, 0..1; None if the reference is empty."""
     size = int(reference.sum())
     if size == 0:
         return None
@@ -13,7 +13,12 @@ def dice(reference: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> float | 
 
 
 def mean_dice(references: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> float | None:
-    """Mean Dice over the classes of masks (class, height, width) that the reference has; None of none."""
+    """Mean Dice over the classes present in the reference, 0..1; None if no class is present.
+
+    Args:
+        references: true masks (class, height, width).
+        predicted: predicted masks of the same shape.
+    """
     pairs = (dice(*pair) for pair in zip(references, predicted, strict=True))
     known = [score for score in pairs if score is not None]
     return float(np.mean(known)) if known else None

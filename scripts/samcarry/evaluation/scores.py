@@ -1,4 +1,4 @@
-"""Dice, 95 % Hausdorff distance and surface Dice of every case and class, as rows of dice.csv."""
+"""Dice, 95 % Hausdorff distance and surface Dice for each case and class, as rows of dice.csv."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from samcarry.evaluation.dice import dice
 from samcarry.storage.tables import write_table
 
-PIXELS = (1.0, 1.0)  # prepared images have no physical size: distances are in pixels at network size
+PIXELS = (1.0, 1.0)  # prepared images have no physical size, so distances are in pixels at network size
 
 
 @dataclass(frozen=True)
 class DiceRow:
-    """One dataset, n, seed, method, case and class.
+    """Scores of one class in one case, for one data set, n, seed and method.
 
-    `dice`, `hd95_px` and `surface_dice` are None where the class is absent from the reference;
-    `predicted_px` then tells what scores that are undefined hide.
+    `dice` and `surface_dice` are 0..1, `hd95_px` is in pixels at network size. All three are None if the
+    class is absent from the reference; `predicted_px` then shows whether the method drew it anyway.
     """
 
     dataset: str
@@ -43,28 +43,28 @@ SCORES = ("dice", "hd95_px", "surface_dice")
 def surface_scores(
     reference: NDArray[np.bool_], predicted: NDArray[np.bool_], tolerance: float
 ) -> tuple[float | None, float | None]:
-    """95 % Hausdorff distance in pixels, and surface Dice (0..1), of two masks (height, width).
+    """95 % Hausdorff distance in pixels and surface Dice (0..1) of two masks (height, width).
 
-    The surface runs between the pixels: its elements sit at the corners that inner and outer pixels share,
-    and each counts with its length of contour. Beyond the image's border there is background.
-    The Hausdorff distance is the greater of the two directed ones, each the smallest distance within which
-    95 % of a contour's length lies from the other contour. Surface Dice is the share of both contours'
-    length that lies within `tolerance` of the other.
+    The contour runs between pixels. Its elements sit at the corners that inner and outer pixels share, and
+    each element is weighted by its length of contour. Everything beyond the image border is background.
+    The Hausdorff distance is the larger of the two directed distances. A directed distance is the smallest
+    distance within which 95 % of one contour's length lies from the other contour. Surface Dice is the
+    share of both contours' length that lies within `tolerance` of the other contour.
 
-    Both are None where the reference is empty. Where only the prediction is empty, surface Dice is 0 and
-    the distance that of the image's diagonal, the greatest that two contours in the image can have:
-    were it left out, a method would gain by answering nothing where it is unsure.
+    Both scores are None if the reference is empty. If only the prediction is empty, surface Dice is 0 and
+    the distance is the image diagonal, the largest possible distance between two contours in the image.
+    Leaving such cases out would reward a method for predicting nothing where it is unsure.
 
     Args:
         reference: the true mask.
-        predicted: the mask that is judged.
-        tolerance: distance in pixels, 0 or more, that counts as no distance.
+        predicted: the mask to be scored.
+        tolerance: distance in pixels (0 or more) up to which contours count as equal.
     """
     if not reference.any():
         return None, None
     if not predicted.any():
         return math.hypot(*reference.shape), 0.0
-    # The library crops to the joint bounding box by itself.
+    # The library crops the masks to their joint bounding box.
     distances = surface_distance.compute_surface_distances(reference, predicted, PIXELS)
     return (
         float(surface_distance.compute_robust_hausdorff(distances, 95)),
@@ -84,22 +84,43 @@ def dice_rows(
     method: str,
     tolerance: float,
 ) -> list[DiceRow]:
-    """Rows for masks (case, class, height, width) of the same cases and classes.
+    """One row for each case and class.
 
-    `tolerance` is that of surface Dice, in pixels.
+    Args:
+        reference: true masks (case, class, height, width).
+        predicted: predicted masks of the same shape.
+        cases: names of the cases.
+        classes: names of the classes.
+        dataset: name of the data set.
+        n: number of labelled training cases.
+        seed: seed of the training.
+        method: id of the method.
+        tolerance: tolerance of surface Dice in pixels.
     """
-    return [
-        DiceRow(
-            dataset, n, seed, method, case, name, int(r.sum()), int(p.sum()),
-            dice(r, p), *surface_scores(r, p, tolerance),
-        )
-        for case, of_reference, of_predicted in zip(cases, reference, predicted, strict=True)
-        for name, r, p in zip(classes, of_reference, of_predicted, strict=True)
-    ]  # fmt: skip
+    rows = []
+    for case, true_masks, predicted_masks in zip(cases, reference, predicted, strict=True):
+        for class_, true, drawn in zip(classes, true_masks, predicted_masks, strict=True):
+            hd95, surface_dice = surface_scores(true, drawn, tolerance)
+            rows.append(
+                DiceRow(
+                    dataset=dataset,
+                    n=n,
+                    seed=seed,
+                    method=method,
+                    case=case,
+                    class_=class_,
+                    reference_px=int(true.sum()),
+                    predicted_px=int(drawn.sum()),
+                    dice=dice(true, drawn),
+                    hd95_px=hd95,
+                    surface_dice=surface_dice,
+                )
+            )
+    return rows
 
 
 def write_dice(path: str | Path, rows: Iterable[DiceRow]) -> None:
-    """Write rows as CSV, atomically; scores with six decimals, empty where undefined."""
+    """Write rows as CSV, atomically; scores have six decimals, or are empty where undefined."""
     write_table(path, COLUMNS, map(_texts, rows))
 
 

@@ -1,7 +1,8 @@
-"""From dice.csv to the numbers that are told: mean ± deviation of each method, also by class and by n.
+"""Summary statistics from dice.csv: mean ± standard deviation by method, by class and by n.
 
-A case's score is the mean over its present classes. With several seeds, the seeds of a case are averaged
-first; mean and standard deviation then go over cases. The spread over seeds is told apart.
+The score of a case is the mean over its present classes. With several seeds, the seeds of a case are
+averaged first; mean and standard deviation are then taken over cases. The spread over seeds is reported
+separately. Every standard deviation is the sample standard deviation (divisor n - 1).
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from samcarry.evaluation.formatting import markdown_table, mean_and_deviation, number
 from samcarry.storage.frames import read_frame
 
 CASE_KEYS = ["method", "case"]
@@ -17,47 +19,79 @@ TEXTS = ("dataset", "method", "case", "class")
 SCORES = ["dice", "hd95_px", "surface_dice"]
 
 SUMMARY_COLUMNS = (
-    "method", "seeds", "cases", "mean", "std", "seed_std", "false_positives", "median", "q1", "q3",
-    "hd95", "hd95_std", "surface_dice", "surface_dice_std",
-)  # fmt: skip
+    "method",
+    "seeds",
+    "cases",
+    "mean",
+    "std",
+    "seed_std",
+    "false_positives",
+    "median",
+    "q1",
+    "q3",
+    "hd95",
+    "hd95_std",
+    "surface_dice",
+    "surface_dice_std",
+)
 
 ABLATION_COLUMNS = (
-    "dataset", "method", "n", "seeds", "cases", "mean", "std", "median", "q1", "q3", "seed_std"
-)  # fmt: skip
+    "dataset",
+    "method",
+    "n",
+    "seeds",
+    "cases",
+    "mean",
+    "std",
+    "median",
+    "q1",
+    "q3",
+    "seed_std",
+)
 
 PER_CLASS_COLUMNS = (
-    "method", "class", "cases", "mean", "std", "hd95", "surface_dice", "false_positive_rate"
-)  # fmt: skip
+    "method",
+    "class",
+    "cases",
+    "mean",
+    "std",
+    "hd95",
+    "surface_dice",
+    "false_positive_rate",
+)
 
 
 def read_dice(path: str | Path) -> pd.DataFrame:
-    """Rows of a dice.csv; names stay text ('007', 'NA'), scores are NaN where the file says nothing."""
+    """Rows of a dice.csv; names stay text ('007', 'NA'), and empty scores become NaN."""
     return read_frame(path, TEXTS)
 
 
 def case_scores(rows: pd.DataFrame, score: str) -> pd.DataFrame:
-    """A score of each method (columns) and case (index), seeds averaged, in the unit of dice.csv."""
+    """A score by method (columns) and case (index), averaged over seeds, in the unit of dice.csv."""
     by_seed = rows.groupby([*CASE_KEYS, "seed"])[score].mean()
     return by_seed.groupby(CASE_KEYS).mean().unstack("method")
 
 
 def case_dice(rows: pd.DataFrame) -> pd.DataFrame:
-    """Dice of each method (columns) and case (index), 0..1, seeds averaged."""
+    """Dice by method (columns) and case (index), averaged over seeds, 0..1."""
     return case_scores(rows, "dice")
 
 
 def summarise(rows: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
-    """One row a method, in percent, distances in pixels; methods without rows are left out.
+    """One row per method, scores in percent and distances in pixels; methods without rows are left out.
 
-    Columns: method, seeds, cases, mean and std of Dice over cases, seed_std (the standard deviation over
-    seeds of the mean over cases; NaN with one seed), false_positives (share of the absent classes that a
-    method draws all the same, which Dice hides), median, q1 and q3 of Dice over cases, and mean and
-    standard deviation over cases of the 95 % Hausdorff distance (hd95, hd95_std) and of surface
-    Dice (surface_dice, surface_dice_std).
+    Columns:
+
+    - method, and the numbers of seeds and cases;
+    - mean, std, median, q1, q3: Dice over cases;
+    - seed_std: standard deviation over seeds of the mean over cases; NaN with one seed;
+    - false_positives: share of absent classes that the method draws anyway, which Dice does not show;
+    - hd95, hd95_std: mean and standard deviation over cases of the 95 % Hausdorff distance;
+    - surface_dice, surface_dice_std: mean and standard deviation over cases of surface Dice.
 
     Args:
-        rows: of dice.csv, of one n.
-        methods: ids, in the order of the table.
+        rows: rows of dice.csv for one n.
+        methods: ids in the order of the table.
     """
     dice, distances, surfaces = (case_scores(rows, score) for score in SCORES)
     by_seed = rows.groupby([*CASE_KEYS, "seed"])["dice"].mean().groupby(["method", "seed"]).mean()
@@ -90,15 +124,20 @@ def summarise(rows: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
 
 
 def summarise_classes(rows: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
-    """One row a method and class, in percent, distances in pixels; classes in the order of `rows`.
+    """One row per method and class, scores in percent, distances in pixels; classes ordered as in `rows`.
 
-    Columns: method, class, cases (in which the class is present), mean and std of Dice over them, means of
-    hd95 and surface_dice, false_positive_rate (share of the cases without the class in which a method
-    draws it; NaN where every case has it). A class that no case has is a row without scores.
+    A class that is absent from all cases gets a row without scores. Columns:
+
+    - method, class;
+    - cases: number of cases in which the class is present;
+    - mean, std: Dice over these cases;
+    - hd95, surface_dice: means over these cases;
+    - false_positive_rate: share of the other cases in which the method draws the class; NaN if there are
+      no other cases.
     """
     keys = ["method", "class"]
     present = rows[rows["reference_px"] > 0]
-    # A case counts once: its seeds are averaged first.
+    # Each case counts once: its seeds are averaged first.
     by_case = present.groupby([*keys, "case"])[SCORES].mean().groupby(keys)
     means, deviations, counts = by_case.mean(), by_case["dice"].std(), by_case.size()
     false_positives = _false_positives(rows, keys)
@@ -123,26 +162,26 @@ def summarise_classes(rows: pd.DataFrame, methods: Sequence[str]) -> pd.DataFram
 
 
 def summarise_ablation(tables: Iterable[pd.DataFrame], methods: Sequence[str]) -> pd.DataFrame:
-    """One row a method and n, in percent: Dice over cases as in a box plot, and its spread over seeds.
+    """One row per method and n, in percent: Dice over cases as in a box plot, and its spread over seeds.
 
-    Columns: dataset, method, n, seeds, cases, mean, std, median, q1, q3, seed_std; methods in the order
-    given, n ascending.
+    Columns: dataset, method, n, seeds, cases, mean, std, median, q1, q3, seed_std. Methods keep the given
+    order, and n ascends.
 
     Args:
-        tables: rows of dice.csv, one table an n.
-        methods: ids; one without rows at some n has no row there.
+        tables: rows of dice.csv, one table for each n.
+        methods: ids; a method without rows for some n has no row there.
     """
-    found = []
+    summaries = []
     for rows in tables:
         summary = summarise(rows, methods)
-        found.append(summary.assign(dataset=rows["dataset"].iloc[0], n=rows["n"].iloc[0]))
-    together = pd.concat(found)
+        summaries.append(summary.assign(dataset=rows["dataset"].iloc[0], n=rows["n"].iloc[0]))
+    together = pd.concat(summaries)
     rank = together["method"].map({method: place for place, method in enumerate(methods)})
     return together.assign(rank=rank).sort_values(["rank", "n"])[list(ABLATION_COLUMNS)]
 
 
 def _false_positives(rows: pd.DataFrame, keys: list[str]) -> pd.Series:
-    """The share of absent classes that are drawn all the same, in percent, seeds and cases alike."""
+    """Share of absent classes that are drawn anyway, in percent, pooled over seeds and cases."""
     absent = rows[rows["reference_px"] == 0]
     return 100 * (absent["predicted_px"] > 0).groupby([absent[key] for key in keys]).mean()
 
@@ -155,44 +194,65 @@ def to_markdown(
     differences: pd.DataFrame,
     missing: dict[str, str],
 ) -> str:
-    """The page that a run ends with: methods side by side, their differences, what is n/a and why."""
-    lines = [
-        f"# {dataset}, n = {n}",
-        "",
-        f"Dice on the {split} split in percent: mean ± standard deviation over cases, the seeds of a case "
-        "averaged first. 'Seeds ±' is the standard deviation of the mean over seeds; 'false positives' "
-        "the share of absent classes that are drawn all the same; HD95 the 95 % Hausdorff distance.",
-        "",
-        "| method | Dice | seeds ± | HD95 | surface Dice | false positives | seeds | cases |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    """A page with the scores of all methods, their paired differences, and why methods are missing.
+
+    Args:
+        dataset: name of the data set.
+        n: number of labelled training cases.
+        split: the split on which methods were evaluated.
+        summary: table of `summarise`.
+        differences: table of `comparison.compare`.
+        missing: {method: reason} of methods without scores.
+    """
+    explanation = (
+        f"Dice on the {split} split in percent: mean ± standard deviation over cases, after averaging over "
+        "seeds. 'Seeds ±' is the standard deviation over seeds of the mean Dice. HD95 is the 95 % Hausdorff "
+        "distance. 'False positives' is the share of absent classes that a method draws anyway."
+    )
     if split != "test":
-        lines[2] = f"This data set has no test case: methods are judged on {split}. {lines[2]}"
-    for row in summary.to_dict("records"):
-        lines.append(
-            f"| {row['method']} | {number(row['mean'])} ± {number(row['std'])} | {number(row['seed_std'])} | "
-            f"{number(row['hd95'])} px | {number(row['surface_dice'])} | "
-            f"{number(row['false_positives'])} % | {row['seeds']} | {row['cases']} |"
-        )
-    lines += [f"| {method} | n/a: {why} | | | | | | |" for method, why in missing.items()]
+        explanation = f"This data set has no test case: methods are evaluated on {split}. {explanation}"
+    parts = [f"# {dataset}, n = {n}", explanation, _summary_table(summary, missing)]
     if len(differences):
-        lines += [
-            "",
-            "Paired differences over cases in points of Dice, 95 % bootstrap interval, Wilcoxon's p "
-            "(two-sided), and p corrected by Holm for the comparisons of this table:",
-            "",
-            "| method | against | difference | 95 % interval | p | p (Holm) | better in |",
-            "|---|---|---|---|---|---|---|",
+        parts += [
+            "Paired differences over cases in percentage points of Dice, with 95 % bootstrap intervals and "
+            "p values of Wilcoxon's two-sided test. 'p (Holm)' is corrected for all comparisons in this "
+            "table.",
+            _difference_table(differences),
         ]
-    for row in differences.to_dict("records"):
-        lines.append(
-            f"| {row['method']} | {row['against']} | {row['difference']:+.1f} | "
-            f"{number(row['low'], '+.1f')} to {number(row['high'], '+.1f')} | {number(row['p'], '.2g')} | "
-            f"{number(row['p_holm'], '.2g')} | {100 * row['better']:.0f} % of cases |"
-        )
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
-def number(value: float, form: str = ".1f") -> str:
-    """A number for people; a dash where it is undefined."""
-    return "–" if np.isnan(value) else format(value, form)
+def _summary_table(summary: pd.DataFrame, missing: dict[str, str]) -> str:
+    heads = ("method", "Dice", "seeds ±", "HD95", "surface Dice", "false positives", "seeds", "cases")
+    rows = [
+        [
+            row["method"],
+            mean_and_deviation(row["mean"], row["std"]),
+            number(row["seed_std"]),
+            f"{number(row['hd95'])} px",
+            number(row["surface_dice"]),
+            f"{number(row['false_positives'])} %",
+            str(row["seeds"]),
+            str(row["cases"]),
+        ]
+        for row in summary.to_dict("records")
+    ]
+    rows += [[method, f"n/a: {reason}", *[""] * (len(heads) - 2)] for method, reason in missing.items()]
+    return markdown_table(heads, rows)
+
+
+def _difference_table(differences: pd.DataFrame) -> str:
+    heads = ("method", "against", "difference", "95 % interval", "p", "p (Holm)", "better in")
+    rows = [
+        [
+            row["method"],
+            row["against"],
+            f"{row['difference']:+.1f}",
+            f"{number(row['low'], '+.1f')} to {number(row['high'], '+.1f')}",
+            number(row["p"], ".2g"),
+            number(row["p_holm"], ".2g"),
+            f"{100 * row['better']:.0f} % of cases",
+        ]
+        for row in differences.to_dict("records")
+    ]
+    return markdown_table(heads, rows)

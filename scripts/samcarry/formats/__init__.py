@@ -1,4 +1,3 @@
-"""File formats of annotations and masks: one module a format, which reads and writes it."""
+"""File formats of annotations and masks, one module per format, for reading and writing."""
 
-# Those that cli.py offers: a test compares the two.
 FORMATS = ("png", "labelmap", "nifti", "coco", "cvat", "dicomseg", "overlay")

@@ -1,4 +1,4 @@
-"""Values of annotation files, read with care: JSON objects, sizes, points."""
+"""Checked values of JSON annotation files: objects, image sizes, points."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from samcarry.errors import InputError
 from samcarry.images import MOST_PIXELS
 
-_FARTHEST = 1e9  # pixels
+_MAX_COORDINATE = 1e9  # pixels
 _T = TypeVar("_T")
 
 
@@ -18,7 +18,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
-        InputError: if the file is missing, empty, truncated, no UTF-8, nested too deep or no object.
+        InputError: the file is missing, empty, truncated, not UTF-8, nested too deeply, or does not hold an
+            object.
     """
     try:
         content = path.read_bytes()
@@ -29,21 +30,22 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no UTF-8 text ({error.reason}); save it as UTF-8") from None
+        raise InputError(f"{path}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
     except RecursionError:
-        raise InputError(f"{path}: is nested too deep, as no export is; export it again") from None
+        raise InputError(f"{path}: is nested too deeply for an annotation export; export it again") from None
     except ValueError as error:
-        raise InputError(f"{path}: is no JSON, damaged or truncated ({error}); export it again") from None
+        raise InputError(f"{path}: is not JSON, damaged or truncated ({error}); export it again") from None
     if not isinstance(document, dict):
-        raise InputError(f"{path}: holds no JSON object; export it again")
+        raise InputError(f"{path}: does not hold a JSON object; export it again")
     return document
 
 
-def member(entry: Any, key: str, kind: type[_T]) -> _T:
-    """entry[key] where that is of `kind`.
+def get_value(entry: Any, key: str, kind: type[_T]) -> _T:
+    """entry[key], which has to be of type `kind`.
 
     Raises:
-        InputError: if it is not (a truth value is no number), to be put behind the place.
+        InputError: it is missing or of another type (true and false are not numbers). The message continues
+            the place of the entry.
     """
     value = entry.get(key) if isinstance(entry, dict) else None
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
@@ -52,34 +54,35 @@ def member(entry: Any, key: str, kind: type[_T]) -> _T:
     return value
 
 
-def declared_size(height: Any, width: Any) -> tuple[int, int] | None:
-    """(height, width) as declared; None if neither is.
+def check_size(height: Any, width: Any) -> tuple[int, int] | None:
+    """(height, width) of an image as written in a file; None if both are None.
 
     Raises:
-        InputError: if that is no size of an image.
+        InputError: it is not a possible image size.
     """
     if height is None and width is None:
         return None
     sides = (height, width)
     if any(type(side) is not int or side < 1 for side in sides) or height * width > MOST_PIXELS:
         raise InputError(
-            f"width {width!r:.20} and height {height!r:.20} are no size of an image; export it again"
+            f"width {width!r:.20} and height {height!r:.20} are not a possible image size; export it again"
         )
     return height, width
 
 
-def points_of(value: Any, fewest: int) -> NDArray[np.float64]:
-    """A list of [x, y] as (point, xy).
+def parse_points(value: Any, fewest: int) -> NDArray[np.float64]:
+    """A list of [x, y] as an array (point, xy).
 
     Raises:
-        InputError: if it is none, has fewer than `fewest`, or a coordinate is no finite number.
+        InputError: it is not such a list, has fewer than `fewest` points, or has a coordinate that is not a
+            number below 1e9.
     """
     if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
         raise InputError("has no list of points [x, y]; draw it again")
     if len(value) < fewest:
         raise InputError(f"has {len(value)} points; draw it with {fewest} or more")
     if any(type(number) not in (int, float) for pair in value for number in pair):
-        raise InputError("has a coordinate that is no number; draw it again")
-    if not all(abs(number) < _FARTHEST for pair in value for number in pair):  # nor is NaN
-        raise InputError("has a coordinate that is no number near the image; draw it again")
+        raise InputError("has a coordinate that is not a number; draw it again")
+    if not all(abs(number) < _MAX_COORDINATE for pair in value for number in pair):  # false for NaN too
+        raise InputError("has a coordinate that is far outside the image or not finite; draw it again")
     return np.array(value, dtype=np.float64)

@@ -1,7 +1,7 @@
-"""Reader of masks in NIfTI files: a map of numbers, or a channel of 0 and 1 a class.
+"""NIfTI masks: reading maps of numbers or one channel per class, and writing channels.
 
-The first axis is the column and the second the row, as nibabel and ITK have it; what the header says of
-the patient's directions is not looked at. `exporting.write_nifti` writes such files.
+The first axis is the column and the second the row, as in nibabel and ITK; the patient orientation in the
+header is ignored.
 """
 
 import gzip
@@ -19,55 +19,56 @@ from numpy.typing import NDArray
 from samcarry.errors import InputError, raise_faults
 from samcarry.formats.class_tables import LARGEST_NUMBER, ClassTable
 from samcarry.formats.label_maps import shapes_of_values
-from samcarry.formats.run_lengths import runs_of
-from samcarry.formats.shapes import Annotation, Choose, Shape, as_it_is
+from samcarry.formats.run_lengths import encode_mask
+from samcarry.formats.shapes import Annotation, ClassMapper, LabelledShape, same_name
 from samcarry.images import MOST_PIXELS
 from samcarry.storage.stacks import Stack, write_stack
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
-_MOST_BYTES = 1_000_000_000  # of the values, unpacked
-_MOST_EXTRA = 10_000_000  # before and behind them
+_MAX_BYTES = 1_000_000_000  # of the values, decompressed
+_MAX_EXTRA = 10_000_000  # bytes before and after them
 _HEADER_SIZES = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
 
 
 def read_nifti(
-    path: str | Path, choose: Choose = as_it_is, *, table: ClassTable | None = None
+    path: str | Path, map_class: ClassMapper = same_name, *, table: ClassTable | None = None
 ) -> list[Annotation]:
-    """Read a NIfTI file, which is of the image that has the same name.
+    """Read a NIfTI file, which annotates the image of the same name.
 
-    A file of one slice holds numbers, 0 for the background. One of several channels holds 0 and 1, a
-    class each, if it is an export of ours, which names them, or `table` names numbers 1, 2, and so on, as
-    many as there are channels. Anything else of more than one slice is a volume, and refused.
+    A file with one slice holds numbers, 0 for the background. A file with several slices is read as channels
+    of 0 and 1, one per class, if `write_nifti` wrote it (the header then names the classes) or if `table`
+    names exactly the numbers 1 to the number of channels. Any other file with several slices is a volume and
+    is refused.
 
     Args:
         path: a .nii or .nii.gz file.
-        choose: names the class of a name, None to pass over it.
-        table: None calls each number's class by the number.
+        map_class: maps a name to a class, None to skip it.
+        table: None uses each number as the name of its class.
 
     Returns:
         One annotation.
 
     Raises:
-        InputError: if the file is missing, damaged or truncated, a volume, or unpacks to far more than its
-            header tells; if it holds what is no whole number, or a number that the table does not name.
+        InputError: the file is missing, damaged, truncated, a volume, or far larger than its header says; it
+            holds values that are not whole numbers, or a number that the table does not name.
     """
     path = Path(path)
-    image = _load(path)
+    image = _load_image(path)
     shape = image.shape
     names = _channel_names(image, path, table)
     if names is None:
-        values = _whole(_slice(image, path, ...), path)
+        values = _to_whole_numbers(_slice(image, path, ...), path)
         shapes = shapes_of_values(
-            values, path, choose, None if table is None else table.numbers, table.source if table else ""
+            values, path, map_class, None if table is None else table.numbers, table.source if table else ""
         )
     else:
-        shapes = _channels(image, path, names, choose)
+        shapes = _channels(image, path, names, map_class)
     name = path.name.removesuffix(".gz").removesuffix(".nii")
     return [Annotation(path, name, (shape[1], shape[0]), shapes)]
 
 
-def _load(path: Path) -> Any:
-    """The file, unpacked as far as its header tells, and no further."""
+def _load_image(path: Path) -> Any:
+    """The image in a file, of which no more is decompressed than its header declares."""
     try:
         with path.open("rb") as stream:
             packed = stream.read(2) == b"\x1f\x8b"
@@ -85,14 +86,14 @@ def _load(path: Path) -> Any:
                 None,
             )
             if kind is None:
-                raise InputError(f"{path}: is no NIfTI file; convert it or remove it")
+                raise InputError(f"{path}: is not a NIfTI file; convert it or remove it")
             header = kind.header_class.from_fileobj(io.BytesIO(start))
-            wanted = _size(header, path)
-            content = start + stream.read(wanted + _MOST_EXTRA - len(start))
+            wanted = _end_of_values(header, path)
+            content = start + stream.read(wanted + _MAX_EXTRA - len(start))
         if len(content) < wanted:
             raise InputError(f"{path}: is truncated; export it again")
-        if len(content) == wanted + _MOST_EXTRA:
-            raise InputError(f"{path}: goes on far beyond what its header tells; export it again")
+        if len(content) == wanted + _MAX_EXTRA:
+            raise InputError(f"{path}: is far larger than its header says; export it again")
         return kind.from_bytes(content)
     except InputError:
         raise
@@ -102,28 +103,30 @@ def _load(path: Path) -> Any:
         raise _damaged(path, error) from None
 
 
-def _size(header: Any, path: Path) -> int:
-    """Bytes up to the end of the values of an image that may be read."""
+def _end_of_values(header: Any, path: Path) -> int:
+    """The position of the last value in the file, in bytes; refuses images that must not be read."""
     shape, kind = header.get_data_shape(), header.get_data_dtype()
     if kind.kind not in "buif" or kind.itemsize > 8:
         raise InputError(f"{path}: holds values of the type {kind}; save it as 8-bit whole numbers")
     if len(shape) < 2 or min(shape) < 1 or shape[0] * shape[1] > MOST_PIXELS:
-        raise InputError(f"{path}: is {' x '.join(map(str, shape))}, no image's size; export it again")
+        raise InputError(
+            f"{path}: is {' x '.join(map(str, shape))}, not a possible image size; export it again"
+        )
     size = int(np.prod(shape, dtype=object)) * kind.itemsize
-    if size > _MOST_BYTES:
-        raise InputError(f"{path}: unpacks to more than {_MOST_BYTES:,} bytes; save it with 8 bits")
+    if size > _MAX_BYTES:
+        raise InputError(f"{path}: holds more than {_MAX_BYTES:,} bytes of values; save it with 8 bits")
     offset = float(header["vox_offset"])
-    if not 0 <= offset <= _MOST_EXTRA:
-        raise InputError(f"{path}: its values begin at byte {offset:g}, as they never do; export it again")
+    if not 0 <= offset <= _MAX_EXTRA:
+        raise InputError(f"{path}: has an invalid data offset (byte {offset:g}); export it again")
     return int(offset) + size
 
 
 def _channel_names(image: Any, path: Path, table: ClassTable | None) -> list[str | None] | None:
-    """The class of each channel; None where the file is of one slice, with numbers."""
-    ours = _our_names(image)
+    """The class of each channel; None if the file has one slice, with numbers."""
+    exported = _exported_names(image)
     slices = [side for side in image.shape[2:] if side > 1]
-    if ours is not None and image.shape[2:] == (1, len(ours)):
-        return list(ours)
+    if exported is not None and image.shape[2:] == (1, len(exported)):
+        return list(exported)
     if not slices:
         return None
     if (
@@ -133,50 +136,52 @@ def _channel_names(image: Any, path: Path, table: ClassTable | None) -> list[str
     ):
         return [table.numbers[number] for number in range(1, slices[0] + 1)]
     raise InputError(
-        f"{path}: is a volume of {' x '.join(map(str, image.shape))}; export one slice, or name "
-        f"channels that are classes in a table, as 1 to {slices[0]}"
+        f"{path}: is a volume of {' x '.join(map(str, image.shape))}; export one slice or, if its channels "
+        f"are classes, name them in a table, as 1 to {slices[0]}"
     )
 
 
-def _our_names(image: Any) -> list[str] | None:
-    """The classes that `exporting.write_nifti` put into the header."""
+def _exported_names(image: Any) -> list[str] | None:
+    """The class names that `write_nifti` wrote into the header, None if there are none."""
     for extension in image.header.extensions:
         try:
             written = json.loads(extension.get_content())
         except (ValueError, TypeError, RecursionError):
-            continue  # what another program noted there
+            continue  # written by another program
         names = written.get("classes") if isinstance(written, dict) else None
         if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
             return names
     return None
 
 
-def _channels(image: Any, path: Path, names: list[str | None], choose: Choose) -> tuple[Shape, ...]:
-    """The shape of each channel of 0 and 1; one without a pixel has none."""
+def _channels(
+    image: Any, path: Path, names: list[str | None], map_class: ClassMapper
+) -> tuple[LabelledShape, ...]:
+    """One shape for each channel of 0 and 1 that has a pixel."""
     faults: list[str] = []
     shapes = []
     singular = (0,) * (image.ndim - 3)
     for index, name in enumerate(names):
         place = f"channel {index + 1} ({name!r})"
         try:
-            # The classes may lie on the third axis or behind one of length 1.
+            # Classes may be on the third axis, or on a later one after axes of length 1.
             at = (..., *singular, index) if image.shape[-1] == len(names) else (..., index, *singular)
-            values = _whole(_slice(image, path, at), path)
+            values = _to_whole_numbers(_slice(image, path, at), path)
             if values.max() > 1:
-                raise InputError(f"{path}: {place} holds {values.max()}, and not 0 and 1 alone; export masks")
-            class_name = None if name is None or not values.any() else choose(name)
+                raise InputError(f"{path}: {place} holds {values.max()}, not only 0 and 1; export masks")
+            class_name = None if name is None or not values.any() else map_class(name)
         except InputError as error:
             message = str(error)
             faults.append(message if message.startswith(str(path)) else f"{path}: {place} {message}")
             continue
         if class_name is not None:
-            shapes.append(Shape(place, class_name, (runs_of(values != 0),)))
+            shapes.append(LabelledShape(place, class_name, (encode_mask(values != 0),)))
     raise_faults(faults)
     return tuple(shapes)
 
 
 def _slice(image: Any, path: Path, at: Any) -> NDArray[Any]:
-    """One slice, scaled as the header tells, as (height, width)."""
+    """One slice (height, width), scaled as the header says."""
     try:
         values = np.asarray(image.dataobj[at])
         return values.reshape(image.shape[:2]).T
@@ -184,21 +189,20 @@ def _slice(image: Any, path: Path, at: Any) -> NDArray[Any]:
         raise _damaged(path, error) from None
 
 
-def _whole(values: NDArray[Any], path: Path) -> NDArray[np.integer]:
-    """Values of any type as whole numbers of 0 to 65535."""
+def _to_whole_numbers(values: NDArray[Any], path: Path) -> NDArray[np.integer]:
+    """Values of any type as whole numbers from 0 to 65535."""
     if not np.isfinite(values).all():
         raise InputError(f"{path}: holds NaN or infinite values; save it as whole numbers")
     low, high = values.min(), values.max()
     if low < 0 or high > LARGEST_NUMBER:
-        raise InputError(
-            f"{path}: holds {low:g} to {high:g}, and not 0 to {LARGEST_NUMBER}; export a label map"
-        )
+        raise InputError(f"{path}: holds {low:g} to {high:g}, not 0 to {LARGEST_NUMBER}; export a label map")
     if values.dtype.kind == "f" and (values != np.rint(values)).any():
         raise InputError(f"{path}: holds fractions; export masks, not probabilities")
     return values.astype(np.uint16)
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
+    """The error for a file that nibabel cannot read."""
     kind = "truncated" if isinstance(error, EOFError) else "damaged"
     reason = (
         " ".join(str(error).split())[:100]
@@ -209,8 +213,8 @@ def _damaged(path: Path, error: Exception) -> InputError:
 
 
 def write_nifti(path: str | Path, masks: NDArray[np.bool_], classes: Sequence[str], case: str) -> None:
-    """Write masks (class, height, width) as .nii.gz with axes (x, y, 1, class), a 0/1 channel a class.
+    """Write masks (class, height, width) as .nii.gz with axes (x, y, 1, class), 0 or 1.
 
-    It is a `stacks.Stack` of one case: `read_stack` gives it back with the names of its classes.
+    The file is a `stacks.Stack` of one case: `read_stack` reads it with the names of its classes.
     """
     write_stack(path, Stack(masks[None].astype(np.uint8), "mask", (case,), tuple(classes)))

@@ -1,4 +1,4 @@
-"""Run-length encodings of masks: CVAT's, COCO's and our own."""
+"""Run-length encodings of masks: those of COCO and CVAT, and the spool file of exports."""
 
 import json
 import re
@@ -16,11 +16,11 @@ from samcarry.formats.shapes import Runs
 
 @dataclass(frozen=True)
 class RunLengths:
-    """One class of one image as COCO has it.
+    """One class of one image in COCO's encoding.
 
     Attributes:
-        class_index: place of the class in the list of classes.
-        counts: COCO's compressed run lengths, down the columns.
+        class_index: position of the class in the list of classes.
+        counts: COCO's compressed run lengths, column by column.
         area: pixels.
         box: left, top, width, height in pixels.
     """
@@ -33,7 +33,7 @@ class RunLengths:
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """One image: its file's name, its size in pixels, and its classes that are present."""
+    """One image: its file name, its size in pixels, and a mask for each class present."""
 
     file_name: str
     height: int
@@ -42,28 +42,29 @@ class EncodedImage:
 
 
 def encode_image(file_name: str, masks: NDArray[np.bool_]) -> EncodedImage:
-    """Masks (class, height, width) as run lengths; a class without a pixel has none."""
-    found = []
+    """Encode masks (class, height, width) as run lengths; a class without a pixel has no entry."""
+    encoded_masks = []
     for index, mask in enumerate(masks):
         if mask.any():
             encoded = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
             left, top, width, height = (int(number) for number in coco_mask.toBbox(encoded))
             counts = encoded["counts"].decode("ascii")
-            found.append(RunLengths(index, counts, int(mask.sum()), (left, top, width, height)))
-    return EncodedImage(file_name, masks.shape[1], masks.shape[2], tuple(found))
+            encoded_masks.append(RunLengths(index, counts, int(mask.sum()), (left, top, width, height)))
+    return EncodedImage(file_name, masks.shape[1], masks.shape[2], tuple(encoded_masks))
 
 
 def decode_box(image: EncodedImage, mask: RunLengths) -> NDArray[np.bool_]:
-    """What a mask of the image has inside its own box, (height, width) of the box."""
+    """The part of a mask inside its bounding box, (height, width) of the box."""
     encoded = {"size": [image.height, image.width], "counts": mask.counts.encode("ascii")}
     left, top, width, height = mask.box
     return coco_mask.decode(encoded)[top : top + height, left : left + width].astype(bool)
 
 
 class Spool:
-    """Encoded images in a file, a line each: written one by one, then read as often as need be.
+    """Encoded images in a file, one per line: appended one at a time, and read any number of times.
 
-    So a file that holds all images can be written at the end, and memory does not grow with their number.
+    Formats that hold all images in one file are written from it at the end, so memory does not grow with the
+    number of images.
     """
 
     def __init__(self, path: Path) -> None:
@@ -83,21 +84,22 @@ class Spool:
                 yield EncodedImage(**{**entry, "masks": masks})
 
 
-def runs_of(mask: NDArray[np.bool_]) -> Runs:
-    """A mask (height, width) as run lengths, some hundred times smaller."""
+def encode_mask(mask: NDArray[np.bool_]) -> Runs:
+    """Encode a mask (height, width) as COCO's run lengths, which take about a hundredth of its memory."""
     encoded = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
     return Runs(encoded["counts"], *mask.shape)
 
 
-# Numbers of five bits a character, lowest first; pycocotools reads on beyond a text that ends inside one.
+# Numbers with five bits per character, lowest first. pycocotools reads beyond the end of a text that is cut
+# off inside a number.
 _COMPRESSED = re.compile(r"(?:[P-o]{0,6}[0-O])*")
 
 
-def expand_counts(counts: str) -> Sequence[int]:
-    """COCO's compressed run lengths -> run lengths, so that their sum can be judged.
+def decompress_counts(counts: str) -> Sequence[int]:
+    """Decompress COCO's run lengths, so that their sum can be checked.
 
     Raises:
-        InputError: if it is no such text.
+        InputError: the text is not a valid encoding.
     """
     if not _COMPRESSED.fullmatch(counts):
         raise InputError("has compressed run lengths that are cut off or damaged; export it again")
@@ -110,24 +112,24 @@ def expand_counts(counts: str) -> Sequence[int]:
             continue
         if bits & 16:
             value -= 1 << shift  # a negative number
-        # From the fourth on, each is given by its difference to the last but one.
+        # From the fourth number on, each is the difference to the last but one.
         runs.append(value + runs[-2] if len(runs) > 2 else value)
         value = shift = 0
     return runs
 
 
 def check_runs(runs: Sequence[int], height: int, width: int) -> None:
-    """Stop where run lengths do not fill a box of (height, width).
+    """Check that run lengths fill a box of (height, width).
 
     Raises:
-        InputError: if they add up to another number of pixels, or one is negative.
+        InputError: they add up to another number of pixels, or one is negative.
     """
     if min(runs, default=0) < 0 or sum(runs) != height * width:
         raise InputError(f"its runs add up to {sum(runs)} pixels and not {width} x {height}")
 
 
 def encode_runs(bitmap: NDArray[np.bool_]) -> list[int]:
-    """A bitmap (height, width) -> run lengths, row by row and starting with background, maybe of none."""
+    """Encode a bitmap (height, width) as CVAT's run lengths: row by row, background first (may be 0)."""
     pixels = bitmap.ravel()
     ends = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
     runs = np.diff([0, *ends, pixels.size]).tolist()

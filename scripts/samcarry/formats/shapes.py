@@ -1,8 +1,8 @@
-"""Shapes that annotation files hold (polygons, ellipses, bitmaps, runs), and how they are drawn.
+"""The shapes in annotation files before they are drawn: polygons, ellipses, bitmaps and run lengths.
 
-All coordinates are in pixels from the image's upper left corner, so that the pixel in column x and
-row y covers x to x + 1 and y to y + 1. An outline takes a pixel if the pixel's centre lies inside or on
-its edge; where it crosses itself, what it winds round twice is outside (even-odd).
+All coordinates are in pixels from the upper left corner of the image: the pixel in column x and row y
+covers x to x + 1 and y to y + 1. An outline includes a pixel if the pixel's centre is inside or on the
+edge; regions that a self-crossing outline encloses twice are outside (even-odd rule).
 """
 
 import io
@@ -21,13 +21,13 @@ from samcarry.errors import InputError
 from samcarry.images import MOST_PIXELS
 
 Entry = TypeVar("Entry")
-Choose = Callable[[str], str | None]
-"""Tells what a class of the file is called here, None if its shapes are not asked for."""
+ClassMapper = Callable[[str], str | None]
+"""Maps a class name in a file to the class name in the data set; None skips the shapes of that class."""
 
 
 @dataclass(frozen=True)
 class Polygon:
-    """Corners (corner, xy), and the outlines of holes, likewise."""
+    """Corners (corner, xy), and the outlines of holes in the same form."""
 
     corners: NDArray[np.float64]
     holes: tuple[NDArray[np.float64], ...] = ()
@@ -35,7 +35,7 @@ class Polygon:
 
 @dataclass(frozen=True)
 class Ellipse:
-    """Centre (x, y), radii along its own axes, and how far these are turned clockwise, in degrees."""
+    """Centre (x, y), radii along its own axes, and their clockwise rotation in degrees."""
 
     x: float
     y: float
@@ -45,7 +45,7 @@ class Ellipse:
 
 @dataclass(frozen=True)
 class Bitmap:
-    """A PNG, not yet decoded, whose upper left pixel is (left, top) of the image."""
+    """A PNG, not yet decoded, whose upper left pixel is at (left, top) of the image."""
 
     png: bytes
     left: int
@@ -56,7 +56,7 @@ class Bitmap:
 
 @dataclass(frozen=True)
 class Runs:
-    """COCO's run lengths of a whole image, compressed: column by column, background first."""
+    """COCO's compressed run lengths of a whole image: column by column, background first."""
 
     counts: bytes
     height: int
@@ -65,7 +65,7 @@ class Runs:
 
 @dataclass(frozen=True)
 class BoxRuns:
-    """CVAT's run lengths inside a box of their own: row by row, background first."""
+    """CVAT's run lengths inside a bounding box: row by row, background first."""
 
     runs: tuple[int, ...]
     left: int
@@ -78,8 +78,8 @@ Geometry = Polygon | Ellipse | Bitmap | Runs | BoxRuns
 
 
 @dataclass(frozen=True)
-class Shape:
-    """One annotated object: where it stands in the file, its class, and the parts it is made of."""
+class LabelledShape:
+    """One annotated object: its place in the file (for messages), its class, and its parts."""
 
     place: str
     class_name: str
@@ -88,26 +88,25 @@ class Shape:
 
 @dataclass(frozen=True)
 class Annotation:
-    """What one file says of one image.
+    """The annotation of one image in one file.
 
     Attributes:
         source: the annotation file.
-        name: the image's name as it stands there, which may hold a path.
-        size: (height, width) in pixels as it stands there, None if it does not.
-        shapes: read but not yet drawn, so that nothing of a false size is ever made.
-        passed_over: what stands there and is no shape that can be taken, a line or points for instance;
-            an entry each.
+        name: the image's name as written in the file, which may hold a path.
+        size: (height, width) in pixels as written in the file, None if it is not given.
+        shapes: read but not yet drawn, so that a wrong size never allocates memory.
+        skipped: the kind of each entry without an area or with another label, such as lines and points.
     """
 
     source: Path
     name: str
     size: tuple[int, int] | None
-    shapes: tuple[Shape, ...]
-    passed_over: tuple[str, ...] = ()
+    shapes: tuple[LabelledShape, ...]
+    skipped: tuple[str, ...] = ()
 
 
-class PassedOverError(Exception):
-    """What an entry of an annotation file is that is not asked for, and no fault."""
+class SkippedShapeError(Exception):
+    """An entry that is skipped but is not a fault; the message names its kind."""
 
 
 def collect_shapes(
@@ -115,45 +114,45 @@ def collect_shapes(
     read: Callable[[Entry], tuple[str, Geometry] | None],
     where: str,
     faults: list[str],
-) -> tuple[tuple[Shape, ...], tuple[str, ...]]:
-    """The shapes that stand in a file, and what was passed over.
+) -> tuple[tuple[LabelledShape, ...], tuple[str, ...]]:
+    """Read all entries of a file; return the shapes, and the kinds of the skipped entries.
 
     Args:
-        entries: the place of each, as 'shape 3', and the entry itself.
-        read: gives class and geometry, or None if the class is not asked for; raises PassedOverError, or
-            InputError with what goes behind the place.
-        where: what goes before the place in a fault.
-        faults: gets a line for each entry that is at fault.
+        entries: the place of each entry, such as 'shape 3', and the entry.
+        read: returns class and geometry, or None if the class is not wanted. It raises SkippedShapeError,
+            or InputError with a message that continues the place.
+        where: precedes the place in a fault.
+        faults: gets one line for each faulty entry.
     """
-    shapes: list[Shape] = []
-    passed_over: list[str] = []
+    shapes: list[LabelledShape] = []
+    skipped: list[str] = []
     for place, entry in entries:
         try:
             if (found := read(entry)) is not None:
-                shapes.append(Shape(place, found[0], (found[1],)))
-        except PassedOverError as kind:
-            passed_over.append(str(kind))
+                shapes.append(LabelledShape(place, found[0], (found[1],)))
+        except SkippedShapeError as kind:
+            skipped.append(str(kind))
         except InputError as error:
             faults.append(f"{where}: {place} {error}")
-    return tuple(shapes), tuple(passed_over)
+    return tuple(shapes), tuple(skipped)
 
 
-def as_it_is(name: str) -> str:
-    """Keep the name of a class.
+def same_name(name: str) -> str:
+    """Return the name of a class unchanged: the default ClassMapper.
 
     Raises:
-        InputError: if no file can be called so.
+        InputError: the name cannot be a file name. The message continues the place of the shape.
     """
     if not is_class_name(name):
-        raise InputError(f"is of class {name!r}, no name for a file; rename the class")
+        raise InputError(f"has the class {name!r}, which cannot be a file name; rename the class")
     return name
 
 
-def bitmap_of(png: bytes, left: float, top: float) -> Bitmap:
-    """A bitmap, of which no more than the header is read.
+def make_bitmap(png: bytes, left: float, top: float) -> Bitmap:
+    """A bitmap from a PNG, of which only the header is read.
 
     Raises:
-        InputError: if it is no PNG or has more pixels than any image may.
+        InputError: it is not a PNG, or has more than MOST_PIXELS pixels.
     """
     with open_png(png) as image:
         if image.width * image.height > MOST_PIXELS:
@@ -162,8 +161,12 @@ def bitmap_of(png: bytes, left: float, top: float) -> Bitmap:
 
 
 def open_png(png: bytes) -> Image.Image:
-    """The image in a PNG file's bytes."""
+    """Open the bytes of a PNG file as an image.
+
+    Raises:
+        InputError: it is not a PNG.
+    """
     try:
         return Image.open(io.BytesIO(png), formats=("PNG",))
     except Exception as error:  # on damaged data Pillow raises nearly anything
-        raise InputError(f"has a bitmap that is no PNG ({type(error).__name__}); draw it again") from None
+        raise InputError(f"has a bitmap that is not a PNG ({type(error).__name__}); draw it again") from None

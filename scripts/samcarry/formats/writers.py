@@ -1,4 +1,4 @@
-"""A folder of masks for other programs: many images, one at a time, in several formats at once."""
+"""Writing masks of many images to a folder, in several formats at once."""
 
 import logging
 from collections.abc import Sequence
@@ -22,29 +22,28 @@ from samcarry.images.dicom import is_dicom
 log = logging.getLogger(__name__)
 
 OVERLAP_RULE = (
-    "Where classes overlap, a label map shows the one with fewer pixels in that image, of equal ones the "
-    "later in classes.csv. The other formats keep both."
+    "Where classes overlap, a label map shows the one with fewer pixels in that image or, if equal, the one "
+    "that is later in classes.csv. The other formats keep both."
 )
 
 
-class MaskFiles:
-    """Writer of masks below `folder`.
+class MaskWriter:
+    """Writes masks below `folder`, in each of `formats`.
 
-    masks/<case>/<class>.png, labelmaps/<case>.png, nifti/<case>.nii.gz, dicomseg/<case>.dcm and
-    overlays/<case>.png are written with each case, coco.json and annotations.xml by `finish`; classes.csv
-    always.
+    `add` writes masks/<case>/<class>.png, labelmaps/<case>.png, nifti/<case>.nii.gz, dicomseg/<case>.dcm and
+    overlays/<case>.png. `finish` writes coco.json, annotations.xml and, in any case, classes.csv.
 
     Attributes:
-        faults: a line for each DICOM SEG that could not be written.
+        faults: one line for each DICOM SEG that could not be written.
     """
 
     def __init__(self, folder: Path, classes: Sequence[str], formats: Sequence[str]) -> None:
-        """Make the folder.
+        """Create the folder.
 
         Args:
-            folder: is not there yet.
-            classes: their names.
-            formats: of FORMATS.
+            folder: must not exist.
+            classes: class names.
+            formats: some of FORMATS.
         """
         folder.mkdir(parents=True)
         self.folder, self.classes, self.formats = folder, tuple(classes), tuple(formats)
@@ -64,11 +63,11 @@ class MaskFiles:
         """Write one case.
 
         Args:
-            case: names its files; may hold folders.
+            case: the name of its files; may contain folders.
             masks: (class, height, width), at the size and orientation of the user's file.
-            image: grey values (height, width), likewise.
-            file_name: what COCO and CVAT call the image.
-            source: the user's file; if it is DICOM, DICOM SEG refers to it.
+            image: grey values (height, width), at the same size and orientation.
+            file_name: the image's name in COCO and CVAT files.
+            source: the user's file; a DICOM SEG refers to it if it is DICOM.
 
         Returns:
             The files written, relative to the folder.
@@ -94,7 +93,7 @@ class MaskFiles:
         return written
 
     def finish(self) -> list[str]:
-        """Write what holds all cases; the files written, relative to the folder."""
+        """Write the files that hold all cases; return them, relative to the folder."""
         written = ["classes.csv"]
         write_class_table(self.folder / "classes.csv", self.classes)
         if "coco" in self.formats:
@@ -105,13 +104,16 @@ class MaskFiles:
             write_cvat(self.folder / "annotations.xml", self._spool, self.classes)
         self._spool.path.unlink()
         if self._not_dicom:
-            log.warning("no DICOM SEG of images that are no DICOM files: %s", shortlist(self._not_dicom))
+            log.warning(
+                "no DICOM SEG was written for images that are not DICOM: %s", shortlist(self._not_dicom)
+            )
         return written
 
     def _write_dicom_seg(self, case: str, masks: NDArray[np.bool_], source: Path) -> bool:
+        """Write the DICOM SEG of a case; False if there is none."""
         if not is_dicom(source):
             self._not_dicom.append(case)
-        elif masks.any():  # the standard has no segmentation object without a segment
+        elif masks.any():  # a segmentation object needs at least one segment
             try:
                 write_dicom_seg(self.folder / "dicomseg" / f"{case}.dcm", source, masks, self.classes)
                 return True

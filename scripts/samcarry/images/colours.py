@@ -1,8 +1,8 @@
-"""One colour per class, the same in figures, overlays and palettes."""
+"""Class colours, the same in figures, overlays and palettes."""
 
 from colorsys import hsv_to_rgb
 
-_GOLDEN_RATIO = 0.618  # steps round the hue circle by which neighbouring classes differ clearly
+_GOLDEN_RATIO = 0.618  # step along the hue circle; neighbouring classes get clearly different hues
 
 
 def class_colours(count: int) -> list[tuple[float, float, float, float]]:
@@ -11,8 +11,8 @@ def class_colours(count: int) -> list[tuple[float, float, float, float]]:
     return [(0.2 + 0.8 * red, 0.2 + 0.8 * green, 0.2 + 0.8 * blue, 1.0) for red, green, blue in pure]
 
 
-def colours_of(count: int) -> list[tuple[int, int, int]]:
-    """Red, green and blue, 0..255, of each class; the same as `class_colours`."""
+def class_colours_8bit(count: int) -> list[tuple[int, int, int]]:
+    """Red, green and blue (0..255) of each class; the same colours as `class_colours`."""
     return [
         (round(255 * red), round(255 * green), round(255 * blue))
         for red, green, blue, _ in class_colours(count)

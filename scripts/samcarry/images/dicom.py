@@ -1,7 +1,7 @@
-"""DICOM radiographs: grey values by the file's own look-up tables, and nothing else of the header.
+"""Read DICOM radiographs as grey values, without any personal data.
 
-Only the elements that say how pixels become grey values are read. Neither names and dates nor what
-pydicom says of them reach an answer, a message or a log.
+Only the header elements that turn pixels into grey values are read. Names, dates and pydicom's messages
+about them never reach a result, a message or a log.
 """
 
 import logging
@@ -31,20 +31,30 @@ _PREAMBLE, _MAGIC = 128, b"DICM"
 _SHAPE = ["Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation"]
 
 _GREY_VALUES = [
-    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PlanarConfiguration"),
-    *("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),
-    *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence", "PixelData"),
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PlanarConfiguration",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "ModalityLUTSequence",
+    "WindowCenter",
+    "WindowWidth",
+    "VOILUTFunction",
+    "VOILUTSequence",
+    "PixelData",
 ]
 
 
 @dataclass(frozen=True)
 class DicomPixels:
-    """What a radiograph's pixels say.
+    """Grey values of a radiograph.
 
     Attributes:
-        values: finite float64 (height, width), more is brighter.
-        low: the value that is black.
-        high: the value that is white, above `low`.
+        values: finite float64 (height, width); higher is brighter.
+        low: the value of black.
+        high: the value of white, above `low`.
     """
 
     values: NDArray[np.float64]
@@ -53,7 +63,7 @@ class DicomPixels:
 
 
 def is_dicom(path: str | Path) -> bool:
-    """Whether a file is meant to be DICOM: by its suffix or, since many have none, by its content."""
+    """Whether a file is DICOM by its suffix or, since many DICOM files have none, by its content."""
     path = Path(path)
     if path.suffix.lower() in DICOM_SUFFIXES:
         return True
@@ -65,41 +75,40 @@ def is_dicom(path: str | Path) -> bool:
 
 
 def dicom_size(path: str | Path, most_pixels: int) -> tuple[int, int]:
-    """(height, width) of a radiograph of at most `most_pixels`, from the header alone.
+    """(height, width) of a radiograph with at most `most_pixels` pixels; only the header is read.
 
     Raises:
         InputError: see `read_dicom`.
     """
     path = Path(path)
-    with quiet(path):
+    with hide_dicom_messages(path):
         return _size(_header(path, _SHAPE), path, most_pixels)
 
 
 def read_dicom(path: str | Path, most_pixels: int, *, with_voi: bool) -> DicomPixels:
-    """Read a single-frame grey DICOM image of 8 to 16 bits.
+    """The grey values of a single-frame grey DICOM image of 8 to 16 bits.
 
-    The modality look-up (table or rescaling) is applied and then, if wanted, the first VOI look-up
-    (table or window). MONOCHROME1, in which more is darker, is inverted.
+    The modality transformation (table or rescaling) is applied, and then, if requested, the first VOI
+    transformation (table or window). MONOCHROME1, in which higher values are darker, is inverted.
 
     Args:
-        path: the file; a missing preamble is forgiven.
-        most_pixels: larger images are refused before they are decoded.
-        with_voi: False leaves the choice of a window to the caller.
+        path: the file; its preamble may be missing.
+        most_pixels: larger images are rejected before they are decoded.
+        with_voi: apply the VOI transformation; False leaves the choice of a window to the caller.
 
     Raises:
-        InputError: if the file is missing, empty, no DICOM, damaged or truncated; holds no pixels,
-            colours, several frames or too many pixels; or is compressed in a way that no installed
-            decoder knows.
+        InputError: the file is missing, empty, not DICOM, damaged or truncated; it has no pixels, colours,
+            several frames or too many pixels; or no installed decoder supports its compression.
     """
     path = Path(path)
-    with quiet(path):
+    with hide_dicom_messages(path):
         header = _header(path, [*_SHAPE, *_GREY_VALUES])
         _size(header, path, most_pixels)
         if "PixelData" not in header:
-            raise InputError(f"{path}: a DICOM file without pixel data; export the image itself or remove it")
+            raise InputError(f"{path}: has no pixel data; export the image itself or remove it")
         if header.get("BitsAllocated") not in (8, 16):
             raise InputError(
-                f"{path}: its pixels do not have 8 or 16 bits; export it as an ordinary radiograph"
+                f"{path}: its pixels do not have 8 or 16 bits; export it as a radiograph of 8 to 16 bits"
             )
         values = apply_modality_lut(_decode(header, path), header)
         low, high = _modality_range(header)
@@ -111,24 +120,26 @@ def read_dicom(path: str | Path, most_pixels: int, *, with_voi: bool) -> DicomPi
         grey = values.astype(np.float64)
         low, high = min(low, high), max(low, high)
         if not (np.isfinite(grey).all() and np.isfinite([low, high]).all() and low < high):
-            raise InputError(f"{path}: its rescaling or window is no finite number or zero; export it anew")
+            raise InputError(
+                f"{path}: its rescaling or window is zero or not a finite number; export it again"
+            )
         if header.PhotometricInterpretation == "MONOCHROME1":
             grey = low + high - grey
     return DicomPixels(grey, low, high)
 
 
 def _header(path: Path, elements: list[str]) -> Dataset:
-    """Those elements of the header that are asked for."""
+    """The requested elements of the header."""
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file; check the path")
+        raise InputError(f"{path}: no such file; check the path")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty; save it again or remove it")
     try:
-        # Deflated, a small file can hold a header of any size.
+        # A small deflated file can contain a header of any size.
         if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
             raise InputError(f"{path}: is a deflated DICOM file; export it uncompressed")
         header = dcmread(path, specific_tags=elements)
-    except InvalidDicomError:  # old archives leave the preamble out
+    except InvalidDicomError:  # old archives omit the preamble
         header = dcmread(path, specific_tags=elements, force=True)
         if "Rows" not in header:
             raise InputError(f"{path}: is not a DICOM image; convert it or remove it") from None
@@ -140,49 +151,51 @@ def _header(path: Path, elements: list[str]) -> Dataset:
 
 
 def _size(header: Dataset, path: Path, most_pixels: int) -> tuple[int, int]:
-    """(height, width) of a header that speaks of one grey image."""
+    """(height, width) of the single grey image that a header describes."""
     height, width = header.get("Rows") or 0, header.get("Columns") or 0
     if height < 1 or width < 1:
-        raise InputError(f"{path}: a DICOM file without pixel data; export the image itself or remove it")
+        raise InputError(f"{path}: has no pixel data; export the image itself or remove it")
     if height * width > most_pixels:
         raise InputError(f"{path}: has more than {most_pixels:,} pixels; resize it or remove it")
     if int(header.get("NumberOfFrames") or 1) > 1:
-        raise InputError(f"{path}: holds several frames; export one of them alone")
+        raise InputError(f"{path}: contains several frames; export only one of them")
     grey = header.get("PhotometricInterpretation") in ("MONOCHROME1", "MONOCHROME2")
     if not grey or header.get("SamplesPerPixel", 1) != 1:
-        raise InputError(f"{path}: is a colour image, no radiograph; export it as MONOCHROME2 or remove it")
+        raise InputError(
+            f"{path}: is a colour image and not a radiograph; export it as MONOCHROME2 or remove it"
+        )
     return int(height), int(width)
 
 
 def _decode(header: Dataset, path: Path) -> NDArray[np.generic]:
-    """Stored values (height, width)."""
+    """The stored values (height, width), before any transformation."""
     syntax = header.file_meta.TransferSyntaxUID
-    # Only a name from the standard's own list is told: the header's text may be anything.
+    # Report only names from the standard's own list, because the text in the header may be anything.
     name = syntax.name if syntax.is_transfer_syntax else "an unknown transfer syntax"
     try:
-        known = get_decoder(syntax).is_available
+        decodable = get_decoder(syntax).is_available
     except NotImplementedError:
-        known = False
-    if known and not syntax.is_compressed:
+        decodable = False
+    if decodable and not syntax.is_compressed:
         values = header.pixel_array  # only damage can make this fail
     else:
-        cure = "export it uncompressed, for instance with dcmdjpeg or gdcmconv --raw"
-        if not known:
-            raise InputError(f"{path}: no installed decoder reads its compression ({name}); {cure}")
+        cure = "export it uncompressed, for example with dcmdjpeg or gdcmconv --raw"
+        if not decodable:
+            raise InputError(f"{path}: no installed decoder supports its compression ({name}); {cure}")
         try:
             values = header.pixel_array
-        except Exception:  # decoders raise nearly anything
+        except Exception:  # decoders raise almost any exception
             raise InputError(
-                f"{path}: its compressed pixels ({name}) are damaged or of a kind that no installed "
-                f"decoder reads; {cure}"
+                f"{path}: its compressed pixels ({name}) are damaged or not supported by any installed "
+                f"decoder; {cure}"
             ) from None
     if values.shape != (header.Rows, header.Columns):
-        raise InputError(f"{path}: its pixels are not of the size that its header tells; export it anew")
+        raise InputError(f"{path}: the size of its pixel data differs from its header; export it again")
     return values
 
 
 def _modality_range(header: Dataset) -> tuple[float, float]:
-    """The range that stored values have after the modality look-up; the ends may be swapped."""
+    """The range of stored values after the modality transformation; the ends may be swapped."""
     if header.get("ModalityLUTSequence"):
         return 0.0, 2.0 ** header.ModalityLUTSequence[0].LUTDescriptor[2] - 1
     bits = header.BitsStored
@@ -194,16 +207,17 @@ def _modality_range(header: Dataset) -> tuple[float, float]:
 
 
 @contextmanager
-def quiet(path: Path) -> Iterator[None]:
-    """Keep what pydicom and highdicom say to ourselves, and make a line of their errors.
+def hide_dicom_messages(path: Path) -> Iterator[None]:
+    """Suppress messages of pydicom and highdicom, which quote the header, and simplify their errors.
 
-    They quote the header.
+    Raises:
+        InputError: pydicom or highdicom raised any exception.
     """
     loggers = [logging.getLogger(name) for name in ("pydicom", "highdicom")]
     before = [logger.propagate for logger in loggers]
     for logger in loggers:
         logger.propagate = False
-        if not logger.handlers:  # without one, warnings would go to the terminal all the same
+        if not logger.handlers:  # without a handler, warnings would still be printed
             logger.addHandler(logging.NullHandler())
     try:
         with warnings.catch_warnings():
@@ -211,10 +225,10 @@ def quiet(path: Path) -> Iterator[None]:
             yield
     except InputError:
         raise
-    except Exception as error:  # on a damaged file pydicom raises nearly anything
+    except Exception as error:  # pydicom raises almost any exception on a damaged file
         raise InputError(
-            f"{path}: cannot be read as DICOM, damaged or truncated ({type(error).__name__}); "
-            "export it anew or remove it"
+            f"{path}: cannot be read as DICOM, it is damaged or truncated ({type(error).__name__}); "
+            "export it again or remove it"
         ) from None
     finally:
         for logger, propagate in zip(loggers, before, strict=True):

@@ -1,4 +1,4 @@
-"""Grey images: reading whatever a radiograph was saved as, writing, resizing."""
+"""Read radiographs from PNG, JPEG, TIFF and DICOM files as 8-bit grey images; resize and write them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,83 +7,87 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from samcarry.errors import InputError
 from samcarry.images import MOST_PIXELS
 from samcarry.images.dicom import dicom_size, is_dicom, read_dicom
 from samcarry.storage.files import atomic
 
-_MOST_PER_BYTE = 8 * 1032  # pixels: of one bit each, at the best that PNG's compression can do
-_FORMATS = ("PNG", "JPEG", "TIFF")  # by content; nothing else is tried, whatever the suffix says
-_ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 274, 262, 0
+_MAX_PIXELS_PER_BYTE = 8 * 1032  # 1-bit pixels at the highest compression that PNG can reach
+_FORMATS = ("PNG", "JPEG", "TIFF")  # recognised by content; the suffix is ignored
+_WHITE_IS_ZERO = 0  # value of the tag PhotometricInterpretation
 
 
 @contextmanager
 def open_image(path: str | Path, formats: Sequence[str] = _FORMATS) -> Iterator[Image.Image]:
-    """Yield the Pillow image in `path`, its header read and judged, its pixels not yet decoded.
+    """Yield the Pillow image in `path` with its header checked and its pixels not yet decoded.
 
-    What Pillow raises inside the block, decoding for instance, becomes an InputError as well.
+    Errors that Pillow raises inside the block, for example while decoding, become InputErrors too.
 
     Raises:
-        InputError: if the file is missing, empty, unreadable, truncated, of another format, holds
-            more than one frame or more than 100 million pixels.
+        InputError: the file is missing, empty, unreadable, truncated or of another format, or it has more
+            than one frame or more than 100 million pixels.
     """
     path = Path(path)
     try:
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty; save it again or remove it")
-        # Given a path, Pillow maps uncompressed TIFFs into memory, and garbles those on their side.
+        # Given a path, Pillow memory-maps uncompressed TIFFs and garbles those with a rotated orientation.
         with path.open("rb") as stream, Image.open(stream, formats=tuple(formats)) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise _too_large(path)
             if getattr(image, "n_frames", 1) > 1:
-                raise InputError(f"{path}: holds several frames or pages; save one of them alone")
-            # Pillow fills up with black what a short but well-formed PNG lacks.
-            if image.format == "PNG" and image.width * image.height > _MOST_PER_BYTE * path.stat().st_size:
+                raise InputError(f"{path}: contains several frames or pages; save only one of them")
+            # Pillow fills the missing pixels of a short but well-formed PNG with black.
+            max_pixels = _MAX_PIXELS_PER_BYTE * path.stat().st_size
+            if image.format == "PNG" and image.width * image.height > max_pixels:
                 raise InputError(
-                    f"{path}: holds fewer pixels than its header tells; save it again or remove it"
+                    f"{path}: contains fewer pixels than its header says; save it again or remove it"
                 )
             yield image
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; check the path") from None
+        raise InputError(f"{path}: no such file; check the path") from None
     except Image.DecompressionBombError:
         raise _too_large(path) from None
     except Image.UnidentifiedImageError:
-        kinds = ", ".join(formats)
-        raise InputError(f"{path}: not a {kinds} file; convert it or remove it") from None
-    except Exception as error:  # on a damaged file Pillow's decoders raise nearly anything
+        allowed = ", ".join(formats)
+        raise InputError(f"{path}: not a {allowed} file; convert it or remove it") from None
+    except Exception as error:  # Pillow's decoders raise almost any exception on a damaged file
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
-            f"{path}: cannot be read, damaged or truncated ({reason}); replace it or remove it"
+            f"{path}: cannot be read, it is damaged or truncated ({reason}); replace it or remove it"
         ) from error
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Turn an image as its EXIF orientation says (Pillow has done so already for a TIFF)."""
+    """The image rotated according to its EXIF orientation; Pillow has already done so for a TIFF."""
     return ImageOps.exif_transpose(image)
 
 
-def read_grey(path: str | Path, window: tuple[float, float] | None = None) -> NDArray[np.uint8]:
-    """Read a PNG, JPEG, TIFF or DICOM file as grey values.
+def is_white_zero(image: Image.Image) -> bool:
+    """Whether an image is a TIFF in which 0 is white (PhotometricInterpretation WhiteIsZero)."""
+    tags = getattr(image, "tag_v2", {})
+    return tags.get(ExifTags.Base.PhotometricInterpretation) == _WHITE_IS_ZERO
 
-    Colours and palettes become luminance, alpha is ignored, EXIF orientation is applied. Of DICOM see
-    `dicom.read_dicom`.
+
+def read_grey(path: str | Path, window: tuple[float, float] | None = None) -> NDArray[np.uint8]:
+    """The grey values (height, width) of a PNG, JPEG, TIFF or DICOM file, 0 (black) to 255 (white).
+
+    Colours and palettes become luminance, alpha is ignored, and the EXIF orientation is applied. For DICOM
+    see `dicom.read_dicom`.
 
     Args:
         path: the image file.
-        window: two percentiles in 0..100, as (0.5, 99.5), whose grey values become 0 and 255: for
-            12-bit data in 16-bit files. None takes the full range of the type (65535 -> 255) and of
-            DICOM the window that the file asks for.
-
-    Returns:
-        Shape (height, width), 0 (black) to 255 (white).
+        window: two percentiles in 0..100, for example (0.5, 99.5), whose grey values become 0 and 255; use
+            it for 12-bit data in 16-bit files. None takes the full range of the data type (65535 -> 255),
+            and for DICOM the window in the file.
 
     Raises:
-        InputError: if the file cannot be read (see `open_image`), or if its values have no full
-            range (floating point, or beyond 16 bits) and no window is given.
+        InputError: the file cannot be read (see `open_image`), or its values are floating point or exceed
+            16 bits and no window is given.
     """
     if is_dicom(path):
         pixels = read_dicom(path, MOST_PIXELS, with_voi=window is None)
@@ -92,36 +96,52 @@ def read_grey(path: str | Path, window: tuple[float, float] | None = None) -> ND
         return _scale(pixels.values, pixels.low, pixels.high)
     with open_image(path) as image:
         image.load()
-        inverted = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+        inverted = is_white_zero(image)
         image = upright(image)
         if not image.mode.startswith(("I", "F")):
-            # A palette goes by its colours; "P" to "L" alone would do the same but for alpha.
+            # A palette is converted by way of RGB; "P" to "L" directly would treat alpha differently.
             grey = np.array(image if image.mode == "L" else image.convert("RGB").convert("L"))
-            return grey if window is None else _stretch(grey, window, path)
+            return as_grey(grey, window, path)
         values = np.asarray(image)
-    grey = _full_range(values, path) if window is None else _stretch(values, window, path)
-    # Pillow inverts 8-bit TIFFs in which white is zero, and leaves deeper ones as they are.
+    grey = as_grey(values, window, path)
+    # Pillow inverts 8-bit TIFFs in which white is zero, but not those with more bits.
     return 255 - grey if inverted else grey
 
 
-def image_size(path: str | Path) -> tuple[int, int]:
-    """(height, width) in pixels as `read_grey` gives them, from the header alone.
+def as_grey(values: NDArray[Any], window: tuple[float, float] | None, name: str | Path) -> NDArray[np.uint8]:
+    """Grey values (height, width) of 8 or 16 bits as 0 (black) to 255 (white); 8 bits stay unchanged.
+
+    Args:
+        values: the grey values.
+        window: as for `read_grey`.
+        name: what messages call the image.
 
     Raises:
-        InputError: if the header cannot be read (see `open_image`).
+        InputError: the values are floating point or exceed 16 bits and no window is given.
+    """
+    if window is not None:
+        return _stretch(values, window, name)
+    return values if values.dtype == np.uint8 else _full_range(values, name)
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """(height, width) in pixels of the image that `read_grey` returns; only the header is read.
+
+    Raises:
+        InputError: the header cannot be read, see `open_image`.
     """
     if is_dicom(path):
         return dicom_size(path, MOST_PIXELS)
     with open_image(path) as image:
         width, height = image.size
-        # Orientations 5 to 8 turn by a quarter. The size of a TIFF is turned already.
-        if image.format != "TIFF" and image.getexif().get(_ORIENTATION) in (5, 6, 7, 8):
+        # Orientations 5 to 8 swap rows and columns. Pillow has already swapped the size of a TIFF.
+        if image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8):
             width, height = height, width
     return height, width
 
 
 def resize_grey(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Resize grey values to (height, width), antialiased; the aspect is not kept (the paper)."""
+    """Grey values resized to (height, width) with antialiasing; as in the paper, the aspect is not kept."""
     resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
     return np.array(resized)
 
@@ -133,29 +153,29 @@ def write_grey(path: str | Path, image: NDArray[np.uint8]) -> None:
 
 
 def _full_range(values: NDArray[Any], path: str | Path) -> NDArray[np.uint8]:
-    """Grey values of 16 bits -> 8 bits, rounded."""
+    """16-bit grey values as 8-bit values, rounded."""
     if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
         raise InputError(
-            f"{path}: its grey values are not 0 to 65535 ({values.dtype}, {values.min():g} to "
+            f"{path}: its grey values are not integers from 0 to 65535 ({values.dtype}, {values.min():g} to "
             f"{values.max():g}); set a percentile window or save it with 8 or 16 bits"
         )
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _stretch(values: NDArray[Any], window: tuple[float, float], path: str | Path) -> NDArray[np.uint8]:
-    """Grey values between two percentiles -> 0..255, clipped."""
+    """Grey values as 8-bit values: two percentiles become 0 and 255, and the rest is clipped."""
     if not 0 <= window[0] < window[1] <= 100:
-        raise InputError(f"window {window}: not two rising percentiles; write for instance 0.5, 99.5")
+        raise InputError(f"window {window}: not two increasing percentiles; write for example 0.5, 99.5")
     if not np.isfinite(values).all():
-        raise InputError(f"{path}: holds NaN or infinite grey values; save it with 8 or 16 bits")
+        raise InputError(f"{path}: contains NaN or infinite grey values; save it with 8 or 16 bits")
     low, high = np.percentile(values, window)
-    if high <= low:  # nearly all pixels are of one value: take what there is
+    if high <= low:  # nearly all pixels have the same value, so use the full range instead
         low, high = float(values.min()), float(values.max())
     return _scale(values, low, high)
 
 
 def _scale(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    """Grey values from `low` to `high` -> 0..255, clipped."""
+    """Grey values as 8-bit values: `low` becomes 0, `high` becomes 255, and the rest is clipped."""
     scaled = (values.astype(np.float64) - low) / max(high - low, np.finfo(np.float64).tiny)
     return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
 

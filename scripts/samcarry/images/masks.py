@@ -1,4 +1,4 @@
-"""Reading, resizing and writing binary masks."""
+"""Read, resize and write binary masks."""
 
 from pathlib import Path
 
@@ -10,21 +10,18 @@ from samcarry.images.grey import open_image, resize_grey, upright
 from samcarry.storage.files import atomic
 from samcarry.storage.probabilities import THRESHOLD
 
-# Lossy formats blur a mask's edge into grey values that are not 0.
+# Lossy formats blur the edge of a mask, so that pixels outside it are no longer 0.
 _FORMATS = ("PNG",)
 
 
 def read_mask(path: str | Path) -> NDArray[np.bool_]:
-    """Read the mask of one class from a PNG of any depth.
+    """The mask of one class from a PNG file of any bit depth, as an array (height, width).
 
-    Black (0) is "not this class", and so is what is wholly transparent; everything else is the
-    class. A palette goes by its colours, not by its indices.
-
-    Returns:
-        Shape (height, width).
+    Black (0) and fully transparent pixels are "not this class"; all others belong to the class. In a
+    palette image, the colours count and not the indices.
 
     Raises:
-        InputError: if the file is no PNG or cannot be read (see `images.open_image`).
+        InputError: the file is not a PNG or cannot be read, see `grey.open_image`.
     """
     with open_image(path, _FORMATS) as image:
         image.load()
@@ -39,9 +36,9 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
 
 
 def resize_mask(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
-    """Resize a mask (height, width): a pixel is in if at least half of its area was."""
+    """A mask (height, width) at another size; a pixel is set if at least half of its area was."""
     share = Image.fromarray(mask.astype(np.float32)).resize((width, height), Image.Resampling.BOX)
-    # Exactly half may come out of the two passes of the filter as a hair less.
+    # The two passes of the filter may turn exactly half into slightly less.
     return np.asarray(share) >= 0.5 - 1e-6
 
 
@@ -52,11 +49,11 @@ def write_mask(path: str | Path, mask: NDArray[np.bool_]) -> None:
 
 
 def mask_at_size(values: NDArray[np.uint8], height: int, width: int) -> NDArray[np.bool_]:
-    """A probability map (height, width), 0..255 for 0..1, at another size and cut at 0.5.
+    """A probability map (height, width), 0..255 for 0..1, at another size and thresholded at 0.5.
 
-    It is resized bilinearly before it is cut, so that edges are smoother than those of a mask that was
-    enlarged; a mask of 0 and 255 goes the same way. What lies above 0.5 somewhere does not vanish: of an
-    object too small for that the highest pixels stay.
+    The map is resized bilinearly before thresholding, so that edges are smoother than those of an enlarged
+    mask; a mask of 0 and 255 is treated in the same way. A class that has any pixel above 0.5 never
+    disappears: if resizing would remove it, its highest pixels are kept.
     """
     resized = resize_grey(values, height, width)
     if values.max() <= THRESHOLD:

@@ -1,1 +1,1 @@
-"""Annotations of other programs, imported into the file contract."""
+"""Import of annotations from other programs as a data set."""

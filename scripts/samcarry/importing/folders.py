@@ -1,4 +1,4 @@
-"""Images and annotation files: what is in a folder, and nothing outside of it."""
+"""Images and annotation files in folders of the user: finding, naming and copying them."""
 
 import filecmp
 import os
@@ -11,7 +11,7 @@ from unicodedata import normalize
 import numpy as np
 from PIL import Image
 
-from samcarry.data.contract import NO_CASE_NAME, is_case_name
+from samcarry.data.contract import CASE_NAME_RULE, is_case_name
 from samcarry.errors import InputError
 from samcarry.formats.shapes import Annotation
 from samcarry.images import IMAGE_SUFFIXES, MOST_PIXELS
@@ -19,12 +19,12 @@ from samcarry.images.dicom import is_dicom, read_dicom
 
 
 def find_image_files(folder: Path, faults: list[str]) -> dict[str, Path]:
-    """{case: file} of every image in a folder and its subfolders.
+    """{case: file} of all images in a folder and its subfolders.
 
-    Two of one name, links that lead out and names with blanks around them are faults.
+    Two images with one name, links that lead out of the folder, and names that cannot be a case are faults.
 
     Raises:
-        InputError: if there is no such folder.
+        InputError: there is no such folder.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; set the path of the images")
@@ -34,12 +34,12 @@ def find_image_files(folder: Path, faults: list[str]) -> dict[str, Path]:
         if file.suffix.lower() not in IMAGE_SUFFIXES or file.name.startswith(".") or file.is_dir():
             continue
         if not is_case_name(case):
-            faults.append(f"{file}: {NO_CASE_NAME}")
+            faults.append(f"{file}: {CASE_NAME_RULE}; rename the file")
         elif not file.resolve().is_relative_to(folder.resolve()):
             faults.append(f"{file}: is a link that leads out of {folder}; copy the image there")
         elif case in files:
             faults.append(
-                f"{file}: is a second image of case {case!r}, see {files[case]}; rename or remove one"
+                f"{file}: is a second image of case {case!r}, beside {files[case]}; rename or remove one"
             )
         else:
             files[case] = file
@@ -47,11 +47,11 @@ def find_image_files(folder: Path, faults: list[str]) -> dict[str, Path]:
 
 
 def expand_folders(
-    paths: Sequence[Path], suffixes: Sequence[str], others: Sequence[str], faults: list[str]
+    paths: Sequence[Path], suffixes: Sequence[str], excluded: Sequence[str], faults: list[str]
 ) -> Iterator[Path]:
-    """The files of some suffixes among files and folders, without those called as `others`.
+    """The given files, and the files with one of `suffixes` in the given folders, except `excluded` names.
 
-    A folder without any, and links that lead out of it, are faults.
+    A folder without such files, and links that lead out of a folder, are faults.
     """
     for path in map(Path, paths):
         if not path.is_dir():
@@ -62,7 +62,7 @@ def expand_folders(
             for file in sorted(path.rglob("*"))
             if file.name.lower().endswith(tuple(suffixes))
             and not file.name.startswith(".")
-            and file.name not in others
+            and file.name not in excluded
         ]
         if not inside:
             faults.append(f"{path}: holds no {' or '.join(suffixes)} file; set the path of the annotations")
@@ -74,17 +74,18 @@ def expand_folders(
 
 
 def copy_image(file: Path, target: Path, window: tuple[float, float] | None) -> None:
-    """Copy an image to `target` plus its suffix, as it is.
+    """Copy an image unchanged to `target` plus its suffix; of DICOM, copy only the grey values.
 
-    Of DICOM the grey values alone are copied, to a 16-bit PNG: its header may name people and dates.
+    DICOM becomes a 16-bit PNG, since its header may name people and dates.
 
     Args:
         file: the image.
         target: its new path without suffix.
-        window: see `images.read_grey`; where there is one, it is left to those who read the copy.
+        window: see `grey.read_grey`; if given, the DICOM file's own window is not applied, since readers of
+            the copy apply this one.
 
     Raises:
-        InputError: if it is DICOM that cannot be read.
+        InputError: it is DICOM that cannot be read.
     """
     if not is_dicom(file):
         shutil.copyfile(file, f"{target}{file.suffix.lower()}")
@@ -94,33 +95,34 @@ def copy_image(file: Path, target: Path, window: tuple[float, float] | None) -> 
     Image.fromarray(np.rint(share * 65535).astype(np.uint16)).save(f"{target}.png")
 
 
-def keep_times(new: Path, old: Path) -> None:
-    """Give files of `new` the times of those of `old` that have the same place and content.
+def keep_timestamps(new: Path, old: Path) -> None:
+    """Give unchanged files the timestamps they had in `old`.
 
-    So what was made of them is not made again because a single image joined them.
+    So adding one image does not cause results of the other images to be made again.
     """
     for file in new.rglob("*"):
         before = old / file.relative_to(new)
         if file.is_file() and before.is_file() and filecmp.cmp(file, before, shallow=False):
-            about = before.stat()
-            os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
+            status = before.stat()
+            os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def case_of(annotation: Annotation, images: Path) -> str:
-    """The name of an image without folder and suffix; what is outside of `images` is refused.
+def case_name(annotation: Annotation, images: Path) -> str:
+    """The case of an annotation: the name of its image without folder and suffix.
 
     Raises:
-        InputError: if the name is absolute, leads out of `images`, or is none; behind the place.
+        InputError: the name is absolute, leads out of `images`, or is not a file name. The message continues
+            the place of the annotation.
     """
     text = normalize("NFC", annotation.name).replace("\\", "/")
     name = PurePosixPath(text)
     if not text.isprintable() or not name.name:
-        raise InputError("is no name of a file; rename it")
+        raise InputError("is not a file name; rename it")
     if name.is_absolute() or re.match("[A-Za-z]:", text):
-        raise InputError(f"has an absolute path; write it as from {images}")
-    # LabelMe writes names as from its own file, ../images/a.jpg for instance.
+        raise InputError(f"has an absolute path; write it relative to {images}")
+    # LabelMe writes names relative to its own file, such as ../images/a.jpg.
     if ".." in name.parts and not (annotation.source.parent / name).resolve().is_relative_to(
         images.resolve()
     ):
-        raise InputError(f"has a path that leaves {images}; write it as from there")
+        raise InputError(f"has a path that leads out of {images}; write it relative to that folder")
     return name.stem if name.suffix.lower() in IMAGE_SUFFIXES else name.name

@@ -1,4 +1,4 @@
-"""Batches: drawn with replacement, normalised, moved by a random affine map (paper §3.1)."""
+"""Training batches: drawn with replacement, normalised and augmented by affine maps (paper §3.1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,31 +10,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from samcarry.networks.statistics import SubsetStatistics
-from samcarry.networks.training_data import TrainingData, let_go
-from samcarry.networks.unet import normalise
+from samcarry.networks.training_data import TrainingData, release_pages
+from samcarry.networks.unet import normalise_images
 from samcarry.runtime.device import autocast, upload
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageBatch:
     """Images of one iteration, before augmentation.
 
     Attributes:
-        chosen: their places in the training data (B,).
+        indices: places of the cases in the training data (B,).
         images: normalised (B, 1, H, W).
     """
 
-    chosen: NDArray[np.int64]
+    indices: NDArray[np.int64]
     images: Tensor
 
 
 @dataclass(frozen=True)
-class Batch(Images):
+class LabelledBatch(ImageBatch):
     """Labelled cases of one iteration, before augmentation.
 
     Attributes:
         masks: 0 or 1 (B, C, H, W).
-        weights: of each class in the loss (B, C, 1, 1), or None where all count alike.
+        weights: weight of each class in the loss (B, C, 1, 1); None = equal weights.
     """
 
     masks: Tensor
@@ -42,7 +42,7 @@ class Batch(Images):
 
 
 def generator_of(seed: int, iteration: int) -> torch.Generator:
-    """Random numbers that depend on seed and iteration alone, so that a training can be resumed."""
+    """A random generator that depends only on seed and iteration, so that a training can be resumed."""
     return torch.Generator().manual_seed(seed * 1_000_003 + iteration)
 
 
@@ -52,12 +52,12 @@ def draw_images(
     batch_size: int,
     generator: torch.Generator,
     device: str,
-) -> Images:
-    """Draw cases with replacement, and normalise their images; masks are not touched."""
-    chosen = torch.randint(len(data.images), (batch_size,), generator=generator).numpy()
-    grey = upload(data.images[chosen], device)
-    let_go(data.images)
-    return Images(chosen, normalise(grey, statistics.mean, statistics.std))
+) -> ImageBatch:
+    """Draw cases with replacement and normalise their images; masks are not read."""
+    indices = torch.randint(len(data.images), (batch_size,), generator=generator).numpy()
+    grey = upload(data.images[indices], device)
+    release_pages(data.images)
+    return ImageBatch(indices, normalise_images(grey, statistics.mean, statistics.std))
 
 
 def draw_batch(
@@ -66,47 +66,49 @@ def draw_batch(
     batch_size: int,
     generator: torch.Generator,
     device: str,
-) -> Batch:
+) -> LabelledBatch:
     """Draw cases as `draw_images` does, with their masks and weights."""
     drawn = draw_images(data, statistics, batch_size, generator, device)
     weights = None
     if data.weights is not None:
-        weights = upload(data.weights[drawn.chosen], device)[:, :, None, None]
-    masks = upload(data.masks[drawn.chosen], device).float()
-    let_go(data.masks)
-    return Batch(drawn.chosen, drawn.images, masks, weights)
+        weights = upload(data.weights[drawn.indices], device)[:, :, None, None]
+    masks = upload(data.masks[drawn.indices], device).float()
+    release_pages(data.masks)
+    return LabelledBatch(drawn.indices, drawn.images, masks, weights)
 
 
 def draw_affine(count: int, sigma: float, generator: torch.Generator) -> Tensor:
-    """Affine maps (count, 2, 3): identity + N(0, sigma) for each of the six numbers."""
+    """Random affine maps (count, 2, 3): identity plus N(0, sigma) for each of the six numbers."""
     return torch.eye(2, 3) + sigma * torch.randn(count, 2, 3, generator=generator)
 
 
 def warp(values: Tensor, theta: Tensor, mode: str = "bilinear") -> Tensor:
-    """Move (B, C, H, W) by affine maps (B, 2, 3); zeros come from outside."""
+    """Warp (B, C, H, W) by affine maps (B, 2, 3); pixels from outside the image are 0."""
     grid = affine_grid(theta.to(values.device), values.shape)
     return F.grid_sample(values, grid, mode=mode, align_corners=False)
 
 
 def affine_grid(theta: Tensor, shape: Sequence[int]) -> Tensor:
-    """Where each pixel of a moved array of shape (B, C, H, W) comes from, by maps (B, 2, 3): (B, H, W, 2).
+    """The sampling grid (B, H, W, 2) of affine maps (B, 2, 3) for an array of shape (B, C, H, W).
 
-    In float32 even where networks compute in bfloat16, whose 8 bits cannot tell a column from the next.
+    Computed in float32 even if networks compute in bfloat16, whose 8 bits cannot distinguish neighbouring
+    columns.
     """
     with autocast("float32", theta.device):
         return F.affine_grid(theta.float(), list(shape), align_corners=False)
 
 
 def inverse(theta: Tensor) -> Tensor:
-    """The affine maps that undo `theta` (B, 2, 3)."""
-    below = theta.new_tensor([0.0, 0.0, 1.0]).expand(len(theta), 1, 3)
-    return torch.linalg.inv(torch.cat([theta, below], dim=1))[:, :2]
+    """The inverse of affine maps (B, 2, 3)."""
+    last_row = theta.new_tensor([0.0, 0.0, 1.0]).expand(len(theta), 1, 3)
+    return torch.linalg.inv(torch.cat([theta, last_row], dim=1))[:, :2]
 
 
 def augment(images: Tensor, masks: Tensor, sigma: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Apply one random affine map a sample.
+    """Apply one random affine map per sample to images and masks.
 
-    Bilinear for images (B, 1, H, W), nearest for masks (B, C, H, W), zeros from outside.
+    Images (B, 1, H, W) are interpolated bilinearly, masks (B, C, H, W) by nearest neighbour; pixels from
+    outside are 0.
     """
     theta = draw_affine(len(images), sigma, generator)
     return warp(images, theta), warp(masks, theta, "nearest")

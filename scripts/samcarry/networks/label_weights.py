@@ -1,6 +1,6 @@
-"""How far a pseudo label is trusted: by SAM's own estimate, and by the agreement of P and R.
+"""Weights of pseudo labels in the loss, from SAM's IoU estimate and the agreement of P and R.
 
-Beyond the paper, which lets all pseudo labels count alike.
+Beyond the paper, in which all pseudo labels have the same weight.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,14 +19,14 @@ _COLUMNS = ("case", "class", "weight")
 def pseudo_weight(
     initial: NDArray[np.bool_], refined: NDArray[np.bool_], estimated_iou: float | None
 ) -> float:
-    """Weight 0..1 of one class of one case in the loss of f_φ.
+    """The weight 0..1 of one class of one case in the loss of f_φ.
 
-    It is the Dice that SAM expects of R times the Dice of P and R; 1 where neither has the class.
+    It is the Dice of R that SAM expects times the Dice of P and R, and 1 if the class is absent in both.
 
     Args:
         initial: P thresholded, (height, width).
         refined: R, (height, width).
-        estimated_iou: SAM's estimate, about 0..1; None where SAM was not asked.
+        estimated_iou: SAM's IoU estimate, about 0..1; None if SAM had no prompt for the class.
     """
     if not initial.any() and not refined.any():
         return 1.0
@@ -43,10 +43,10 @@ def write_weights(path: str | Path, rows: Iterable[tuple[str, str, float]]) -> N
 def read_weights(
     paths: Iterable[str | Path], cases: Sequence[str], classes: Sequence[str]
 ) -> NDArray[np.float32]:
-    """Weights (case, class) of several files.
+    """Weights (case, class) from several files.
 
     Raises:
-        InputError: a case or class is in none of them.
+        InputError: none of the files has a weight for a case and class.
     """
     found: Mapping[tuple[str, str], float] = {
         (row["case"], row["class"]): float(row["weight"])

@@ -1,4 +1,4 @@
-"""What a training subset X^n tells the network: grey-value statistics and class weights."""
+"""Statistics of a training subset X^n: mean and deviation of grey values, and class weights."""
 
 import json
 import logging
@@ -14,13 +14,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SubsetStatistics:
-    """Statistics of X^n, from its cases only (reference values: paper §3.1).
+    """Statistics of X^n, computed only from its cases (reference values: paper §3.1).
 
     Attributes:
         cases: the n cases.
-        classes: all classes, also those that no case of X^n has.
-        mean: of the grey values / 255.
-        std: of the grey values / 255.
+        classes: all classes, including those that are absent in X^n.
+        mean: mean of the grey values / 255.
+        std: standard deviation of the grey values / 255.
         positive_weight: background / foreground pixels of each class, at most the cap.
     """
 
@@ -32,7 +32,7 @@ class SubsetStatistics:
 
 
 def read_statistics(path: str | Path) -> SubsetStatistics:
-    """Statistics as they were written: their fields as JSON."""
+    """Statistics from a JSON file with the fields of `SubsetStatistics`."""
     return SubsetStatistics(**json.loads(Path(path).read_text(encoding="utf-8")))
 
 
@@ -45,7 +45,7 @@ def subset_statistics(
 ) -> SubsetStatistics:
     """Statistics of images (n, height, width) and their masks (n, class, height, width).
 
-    A class that is absent would get an infinite weight: it gets `max_positive_weight`, and a warning.
+    An absent class would have an infinite weight: it gets `max_positive_weight`, and a warning is logged.
     """
     counts = np.bincount(images.ravel(), minlength=256)
     levels = np.arange(256) / 255
@@ -69,7 +69,7 @@ def subset_statistics(
         tuple(cases),
         tuple(classes),
         mean,
-        # A constant image would divide by zero; one grey level is the least that can vary.
+        # Constant images would cause a division by zero: use at least one grey level.
         max(variance**0.5, 1 / 255),
         tuple(float(weight) for weight in weights),
     )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from samcarry.networks.batches import augment, draw_batch, generator_of
 from samcarry.networks.statistics import SubsetStatistics
 from samcarry.networks.training_data import TrainingData
-from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings, run
+from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings, train_loop
 from samcarry.networks.unet import UNet
 
 
@@ -24,19 +24,19 @@ def train(
     checkpoint: Checkpoint,
     start: UNet | None = None,
 ) -> tuple[UNet, list[Step]]:
-    """Train a U-Net with weighted BCE.
+    """Train a U-Net with weighted binary cross-entropy.
 
     Args:
-        data: N training cases; a batch is drawn from them with replacement.
-        statistics: of X^n: normalisation and class weights.
-        settings: length, size and learning rate.
-        seed: of the weights, the batches and the augmentation.
+        data: N training cases; each batch is drawn from them with replacement.
+        statistics: normalisation and class weights of X^n.
+        settings: length, network size and learning rate.
+        seed: seed of the weights, the batches and the augmentation.
         device: 'cpu' or 'cuda'.
-        checkpoint: what to go on from, and where to save.
-        start: network to start from; None = from scratch.
+        checkpoint: where to save the training and resume it from.
+        start: network to start from; None = random weights.
 
     Returns:
-        The network in its last state, in evaluation mode, and its training curve.
+        The network after the last iteration, in evaluation mode, and the training curve.
 
     Raises:
         InputError: the loss is not finite.
@@ -56,8 +56,8 @@ def run_supervised(
     seed: int,
     checkpoint: Checkpoint,
 ) -> list[Step]:
-    """Train the one network that changes by a `supervised_loss`; the training curve."""
-    return run(
+    """Train one network with a loss from `supervised_loss`; return the training curve."""
+    return train_loop(
         lambda iteration: loss_of(generator_of(seed, iteration)),
         {"network": network},
         network,
@@ -73,7 +73,7 @@ def supervised_loss(
     settings: TrainingSettings,
     device: str,
 ) -> Callable[[torch.Generator], Tensor]:
-    """A function from a generator to the weighted BCE of one augmented batch."""
+    """A function that draws one augmented batch with a generator and returns its weighted BCE."""
     positive_weight = torch.tensor(statistics.positive_weight, device=device)[:, None, None]
 
     def loss_of(generator: torch.Generator) -> Tensor:

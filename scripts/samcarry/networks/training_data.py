@@ -1,4 +1,4 @@
-"""Training arrays: images and masks of many shards, memory-mapped on disk."""
+"""Training data: images and masks from many shards in memory-mapped arrays on disk."""
 
 import mmap
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from samcarry.errors import InputError
 from samcarry.storage.stacks import Stack
@@ -14,9 +14,12 @@ from samcarry.storage.stacks import Stack
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Images uint8 (N, height, width) and masks bool (N, class, height, width), maybe on disk.
+    """Images and masks of N cases, in memory or memory-mapped.
 
-    `weights` float32 (N, class) say how much a class of a case counts in the loss; None = all alike.
+    Attributes:
+        images: uint8 (N, height, width).
+        masks: bool (N, class, height, width).
+        weights: weight of each class of each case in the loss, float32 (N, class); None = equal weights.
     """
 
     images: NDArray[np.uint8]
@@ -25,73 +28,87 @@ class TrainingData:
 
 
 def gather(pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: Path) -> TrainingData:
-    """Copy images and masks of `cases` into two memory-mapped arrays below `scratch`.
+    """Copy images and masks of `cases` from shards into two memory-mapped arrays below `scratch`.
 
-    They stay on disk, so that memory does not grow with the number of images.
+    The arrays stay on disk, so that memory does not grow with the number of cases.
 
     Args:
-        pairs: images and masks (or probabilities) of each shard; a case may have an image only.
-        cases: the cases wanted, in the order wanted.
-        scratch: a folder without such arrays, made if need be, that the caller removes.
+        pairs: images and masks (or probabilities) of each shard; some cases may have only an image.
+        cases: the cases to copy, in the order of the result.
+        scratch: folder for the arrays, created if necessary; the caller removes it.
 
     Raises:
-        InputError: `cases` is empty, or one of them is in no shard.
+        InputError: `cases` is empty, or a case is missing in all shards.
     """
-    if not cases:
-        raise InputError("there is no case to train on: check the data set's splits and labels")
-    rank = {case: place for place, case in enumerate(cases)}
-    images = masks = None
-    missing = set(cases)
-    scratch.mkdir(parents=True, exist_ok=True)
+    images = _CaseArray(scratch / "images.npy", np.uint8, cases)
+    masks = _CaseArray(scratch / "masks.npy", np.bool_, cases)
     for image_stack, mask_stack in pairs:
-        if images is None or masks is None:
-            shape = (len(cases), *mask_stack.values.shape[1:])
-            images = np.lib.format.open_memmap(scratch / "images.npy", "w+", np.uint8, (shape[0], *shape[2:]))
-            masks = np.lib.format.open_memmap(scratch / "masks.npy", "w+", np.bool_, shape)
-        image_of = dict(zip(image_stack.cases, image_stack.values, strict=True))
-        for case, foreground in zip(mask_stack.cases, mask_stack.masks, strict=True):
-            if case in missing:
-                images[rank[case]] = image_of[case]
-                masks[rank[case]] = foreground
-                missing.remove(case)
-        let_go(images, masks)
-    if missing or images is None or masks is None:
-        raise InputError(
-            f"case {sorted(missing)[0]} is in none of the prepared shards: delete the folder "
-            f"'prepared' of this data set and run the same command again"
-        )
-    return TrainingData(images, masks)
-
-
-def let_go(*arrays: NDArray) -> None:
-    """Give back the memory that shows arrays on disk; what is asked for again comes from the disk's cache.
-
-    Without this a process would in time hold every page that it has touched.
-    """
-    for array in arrays:
-        if isinstance(array.base, mmap.mmap):
-            array.base.madvise(mmap.MADV_DONTNEED)
+        images.copy_from(image_stack.cases, image_stack.values)
+        masks.copy_from(mask_stack.cases, mask_stack.masks)
+    return TrainingData(images.complete(), masks.complete())
 
 
 def gather_unlabelled(
     stacks: Iterable[Stack], cases: Sequence[str], classes: int, scratch: Path
 ) -> TrainingData:
-    """Copy the images of `cases` into a memory-mapped array below `scratch`; their masks are all empty.
+    """Copy the images of `cases` into a memory-mapped array below `scratch`; their masks are empty.
 
     Args:
         stacks: images of each shard.
-        cases: the cases wanted, in the order wanted.
-        classes: how many there are.
+        cases: the cases to copy, in the order of the result.
+        classes: number of classes.
         scratch: as in `gather`.
 
     Raises:
-        InputError: `cases` is empty, or one of them is in no shard.
+        InputError: `cases` is empty, or a case is missing in all shards.
     """
-    blanks = (
-        (stack, Stack(np.broadcast_to(np.uint8(0), (len(stack.cases), 1, *stack.values.shape[1:])), "mask",
-                      stack.cases))
-        for stack in stacks
-    )  # fmt: skip
-    images = gather(blanks, cases, scratch).images
-    nothing = np.broadcast_to(np.bool_(False), (len(images), classes, *images.shape[1:]))
-    return TrainingData(images, nothing)
+    array = _CaseArray(scratch / "images.npy", np.uint8, cases)
+    for stack in stacks:
+        array.copy_from(stack.cases, stack.values)
+    images = array.complete()
+    empty = np.broadcast_to(np.bool_(False), (len(images), classes, *images.shape[1:]))
+    return TrainingData(images, empty)
+
+
+class _CaseArray:
+    """A memory-mapped array with one row per case, filled shard by shard."""
+
+    def __init__(self, path: Path, dtype: DTypeLike, cases: Sequence[str]) -> None:
+        if not cases:
+            raise InputError("there is no case to train on: check the data set's splits and labels")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.dtype = path, dtype
+        self.rows = {case: row for row, case in enumerate(cases)}
+        self.missing = set(cases)
+        self.array: NDArray | None = None
+
+    def copy_from(self, cases: Sequence[str], values: NDArray) -> None:
+        """Copy the values (case, ...) of those cases that are still missing."""
+        if self.array is None:
+            shape = (len(self.rows), *values.shape[1:])
+            self.array = np.lib.format.open_memmap(self.path, "w+", self.dtype, shape)
+        for case, value in zip(cases, values, strict=True):
+            if case in self.missing:
+                self.array[self.rows[case]] = value
+                self.missing.remove(case)
+        release_pages(self.array)
+
+    def complete(self) -> NDArray:
+        """The array, once it has all cases."""
+        if self.missing or self.array is None:
+            raise InputError(
+                f"case {sorted(self.missing)[0]} is in none of the prepared shards: delete the folder "
+                f"'prepared' of this data set and run the same command again"
+            )
+        return self.array
+
+
+def release_pages(*arrays: NDArray) -> None:
+    """Release the resident pages of memory-mapped arrays; they are reloaded when needed.
+
+    The next access reloads them from the page cache. Otherwise the memory of a process would grow with every
+    page that it touches.
+    """
+    for array in arrays:
+        if isinstance(array.base, mmap.mmap):
+            array.base.madvise(mmap.MADV_DONTNEED)

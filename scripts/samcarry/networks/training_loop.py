@@ -1,11 +1,12 @@
-"""The loop that all trainings share: schedule, curve, and a checkpoint to resume from at any moment.
+"""The training loop: learning rate schedule, training curve, and checkpoints to resume from.
 
-What differs from training to training is the loss of an iteration. It has to draw every random number
-from (seed, iteration), so that a resumed training is the training that was never killed, bit for
-bit on a CPU with the same number of threads.
+The methods differ in the loss of an iteration. The loss must draw all random numbers from (seed, iteration).
+A resumed training then gives the same result as an uninterrupted one, bit for bit on a CPU with the same
+number of threads.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from samcarry.storage.files import atomic
 from samcarry.storage.tables import write_table
 
 log = logging.getLogger(__name__)
-Parts = Mapping[str, nn.Module | torch.optim.Optimizer]
+_Parts = Mapping[str, nn.Module | torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,12 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training saves itself on the way.
+    """Where and how often an unfinished training is saved.
 
     Attributes:
-        path: file to go on from, if its fingerprint is ours.
-        seconds: how often it is saved.
-        fingerprint: identifies data, settings and code; another one starts anew.
+        path: the checkpoint file; the training resumes from it if its fingerprint is the same.
+        seconds: least time between two saves.
+        fingerprint: identifies data, settings and code; with another one the training starts from scratch.
     """
 
     path: Path
@@ -60,14 +61,14 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the training curve: an epoch's mean loss."""
+    """One row of the training curve: the mean loss of an epoch."""
 
     iteration: int
     learning_rate: float
     loss: float
 
 
-def run(
+def train_loop(
     loss_of: Callable[[int], Tensor],
     networks: Mapping[str, nn.Module],
     trained: nn.Module,
@@ -75,38 +76,38 @@ def run(
     checkpoint: Checkpoint,
     after_step: Callable[[], None] = lambda: None,
 ) -> list[Step]:
-    """Train with Adam and a cosine over epochs (paper §3.1).
+    """Train with Adam and a cosine schedule over epochs (paper §3.1).
 
     Args:
-        loss_of: the loss of iteration 0, 1, …, called where networks compute in `settings.precision`
-        networks: everything that changes, by name; it is saved and resumed.
-        trained: the one of them whose parameters Adam changes.
+        loss_of: returns the loss of iteration 0, 1, …; called in an autocast context of `settings.precision`.
+        networks: all networks that change, by name; they are saved in the checkpoint and restored from it.
+        trained: the one among them whose parameters Adam optimises.
         settings: length and learning rate.
-        checkpoint: what to go on from, and where to save.
+        checkpoint: where to save the training and resume it from.
         after_step: called after each step of Adam.
 
     Returns:
-        The training curve; `networks` are left in their last state.
+        The training curve; `networks` are left in their state after the last iteration.
 
     Raises:
-        InputError: the loss is not finite, or networks are to be compiled where none can be.
+        InputError: the loss is not finite, or the networks cannot be compiled on this machine.
     """
-    wanted = [parameter for parameter in trained.parameters() if parameter.requires_grad]
-    in_precision = autocast(settings.precision, wanted[0].device)
+    trainable = [parameter for parameter in trained.parameters() if parameter.requires_grad]
+    in_precision = autocast(settings.precision, trainable[0].device)
     if settings.compile:
         for network in networks.values():
             network.compile()
-    optimiser = torch.optim.Adam(wanted, lr=settings.learning_rate)
-    parts: Parts = {**networks, "optimiser": optimiser}
+    optimiser = torch.optim.Adam(trainable, lr=settings.learning_rate)
+    parts: _Parts = {**networks, "optimiser": optimiser}
     first, curve = _resume(checkpoint, parts)
-    began = last_saved = time.monotonic()
+    started = last_saved = time.monotonic()
     losses: list[Tensor] = []
     for iteration in range(first, settings.iterations):
         epoch, within = divmod(iteration, settings.iterations_per_epoch)
-        rate = cosine(settings, epoch)
+        rate = cosine_learning_rate(settings, epoch)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        with _compiling(settings):
+        with _compile_error_reported(settings):
             with in_precision:
                 loss = loss_of(iteration)
             optimiser.zero_grad()
@@ -124,43 +125,49 @@ def run(
             _save(checkpoint, parts, done, curve)
             last_saved = now
         if done == settings.iterations or epoch % max(1, _epochs(settings) // 20) == 0:
-            left = (now - began) / (done - first) * (settings.iterations - done)
+            left = (now - started) / (done - first) * (settings.iterations - done)
             log.info(
                 "iteration %d of %d, loss %.4f, %s left",
-                done, settings.iterations, curve[-1].loss, duration(left),
-            )  # fmt: skip
+                done,
+                settings.iterations,
+                curve[-1].loss,
+                duration(left),
+            )
     return curve
 
 
 @contextmanager
-def _compiling(settings: TrainingSettings) -> Iterator[None]:
-    """Tell in one line where compiling fails, for want of a compiler as a rule."""
+def _compile_error_reported(settings: TrainingSettings) -> Iterator[None]:
+    """Turn a failed compilation, usually a missing compiler, into an InputError of one line."""
     try:
         yield
     except RuntimeError as error:
         if settings.compile and isinstance(error, torch._dynamo.exc.TorchDynamoException):
             reason = " ".join(str(error).split("\n\n")[0].split())
             raise InputError(
-                f"the network cannot be compiled on this machine ({reason}): install what is missing "
-                "there, or set training.compile: false in the config"
+                f"the network cannot be compiled on this machine ({reason}): install what is missing, "
+                "or set training.compile: false in the config"
             ) from error
         raise
 
 
-def cosine(settings: TrainingSettings, epoch: int) -> float:
-    """Learning rate of an epoch: from the first to the final one on half a cosine."""
+def cosine_learning_rate(settings: TrainingSettings, epoch: int) -> float:
+    """The learning rate of an epoch: half a cosine from the first to the final rate.
+
+    A pure function instead of torch's `CosineAnnealingLR`: a resumed training needs no scheduler state.
+    """
     span = settings.learning_rate - settings.final_learning_rate
     progress = epoch / max(_epochs(settings) - 1, 1)
     return settings.final_learning_rate + span * (1 + float(np.cos(np.pi * progress))) / 2
 
 
 def write_curve(path: str | Path, curve: Sequence[Step]) -> None:
-    """Write the training curve as CSV: iteration, learning_rate, loss."""
+    """Write the training curve as CSV (iteration, learning_rate, loss), atomically."""
     write_table(path, ("iteration", "learning_rate", "loss"), map(astuple, curve))
 
 
 def _epochs(settings: TrainingSettings) -> int:
-    return -(-settings.iterations // settings.iterations_per_epoch)
+    return math.ceil(settings.iterations / settings.iterations_per_epoch)
 
 
 def _finite_mean(losses: Sequence[Tensor], done: int, settings: TrainingSettings) -> float:
@@ -173,7 +180,7 @@ def _finite_mean(losses: Sequence[Tensor], done: int, settings: TrainingSettings
     return mean
 
 
-def _save(checkpoint: Checkpoint, parts: Parts, done: int, curve: Sequence[Step]) -> None:
+def _save(checkpoint: Checkpoint, parts: _Parts, done: int, curve: Sequence[Step]) -> None:
     state = {
         "fingerprint": checkpoint.fingerprint,
         "iteration": done,
@@ -184,8 +191,8 @@ def _save(checkpoint: Checkpoint, parts: Parts, done: int, curve: Sequence[Step]
         torch.save(state, private)
 
 
-def _resume(checkpoint: Checkpoint, parts: Parts) -> tuple[int, list[Step]]:
-    """The iteration to go on with and the curve so far; 0 and [] if there is nothing to resume."""
+def _resume(checkpoint: Checkpoint, parts: _Parts) -> tuple[int, list[Step]]:
+    """The iteration to resume at and the curve so far; 0 and [] if there is nothing to resume."""
     path = checkpoint.path
     if not path.exists():
         return 0, []
@@ -193,17 +200,17 @@ def _resume(checkpoint: Checkpoint, parts: Parts) -> tuple[int, list[Step]]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         if state["fingerprint"] != checkpoint.fingerprint:
-            log.info("%s is from other data, settings or code: starting anew", path)
+            log.info("%s was made with other data, settings or code: starting from scratch", path)
             return 0, []
         curve = [Step(*values) for values in state["curve"]]
         done = int(state["iteration"])
         for name, part in parts.items():
             part.load_state_dict(state[name])
     except Exception as error:
-        # Whatever is wrong with it, training anew gives the right result, without weights of half a file.
+        # Starting from scratch is always right; weights that were already loaded must not remain.
         for name, part in parts.items():
             part.load_state_dict(fresh[name])
-        log.warning("%s cannot be read (%s): starting anew", path, error)
+        log.warning("%s cannot be read (%s): starting from scratch", path, error)
         return 0, []
-    log.info("going on from iteration %d (%s)", done, path)
+    log.info("resuming at iteration %d (%s)", done, path)
     return done, curve

@@ -1,4 +1,4 @@
-"""The U-Net f of the paper: f_θ, f_φ and full supervision all have this one shape (§3.1)."""
+"""The U-Net of the paper, with the same architecture for f_θ, f_φ and full supervision (§3.1)."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from samcarry.storage.model_files import read_model, write_model
 
 
-def normalise(images: Tensor, mean: float, std: float) -> Tensor:
-    """Grey values uint8 (B, H, W) -> (B, 1, H, W) with the mean and deviation of X^n."""
+def normalise_images(images: Tensor, mean: float, std: float) -> Tensor:
+    """Grey values uint8 (B, H, W) -> (B, 1, H, W), normalised by mean and deviation of X^n in 0..1."""
     return ((images.float() / 255 - mean) / std)[:, None]
 
 
@@ -29,10 +29,10 @@ def _two_convolutions(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class UNet(nn.Module):
-    """U-Net with one logit a class, so that classes may overlap.
+    """A U-Net with one logit per class, so that classes may overlap.
 
-    `width` channels at full resolution double with each of `depth` levels; 64 and 4 are the paper's 31
-    million parameters.
+    It has `width` channels at full resolution, which double at each of `depth` levels. 64 and 4 give the
+    paper's 31 million parameters.
     """
 
     def __init__(self, classes: int, width: int = 64, depth: int = 4) -> None:
@@ -61,32 +61,33 @@ class UNet(nn.Module):
         return self.head(x)
 
 
-def save_unet(path: str | Path, network: UNet, about: Mapping[str, Any]) -> None:
-    """Write the network, atomically.
+def save_unet(path: str | Path, network: UNet, metadata: Mapping[str, Any]) -> None:
+    """Write the network as a model file, atomically.
 
-    `about` is what a user needs beside the weights: classes, size, mean, std, and what made it.
+    `metadata` holds what prediction needs besides the weights: classes, size, mean, std, and provenance.
     """
     shape = {"width": network.width, "depth": network.depth}
-    write_model(path, network.state_dict(), {**about, **shape})
+    write_model(path, network.state_dict(), {**metadata, **shape})
 
 
 def load_unet(path: str | Path, device: str = "cpu", cure: str | None = None) -> tuple[UNet, dict[str, Any]]:
-    """The network, in evaluation mode, and its `about`.
+    """The network of a model file, in evaluation mode, and its metadata.
 
-    `cure` is what to do about a bad file, see `read_model`.
+    `cure` says what to do about a bad file, see `read_model`.
 
     Raises:
-        InputError: the file is missing, damaged or no U-Net of samcarry.
+        InputError: the file is missing, damaged or not a U-Net of samcarry.
     """
 
-    def build(weights: dict[str, Tensor], about: dict[str, Any]) -> UNet:
-        if about["depth"] > len(weights):
-            raise ValueError(f"a depth of {about['depth']!r:.20} with {len(weights)} weights")
-        with torch.device("meta"):  # whatever the file declares, only weights that are there take memory
-            network = UNet(len(about["classes"]), about["width"], about["depth"])
+    def build(weights: dict[str, Tensor], metadata: dict[str, Any]) -> UNet:
+        if metadata["depth"] > len(weights):
+            raise ValueError(f"a depth of {metadata['depth']!r:.20} with {len(weights)} weights")
+        # On the meta device a network needs no memory, whatever size the file declares.
+        with torch.device("meta"):
+            network = UNet(len(metadata["classes"]), metadata["width"], metadata["depth"])
         network.load_state_dict({name: weight.float() for name, weight in weights.items()}, assign=True)
         return network
 
-    network, about = read_model(path, "U-Net", build, cure)
-    # Not within `build`: a GPU without memory is no damaged file.
-    return network.to(device).eval(), about
+    network, metadata = read_model(path, "U-Net", build, cure)
+    # Not inside `build`: a GPU that is out of memory does not mean a damaged file.
+    return network.to(device).eval(), metadata

@@ -1,45 +1,22 @@
-"""What a schema cannot say of a config: which of its parts have to fit each other."""
+"""Checks of a config that a schema cannot express, mostly how its parts have to fit together."""
 
+import difflib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from samcarry.errors import InputError
+from samcarry.methods import METHOD_IDS, METHODS, method_of
 from samcarry.pipeline.sources import is_table_study
-
-WITHOUT_SAM = {
-    "nnunet_bce",
-    "unet",
-    "unet_medsam",
-    "unet_random_walk",
-    "mean_teacher",
-    "ours_p",
-    "fixmatch",
-    "unet_full",
-}
-
-MEDSAM_METHOD = "unet_medsam"
-
-_TUNED = (
-    "unet_sam",
-    MEDSAM_METHOD,
-    "unet_random_walk",
-    "ours_r",
-    "ours_r_weighted",
-    "ours_r_round2",
-    "ours_r_warm",
-    "unet_sam_tolerant",
-    "ours_r_tolerant",
-)
 
 Config = dict[str, Any]
 
 
 def check_settings(config: Config) -> None:
-    """Fill in what the schema's defaults do not reach, and check how the parts fit.
+    """Fill in what the schema's defaults do not reach, and check how the parts fit together.
 
     Args:
-        config: as the schema let it pass.
+        config: a config that the schema accepts.
 
     Raises:
         InputError: naming the key, what is wrong and what to do.
@@ -47,6 +24,8 @@ def check_settings(config: Config) -> None:
     for entry in config["sam"]["models"].values():
         entry.setdefault("protocol", "sam")
         entry.setdefault("sha256", None)
+    for block, methods in _method_lists(config).items():
+        _check_methods(block, methods)
     step = 2 ** config["training"]["depth"]
     for side in ("height", "width"):
         if config["images"][side] % step:
@@ -57,8 +36,8 @@ def check_settings(config: Config) -> None:
     source = config["source"]
     if source["format"] != "phantom" and not source.get(source["format"]):
         raise InputError(
-            f"source.format is '{source['format']}', so source.{source['format']} has to say where "
-            f"the data lie"
+            f"source.format is '{source['format']}', so source.{source['format']} has to say where the "
+            f"data are"
         )
     _check_source(source)
     _check_sam_model(config, "sam", "sam")
@@ -67,32 +46,58 @@ def check_settings(config: Config) -> None:
     check_files(config, main_sams(config))
 
 
+def _method_lists(config: Config) -> dict[str, list[str]]:
+    return {
+        "methods": config["methods"],
+        "ablation.methods": config["ablation"]["methods"],
+        "table.methods": config["table"]["methods"],
+    }
+
+
+def _check_methods(block: str, methods: Iterable[str]) -> None:
+    for method in methods:
+        if method not in METHOD_IDS:
+            close = difflib.get_close_matches(method, METHOD_IDS, 1)
+            hint = f"did you mean '{close[0]}'? " if close else ""
+            raise InputError(
+                f"{block}: '{method}' is not a method; {hint}choose from {', '.join(METHOD_IDS)}"
+            )
+
+
 def sams_of(config: Config, methods: Iterable[str]) -> list[str]:
-    """The keys of sam.models that these methods ask, sorted.
+    """The keys of sam.models that these methods need, sorted.
 
     Raises:
-        InputError: `unet_medsam` is among them, and no model is named for it.
+        InputError: a method needs MedSAM, but medsam.model names no checkpoint.
     """
-    methods = set(methods)
-    asked = {config["sam"]["model"]} if methods - WITHOUT_SAM else set()
-    if MEDSAM_METHOD in methods:
-        if config["medsam"]["model"] is None:
-            raise InputError(
-                f"the method {MEDSAM_METHOD} needs medsam.model, the key of an entry of sam.models with "
-                f"protocol: medsam; name one, or take {MEDSAM_METHOD} from the methods"
-            )
-        asked.add(config["medsam"]["model"])
-    return sorted(asked)
+    keys = set()
+    for method in methods:
+        for block in method_of(method).asks:
+            key = config[block]["model"]
+            if key is None:
+                raise InputError(
+                    f"the method {method} needs {block}.model, the key of an entry of sam.models with "
+                    f"protocol: {block}; set it, or remove {method} from the methods"
+                )
+            keys.add(key)
+    return sorted(keys)
 
 
 def main_sams(config: Config) -> list[str]:
-    """The keys of sam.models that the main line and the ablation ask."""
+    """The keys of sam.models that the main line and the ablation need."""
     ablation = config["ablation"]["methods"] if config["ablation"]["n"] else []
     return sams_of(config, [*config["methods"], *ablation])
 
 
+def refiners_tuned(config: Config) -> list[str]:
+    """The tuning studies that the methods of Table 1 use, none if tuning is off."""
+    methods = config["table"]["methods"] if config["tuning"]["trials"] else []
+    used = {method_of(method).tuned_by for method in methods}
+    return [refiner for refiner in ("sam", "medsam", "random_walk") if refiner in used]
+
+
 def check_files(config: Config, models: Iterable[str]) -> None:
-    """Stop if the checkpoint of one of these keys of sam.models is not there.
+    """Stop if the checkpoint of one of these keys of sam.models does not exist.
 
     Raises:
         InputError: naming the file.
@@ -107,20 +112,27 @@ def check_files(config: Config, models: Iterable[str]) -> None:
 
 
 def method_notes(config: Config, judged_split: str) -> dict[str, str]:
-    """What a table has to say of single methods, by method id."""
-    notes = {}
+    """Remarks on single methods for the tables, by method id."""
+    notes: dict[str, str] = {}
     medsam = config["medsam"]["model"]
     if medsam is not None and config["sam"]["models"][medsam]["model"] == "tiny":
-        notes[MEDSAM_METHOD] = "the tiny SAM asked as MedSAM is, not MedSAM's own weights"
+        notes |= {
+            method.id: "the tiny SAM with MedSAM's protocol, not MedSAM's own weights"
+            for method in METHODS
+            if "medsam" in method.asks
+        }
     if config["tuning"]["trials"] and judged_split == "val":
-        tuned = "settings tuned on the very cases it is judged on, as there is no test split"
-        for method in _TUNED:
-            notes[method] = f"{notes[method]}; {tuned}" if method in notes else tuned
+        tuned = (
+            "its settings were tuned on the same cases that it is scored on, because there is no test split"
+        )
+        for method in METHODS:
+            if method.tuned_by:
+                notes[method.id] = f"{notes[method.id]}; {tuned}" if method.id in notes else tuned
     return notes
 
 
 def config_fault(error: BaseException) -> str:
-    """Where the config is wrong, in one line; a schema's own message prints the whole config."""
+    """What is wrong in the config, in one line; a schema's own message prints the whole config."""
     if isinstance(error, InputError):
         return f"config: {error}"
     fault = error.__cause__ or error.__context__ or error
@@ -128,32 +140,32 @@ def config_fault(error: BaseException) -> str:
     message = getattr(fault, "message", str(error)).splitlines()[0]
     if len(message) > 300:
         message = message[:300] + " ..."
-    return f"config{': ' + place if place else ''}: {message} (see config.yaml for every key)"
+    return f"config{': ' + place if place else ''}: {message} (docs/config.md lists every key)"
 
 
 def _check_source(source: Config) -> None:
-    """Stop where keys of an import go ill together."""
+    """Stop if keys of an import contradict each other."""
     name = f"source.{source['format']}"
     block = source.get(source["format"])
     if not isinstance(block, dict) or "annotations" not in block:
         return
-    come_by_split = isinstance(block["annotations"], dict)
+    by_split = isinstance(block["annotations"], dict)
     if is_table_study(source):
-        set_apart = ("classes", "only_named", "cases", "counts")
-        idle = next((key for key in set_apart if block[key]), None)
-        if idle is not None:
-            raise InputError(f"{name}.{idle} is for an export without a table: remove it, or the table")
-        if not come_by_split:
+        without_table = ("classes", "only_named", "cases", "counts")
+        unused = next((key for key in without_table if block[key]), None)
+        if unused is not None:
+            raise InputError(f"{name}.{unused} is for an export without a table: remove it, or the table")
+        if not by_split:
             raise InputError(
-                f"{name}.annotations has to give the files by split (train, val, test), as there is a table"
+                f"{name}.annotations has to give the files by split (train, val, test) if there is a table"
             )
-    elif idle := next((key for key in ("order", "unlabelled") if block.get(key)), None):
+    elif unused := next((key for key in ("order", "unlabelled") if block.get(key)), None):
         raise InputError(
-            f"{name}.{idle} needs a table: set {name}.table, or name order and split in {name}.cases"
+            f"{name}.{unused} needs a table: set {name}.table, or give order and split in {name}.cases"
         )
-    if block["counts"] is not None and (come_by_split or block["cases"]):
+    if block["counts"] is not None and (by_split or block["cases"]):
         other = "cases" if block["cases"] else "annotations by split"
-        raise InputError(f"{name}.counts and {other} both say what goes where: remove one of them")
+        raise InputError(f"{name}.counts and {other} both assign cases to splits: remove one of them")
 
 
 def _check_sam_model(config: Config, block: str, protocol: str) -> None:
@@ -161,7 +173,7 @@ def _check_sam_model(config: Config, block: str, protocol: str) -> None:
     if name not in models:
         raise InputError(f"{block}.model is '{name}', but sam.models has only {', '.join(models)}")
     if models[name]["protocol"] != protocol:
-        hint = "MedSAM takes boxes only, in one pass: name it under medsam.model. " if block == "sam" else ""
+        hint = "MedSAM uses boxes only, in one pass: name it under medsam.model. " if block == "sam" else ""
         raise InputError(
             f"{block}.model is '{name}', whose protocol is '{models[name]['protocol']}'. {hint}"
             f"{block}.model has to be an entry of sam.models with protocol: {protocol}"

@@ -1,4 +1,4 @@
-"""Which files and folders a data set is read from, so that a change of any is noticed."""
+"""Which files and folders a data set is read from, so that a change of any of them is noticed."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from samcarry.data.contract import pattern_root
+from samcarry.pipeline.paths import Results
 
 Source = Mapping[str, Any]
 """The config's block `source`."""
@@ -14,12 +15,33 @@ _FILES = ("table", "order", "unlabelled", "cases")
 
 
 def is_table_study(source: Source) -> bool:
-    """Whether it is a study like the paper's wrist, in which a table knows of patient and side."""
+    """Whether it is a study like the paper's wrist, with a table of patients and sides."""
     return source["format"] == "cvat" and bool(source["cvat"].get("table"))
 
 
+def source_folder(config: Mapping[str, Any]) -> str:
+    """The folder with images/, labels/ and cases.csv, without corrections."""
+    source, root = config["source"], Results(config["dataset"]).root
+    if source["format"] == "folder":
+        return str(source["folder"])
+    if source["format"] == "phantom":
+        return f"{root}/phantom"
+    return f"{root}/imported" if is_table_study(source) else f"{root}/annotated"
+
+
+def cases_file(config: Mapping[str, Any]) -> list[str]:
+    """cases.csv if a rule makes the data set; nothing if the user provides it."""
+    return [] if config["source"]["format"] == "folder" else [f"{source_folder(config)}/cases.csv"]
+
+
+def image_source(source: Source) -> str | None:
+    """The folder from which an import reads the images; None if there is no import."""
+    block = source.get(source["format"])
+    return block.get("images") if isinstance(block, Mapping) else None
+
+
 def source_files(source: Source) -> list[str]:
-    """The files that are read beside images and folders: annotations, tables, sheets."""
+    """The files that are read besides images and folders: annotations, tables, sheets."""
     block = source.get(source["format"])
     if not isinstance(block, Mapping):
         return []
@@ -30,7 +52,7 @@ def source_files(source: Source) -> list[str]:
 
 
 def source_folders(source: Source) -> list[str]:
-    """The folders that are read with all that is in them."""
+    """The folders that are read with everything in them."""
     block = source.get(source["format"])
     if isinstance(block, str):
         return [block]
@@ -41,7 +63,7 @@ def source_folders(source: Source) -> list[str]:
 
 
 def listing_digest(folders: Iterable[str]) -> str:
-    """A digest of names, sizes and times of all files in some folders; of none, ''."""
+    """A digest of names, sizes and times of all files in some folders; '' if there are no folders."""
     waiting = sorted({Path(folder) for folder in folders})
     if not waiting:
         return ""
@@ -49,7 +71,7 @@ def listing_digest(folders: Iterable[str]) -> str:
     seen = set()
     while waiting:
         folder = waiting.pop()
-        if not folder.is_dir() or folder.resolve() in seen:  # links may lead round in a circle
+        if not folder.is_dir() or folder.resolve() in seen:  # links may form a circle
             continue
         seen.add(folder.resolve())
         for entry in sorted(folder.iterdir()):
@@ -64,7 +86,7 @@ def listing_digest(folders: Iterable[str]) -> str:
 def paths_by_split(annotations: str | Iterable[str] | Mapping[str, Any]) -> dict[str, list[str]]:
     """The config's `annotations` (a path, a list of paths, or either for each split) as {split: paths}.
 
-    The split '' is that of files that do not come by split.
+    Files that are not given by split have the split ''.
     """
     by_split = annotations if isinstance(annotations, Mapping) else {"": annotations}
     return {

@@ -1,1 +1,1 @@
-"""A trained model on new images, and exports of masks and models."""
+"""Predictions of a trained model on new images, and exports of masks and models."""

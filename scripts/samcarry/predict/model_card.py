@@ -1,28 +1,33 @@
-"""The page that goes with a model file: what it is, how good it is, and what it is not for."""
+"""The model card of a model file: what the model is, how good it is, and what it is not for."""
 
 import csv
-import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from math import nan
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import yaml
 
 from samcarry.data.manifest import ManifestRow, judged_split
+from samcarry.evaluation.formatting import markdown_table, mean_and_deviation_of, number
 from samcarry.methods import method_of
 
 Scores = Mapping[str, Sequence[float]]
+"""{class: Dice of each case in which the class is present, 0..1}."""
 
-_LEARNED_FROM = {
-    "unet": "the {n} labelled images alone",
-    "ours_p": "{unlabelled} unlabelled images, with the masks that a network trained on {n} labelled ones "
-    "predicted for them",
-    "ours_r": "{unlabelled} unlabelled images, with masks that a network trained on {n} labelled ones "
-    "predicted and SAM redrew",
+_TRAINED_ON = {
+    "unet": "the {n} labelled images only",
+    "ours_p": "{unlabelled} unlabelled images. Their masks are pseudo labels: predictions of a network that "
+    "was trained on {n} labelled images",
+    "ours_r": "{unlabelled} unlabelled images. Their masks are pseudo labels: predictions of a network that "
+    "was trained on {n} labelled images, refined by SAM",
 }
 
-_OTHERS = "{n} labelled and {unlabelled} unlabelled images, by the method `{method}` of docs/method.md"
+_OTHER_METHODS = (
+    "{n} labelled and {unlabelled} unlabelled images, with the method `{method}` of docs/method.md"
+)
 
 _FRONT = {
     "library_name": "samcarry",
@@ -36,8 +41,9 @@ _PAGE = """---
 
 # {title}
 
-A U-Net for {count} {classes_word} in grey radiographs, trained with samcarry on the data set `{dataset}`.
-It was given {learned_from}. Test images were never used for it.
+A U-Net that segments {count} {classes_word} in grey radiographs.
+It was trained with samcarry on the data set `{dataset}`, on {trained_on}.
+Test images were not used for training or tuning.
 
 ## Use
 
@@ -45,41 +51,41 @@ It was given {learned_from}. Test images were never used for it.
 samcarry predict model.safetensors IMAGES OUT
 ```
 
-Any folder of PNG, JPEG, TIFF or DICOM images goes; masks come back at their size. The model file is all that
-is needed. A `model.onnx`, where one lies beside it, gives the same masks
-without torch, but for single pixels that rounding decides.
+It works on any folder of PNG, JPEG, TIFF or DICOM images; the masks have the original size of the images.
+Only the model file is needed.
+A `model.onnx`, if there is one, gives the same masks without torch (except single pixels at the threshold).
 
 | | |
 |---|---|
 | classes | {classes} |
-| image size | {height} × {width} pixels (height × width); images are stretched to it |
+| image size | {height} × {width} pixels (height × width); images are resized to it |
 | grey values | {window} |
 | normalisation | (grey / 255 − {mean:.6f}) / {std:.6f} |
-| output | one probability a class and pixel; classes may overlap; a mask is what lies above 0.5 |
+| output | one probability per class and pixel; a mask contains the pixels above 0.5; classes may overlap |
 | network | {width_of_network} channels at full resolution, {depth} halvings |
 
 ## How good it is
 
-Dice in percent on the {judged} images of the {split} split, which the training did not see{caveat}. A class
-counts in the images that show it; ± is the standard deviation over those images.
+Dice in percent on the {evaluated} images of the {split} split, which were not used for training{caveat}.
+For each class, only images in which it is present count.
+± is the standard deviation over these images.
 
-| class | Dice | images |
-|---|---|---|
-{table}
+{scores}
 
 ## Intended use and limits
 
-- For research on radiographs like those it was trained on: the same region of the body, projection and kind
-  of patients. Nobody has tested it on others.
-- Not a medical device. Before anything is concluded from masks, somebody who knows the anatomy has to look at
-  them.
-- It says nothing about findings. A class that is absent, fractured or covered may be drawn wrongly or not at
-  all.
-- It started from {n} labelled images. What they do not show it cannot know.
-- Its file names the training cases in the metadata. Before you give it away, ask whether these names may
-  leave.
+- For research on radiographs like the training images: same body region, projection and kind of patients.
+  It has not been tested on other images.
+- It is not a medical device.
+  Before masks are used for any conclusion, someone who knows the anatomy must check them.
+- It does not detect findings.
+  A class that is absent, fractured or covered may be drawn wrongly or not at all.
+- Its training started from {n} labelled images.
+  It cannot know what they do not show.
+- The metadata of the model file contain the names of the training cases.
+  Before you share the file, check that you may share these names.
 
-## What made it
+## Provenance
 
 | | |
 |---|---|
@@ -87,14 +93,12 @@ counts in the images that show it; ± is the standard deviation over those image
 | method, n, seed | `{method}`, {n}, {seed} |
 | versions | {versions} |
 
-| input | SHA-256 |
-|---|---|
 {inputs}
 """
 
 
 def read_scores(path: str | Path) -> dict[str, list[float]]:
-    """{class: Dice of each case that shows it, 0..1} of a dice.csv of one method and seed."""
+    """The scores in a dice.csv of one method and seed."""
     found: dict[str, list[float]] = defaultdict(list)
     with Path(path).open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
@@ -104,7 +108,7 @@ def read_scores(path: str | Path) -> dict[str, list[float]]:
 
 
 def model_card(
-    about: Mapping[str, Any],
+    metadata: Mapping[str, Any],
     *,
     dataset: str,
     method: str,
@@ -112,21 +116,22 @@ def model_card(
     scores: Scores,
     sha256: str,
 ) -> str:
-    """The page as Markdown, with front matter as Hugging Face has it.
+    """The model card as Markdown, with front matter for Hugging Face.
 
     Args:
-        about: of the model file.
-        dataset: its name.
-        method: id of the method whose network it is.
-        rows: the manifest.
-        scores: of `read_scores`, on the judged split.
-        sha256: of the model file.
+        metadata: the metadata of the model file.
+        dataset: name of the data set.
+        method: id of the method whose network the file contains.
+        rows: rows of the manifest.
+        scores: Dice on the evaluated split, from `read_scores`.
+        sha256: SHA-256 of the model file.
     """
-    made_by = about.get("made_by", {})
+    made_by = metadata.get("made_by", {})
     wildcards = made_by.get("wildcards", {})
-    n, classes = len(about["cases"]), about["classes"]
+    n, classes = len(metadata["cases"]), metadata["classes"]
     numbers = {"n": n, "unlabelled": sum(row.split == "unlabelled" for row in rows), "method": method}
     split = judged_split(rows)
+    inputs = [[f"`{path}`", f"`{digest}`"] for path, digest in made_by.get("inputs", {}).items()]
     return _PAGE.format(
         front=yaml.safe_dump(_FRONT, sort_keys=False),
         title=f"{dataset}: {method_of(method).name}",
@@ -134,51 +139,42 @@ def model_card(
         classes_word="class" if len(classes) == 1 else "classes",
         dataset=dataset,
         split=split,
-        learned_from=_LEARNED_FROM.get(method, _OTHERS).format(**numbers),
+        trained_on=_TRAINED_ON.get(method, _OTHER_METHODS).format(**numbers),
         classes=", ".join(classes),
-        **_feeding(about),
-        judged=sum(row.split == split for row in rows),
-        caveat="" if split == "test" else ", though settings may have been chosen on it",
-        table=_table(classes, scores),
+        **_preprocessing(metadata),
+        evaluated=sum(row.split == split for row in rows),
+        caveat="" if split == "test" else ", although settings may have been tuned on them",
+        scores=_score_table(classes, scores),
         sha256=sha256,
         method=method,
         n=n,
         seed=wildcards.get("seed", "?"),
         versions=", ".join(f"{name} {version}" for name, version in made_by.get("versions", {}).items()),
-        inputs="\n".join(f"| `{path}` | `{digest}` |" for path, digest in made_by.get("inputs", {}).items()),
+        inputs=markdown_table(("input", "SHA-256"), inputs),
     )
 
 
-def _feeding(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What it takes to feed the network, and its shape."""
-    height, width = about["size"]
-    window = about.get("window")
+def _preprocessing(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of the page about preprocessing and the shape of the network."""
+    height, width = metadata["size"]
+    window = metadata.get("window")
     return {
         "height": height,
         "width": width,
-        "window": "the full range of the file, or the window that a DICOM file asks for"
+        "window": "the full range of the file, or the window in a DICOM file"
         if window is None
-        else f"percentiles {window[0]:g} to {window[1]:g} of each image stretched to 0..255",
-        "mean": about["mean"],
-        "std": about["std"],
-        "width_of_network": about["width"],
-        "depth": about["depth"],
+        else f"percentiles {window[0]:g} to {window[1]:g} of each image are stretched to 0..255",
+        "mean": metadata["mean"],
+        "std": metadata["std"],
+        "width_of_network": metadata["width"],
+        "depth": metadata["depth"],
     }
 
 
-def _table(classes: Sequence[str], scores: Scores) -> str:
-    """Rows of Dice by class, and of their mean."""
-    lines = []
-    for name in classes:
-        values = [100 * value for value in scores.get(name, ())]
-        lines.append(f"| {name.replace('|', '&#124;')} | {_spread(values)} | {len(values)} |")
-    means = [100 * statistics.fmean(scores[name]) for name in classes if scores.get(name)]
-    mean = f"{statistics.fmean(means):.1f}" if means else "–"
-    return "\n".join([*lines, f"| **mean over classes** | {mean} | |"])
-
-
-def _spread(values: Sequence[float]) -> str:
-    if not values:
-        return "–"
-    deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.1f}{deviation}"
+def _score_table(classes: Sequence[str], scores: Scores) -> str:
+    """Dice in percent by class, and the mean over classes."""
+    percent = {name: [100 * value for value in scores.get(name, ())] for name in classes}
+    rows = [[name, mean_and_deviation_of(values), str(len(values))] for name, values in percent.items()]
+    means = [fmean(values) for values in percent.values() if values]
+    rows.append(["**mean over classes**", number(fmean(means) if means else nan), ""])
+    return markdown_table(("class", "Dice", "images"), rows)

@@ -1,13 +1,12 @@
-"""Trained models in any format, ready to predict: samcarry's model files and ONNX."""
+"""Loading trained models, from model.safetensors or model.onnx, for predictions on new images."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from samcarry.data.contract import is_class_name
@@ -15,64 +14,29 @@ from samcarry.errors import InputError
 from samcarry.runtime.processes import usable_cpus
 from samcarry.storage.files import sha256
 
-ABOUT = "samcarry"
-"""The entry of the model's metadata that holds all of what is told, as JSON."""
-
-
-def load_onnx(
-    path: str | Path,
-) -> tuple[Callable[[NDArray[np.uint8]], NDArray[np.uint8]], dict[str, Any]]:
-    """A function from grey images to probabilities, as `taken_models.Model.predict`, and what is told.
-
-    Raises:
-        InputError: the file is missing, damaged or not from samcarry.
-    """
-    session, about = open_onnx(path)
-
-    def predict(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return np.rint(run_onnx(session, images) * 255).astype(np.uint8)
-
-    return predict, about
-
-
-def open_onnx(path: str | Path) -> tuple[onnxruntime.InferenceSession, dict[str, Any]]:
-    """An ONNX file, ready to run on the CPU, and what its metadata tell; errors as of `load_onnx`."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = usable_cpus()
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        return session, json.loads(session.get_modelmeta().custom_metadata_map[ABOUT])
-    except Exception as error:  # onnxruntime raises types of its own for each kind of damage
-        what = (str(error).splitlines() or [""])[0]
-        raise InputError(
-            f"{path}: this is no ONNX model of samcarry, or it is damaged ({what}); export it again"
-        ) from None
-
-
-def run_onnx(session: onnxruntime.InferenceSession, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Probabilities (N, class, height, width), 0..1, of grey images (N, height, width), one at a time."""
-    parts = [session.run(["probabilities"], {"images": image[None]})[0] for image in images]
-    return np.concatenate(parts)
-
+if TYPE_CHECKING:
+    import onnxruntime
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+METADATA = "samcarry"
+"""The entry of an ONNX file's metadata that holds all metadata as JSON."""
+
 _CURE = "copy it again from where it was trained, or ask for another copy"
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network and what it takes to feed it.
+    """A trained network with the preprocessing that it needs, as returned by `load_model`.
 
     Attributes:
-        predict: grey images uint8 (N, height, width) of `size` -> probabilities times 255, uint8
-            (N, class, height, width).
-        classes: their names.
-        size: height and width that images are resized to, in pixels.
-        mean: of the training images' grey values, 0..1.
-        std: likewise their standard deviation.
-        window: percentiles of grey values, see `images.read_grey`; None = the full range.
-        sha256: of the model file.
+        predict: a function from grey images uint8 (N, height, width) of `size` to probabilities times 255,
+            uint8 (N, class, height, width). `predict_masks` accepts images of any size.
+        classes: class names.
+        size: height and width in pixels to which images are resized.
+        mean: mean grey value of the training images, 0..1.
+        std: standard deviation of their grey values, 0..1.
+        window: percentiles of the grey values that become black and white; None means the full range.
+        sha256: SHA-256 of the model file.
     """
 
     predict: Predict
@@ -85,45 +49,47 @@ class Model:
 
 
 def load_model(path: str | Path, device: str = "auto") -> Model:
-    """Load a model.safetensors or, by onnxruntime, a model.onnx of samcarry.
+    """Load a trained model from a model.safetensors or model.onnx of samcarry.
 
     Args:
-        path: the file.
-        device: 'cpu', 'cuda', or 'auto', which takes a GPU if there is one. An ONNX model runs on the CPU.
+        path: the model file.
+        device: 'cpu', 'cuda', or 'auto', which uses a GPU if there is one. ONNX models run on the CPU.
 
     Raises:
-        InputError: the file is missing, damaged or no network of samcarry; the device is not there.
+        InputError: the file is missing, damaged or not a model of samcarry, or there is no such device.
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: there is no such model file; name a model.safetensors")
-    run, about, depth = _load_onnx(path, device) if path.suffix == ".onnx" else _load_torch(path, device)
+        raise InputError(f"{path}: model file not found; give the path of a model.safetensors or model.onnx")
+    predict, metadata, depth = (
+        _load_onnx(path, device) if path.suffix == ".onnx" else _load_torch(path, device)
+    )
     try:
-        height, width = (int(number) for number in about["size"])
-        window = about.get("window")
+        height, width = (int(number) for number in metadata["size"])
+        window = metadata.get("window")
         model = Model(
-            run,
-            tuple(about["classes"]),
+            predict,
+            tuple(metadata["classes"]),
             (height, width),
-            float(about["mean"]),
-            float(about["std"]),
+            float(metadata["mean"]),
+            float(metadata["std"]),
             None if window is None else (float(window[0]), float(window[1])),
             sha256(path),
         )
     except (KeyError, TypeError, ValueError, IndexError):
-        raise InputError(f"{path}: does not tell its size, mean and std; {_CURE}") from None
+        raise InputError(f"{path}: has no valid size, mean and std in its metadata; {_CURE}") from None
     step = 2**depth
     if min(height, width) < 1 or height % step or width % step or not model.std > 0:
-        raise InputError(f"{path}: its size {height} x {width} or std {model.std:g} cannot be; {_CURE}")
-    # Classes become names of files, and a model file may come from anywhere.
+        raise InputError(f"{path}: its size {height} x {width} or std {model.std:g} is invalid; {_CURE}")
+    # Class names become file names, and a model file may come from anyone.
     if bad := [name for name in model.classes if not (isinstance(name, str) and is_class_name(name))]:
-        raise InputError(f"{path}: a class cannot be called {bad[0]!r}; name its classes otherwise")
+        raise InputError(f"{path}: {bad[0]!r} is not a valid class name; rename the class")
     return model
 
 
 def _load_torch(path: Path, device: str) -> tuple[Predict, dict[str, Any], int]:
-    """A U-Net's `predict`, its `about` and its depth."""
-    import torch  # not needed by an ONNX model
+    """The `Model.predict` of a U-Net, its metadata and its depth."""
+    import torch  # here, because an ONNX model does not need it
 
     from samcarry.networks.prediction import predict
     from samcarry.networks.unet import load_unet
@@ -131,20 +97,56 @@ def _load_torch(path: Path, device: str) -> tuple[Predict, dict[str, Any], int]:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"device {device}: there is no GPU that torch can use; take --device cpu")
-    network, about = load_unet(path, cure=_CURE)
+        raise InputError(f"device {device}: torch finds no GPU; use --device cpu")
+    network, metadata = load_unet(path, cure=_CURE)
     network = network.to(device)
     return (
-        lambda images: predict(network, images, float(about["mean"]), float(about["std"])),
-        about,
+        lambda images: predict(network, images, float(metadata["mean"]), float(metadata["std"])),
+        metadata,
         network.depth,
     )
 
 
 def _load_onnx(path: Path, device: str) -> tuple[Predict, dict[str, Any], int]:
-    from samcarry.predict.models import load_onnx
-
+    """The `Model.predict` of an ONNX file, its metadata and the depth of its network."""
     if device.startswith("cuda"):
-        raise InputError(f"device {device}: an ONNX model runs on the CPU; take --device cpu")
-    run, about = load_onnx(path)
-    return run, about, int(about.get("depth", 0))
+        raise InputError(f"device {device}: ONNX models run on the CPU; use --device cpu")
+    predict, metadata = load_onnx(path)
+    return predict, metadata, int(metadata.get("depth", 0))
+
+
+def load_onnx(path: str | Path) -> tuple[Predict, dict[str, Any]]:
+    """The `Model.predict` of an ONNX file, and its metadata.
+
+    Raises:
+        InputError: the file is missing, damaged or not from samcarry.
+    """
+    session, metadata = open_onnx(path)
+
+    def predict(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.rint(run_onnx(session, images) * 255).astype(np.uint8)
+
+    return predict, metadata
+
+
+def open_onnx(path: str | Path) -> tuple["onnxruntime.InferenceSession", dict[str, Any]]:
+    """An ONNX file, ready to run on the CPU, and its metadata; errors as in `load_onnx`."""
+    import onnxruntime  # here, because a model.safetensors does not need it
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = usable_cpus()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return session, json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
+    except Exception as error:  # onnxruntime raises its own types for each kind of damage
+        reason = (str(error).splitlines() or [""])[0]
+        raise InputError(
+            f"{path}: this is not an ONNX model of samcarry, or it is damaged ({reason}); export it again"
+        ) from None
+
+
+def run_onnx(session: "onnxruntime.InferenceSession", images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Probabilities (N, class, height, width), 0..1, of grey images (N, height, width), one at a time."""
+    parts = [session.run(["probabilities"], {"images": image[None]})[0] for image in images]
+    return np.concatenate(parts)

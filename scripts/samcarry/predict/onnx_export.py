@@ -1,4 +1,4 @@
-"""A U-Net written as ONNX, and the proof that it gives the same masks."""
+"""Export of a U-Net as ONNX, and a check that the ONNX file gives the same masks."""
 
 import json
 import logging
@@ -15,16 +15,16 @@ from torch import Tensor, nn
 
 from samcarry import __version__
 from samcarry.errors import InputError
-from samcarry.networks.unet import UNet, normalise
-from samcarry.predict.models import ABOUT, open_onnx, run_onnx
+from samcarry.networks.unet import UNet, normalise_images
+from samcarry.predict.models import METADATA, open_onnx, run_onnx
 from samcarry.storage.files import atomic
 
-_TOLD = ("classes", "size", "mean", "std", "window", "width", "depth")
-CLOSE = 1e-3
-"""Probabilities of the two may differ by this much; they do by some 1e-6."""
+_EXPORTED = ("classes", "size", "mean", "std", "window", "width", "depth")
+TOLERANCE = 1e-3
+"""Largest accepted difference between probabilities; typical differences are about 1e-6."""
 
-ON_THE_EDGE = 1e-4
-"""As near to 0.5 rounding alone decides on which side of it a pixel lies."""
+EDGE = 1e-4
+"""Pixels whose probability is this close to 0.5 may differ between the masks because of rounding."""
 
 
 class _WithNormalisation(nn.Module):
@@ -35,28 +35,29 @@ class _WithNormalisation(nn.Module):
         self.network, self.mean, self.std = network, mean, std
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.network(normalise(images, self.mean, self.std)).sigmoid()
+        return self.network(normalise_images(images, self.mean, self.std)).sigmoid()
 
 
-def write_onnx(path: str | Path, network: UNet, about: Mapping[str, Any]) -> None:
+def write_onnx(path: str | Path, network: UNet, metadata: Mapping[str, Any]) -> None:
     """Write a network as ONNX, atomically.
 
-    Its input `images` is uint8 (batch, height, width), grey values 0..255 at network size, its output
-    `probabilities` float32 (batch, class, height, width). The normalisation is inside. Classes, size, mean,
-    std and window are in the metadata, each under its name and all under 'samcarry', as JSON.
+    The input `images` is uint8 (batch, height, width), grey values 0..255 at network size. The output
+    `probabilities` is float32 (batch, class, height, width). Normalisation is part of the model. The metadata
+    hold classes, size, mean, std, window, width and depth, each under its name and all under 'samcarry', as
+    JSON.
 
     Args:
         path: the file.
-        network: on the CPU.
-        about: of `load_unet`.
+        network: a network on the CPU.
+        metadata: metadata of its model file, from `load_unet`.
     """
-    model = _WithNormalisation(network, about["mean"], about["std"]).eval()
-    height, width = about["size"]
-    for talker in ("onnxscript", "onnx_ir", "torch.onnx"):
-        logging.getLogger(talker).setLevel(logging.WARNING)
+    model = _WithNormalisation(network, metadata["mean"], metadata["std"]).eval()
+    height, width = metadata["size"]
+    for name in ("onnxscript", "onnx_ir", "torch.onnx"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     with atomic(path) as private:
         with warnings.catch_warnings(), torch.inference_mode():
-            warnings.simplefilter("ignore")  # of torch's own old ways
+            warnings.simplefilter("ignore")  # deprecations inside torch
             torch.onnx.export(
                 model,
                 (torch.zeros(2, height, width, dtype=torch.uint8),),
@@ -70,46 +71,45 @@ def write_onnx(path: str | Path, network: UNet, about: Mapping[str, Any]) -> Non
             )
         written = onnx.load(private)
         written.producer_name, written.producer_version = "samcarry", __version__
-        told = {key: about.get(key) for key in _TOLD}
-        entries = {key: json.dumps(value, ensure_ascii=False) for key, value in told.items()}
-        entries[ABOUT] = json.dumps(told, ensure_ascii=False)
+        exported = {key: metadata.get(key) for key in _EXPORTED}
+        entries = {key: json.dumps(value, ensure_ascii=False) for key, value in exported.items()}
+        entries[METADATA] = json.dumps(exported, ensure_ascii=False)
         del written.metadata_props[:]
         onnx.helper.set_model_props(written, entries)
         onnx.save(written, private)
 
 
 def check_onnx(
-    path: str | Path, network: UNet, about: Mapping[str, Any], images: NDArray[np.uint8]
+    path: str | Path, network: UNet, metadata: Mapping[str, Any], images: NDArray[np.uint8]
 ) -> tuple[int, float]:
-    """Compare the masks of an ONNX file and of its network.
+    """Compare the masks of an ONNX file with those of its network.
 
     Args:
         path: the ONNX file.
-        network: on the CPU.
-        about: of `load_unet`.
+        network: the network, on the CPU.
+        metadata: metadata of its model file, from `load_unet`.
         images: grey values (N, height, width) at network size.
 
     Returns:
-        How many pixels differ, all of them on the edge of 0.5, and the greatest difference of
-        probabilities.
+        The number of mask pixels that differ, all with a probability close to 0.5, and the largest
+        difference between probabilities.
 
     Raises:
-        InputError: a mask differs where rounding cannot be why.
+        InputError: the masks differ by more than rounding explains.
     """
-    model = _WithNormalisation(network, about["mean"], about["std"]).eval()
+    model = _WithNormalisation(network, metadata["mean"], metadata["std"]).eval()
     session, _ = open_onnx(path)
-    differing, greatest = 0, 0.0
+    differing, largest = 0, 0.0
     for image in images:
         with torch.inference_mode():
             ours = model(torch.from_numpy(image[None].copy())).numpy()
         theirs = run_onnx(session, image[None])
-        apart = np.abs(ours - theirs)
-        other_mask = (ours > 0.5) != (theirs > 0.5)
-        greatest = max(greatest, float(apart.max()))
-        differing += int(other_mask.sum())
-        if greatest > CLOSE or (np.abs(ours[other_mask] - 0.5) > ON_THE_EDGE).any():
+        flipped = (ours > 0.5) != (theirs > 0.5)
+        largest = max(largest, float(np.abs(ours - theirs).max()))
+        differing += int(flipped.sum())
+        if largest > TOLERANCE or (np.abs(ours[flipped] - 0.5) > EDGE).any():
             raise InputError(
-                f"{path}: gives other masks than its network (probabilities differ by {greatest:.2g}); "
-                "use model.safetensors, and please report it with the versions in the log"
+                f"{path}: its masks differ from those of its network (probabilities by up to {largest:.2g}); "
+                "use model.safetensors instead, and please report this with the versions in the log"
             )
-    return differing, greatest
+    return differing, largest

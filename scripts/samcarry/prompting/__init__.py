@@ -1,1 +1,1 @@
-"""From P to prompts: cleaning, boxes and points (paper §2.1)."""
+"""Cleaning of P, and prompts (boxes and points) from the cleaned masks (paper §2.1)."""

@@ -1,4 +1,4 @@
-"""Mask cleaning (paper §2.1): one component a class by Eq. 1, then one morphological operation."""
+"""Mask cleaning (paper §2.1): one component per class by Eq. 1, then dilation or erosion."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import morphology
 
-from samcarry.storage.probabilities import THRESHOLD
+from samcarry.storage.probabilities import foreground
 
 EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
@@ -24,20 +24,20 @@ class CleaningSettings:
 
 def clean(probabilities: NDArray[np.uint8], settings: CleaningSettings) -> NDArray[np.bool_]:
     """Cleaned masks (class, height, width) of probabilities times 255 (class, height, width)."""
-    return reshape_each(most_likely_components(probabilities), settings)
+    return apply_morphology_to_each(most_likely_components(probabilities), settings)
 
 
-def reshape_each(components: NDArray[np.bool_], settings: CleaningSettings) -> NDArray[np.bool_]:
-    """The morphological operation on each mask (class, height, width)."""
+def apply_morphology_to_each(components: NDArray[np.bool_], settings: CleaningSettings) -> NDArray[np.bool_]:
+    """The result of the morphological operation on each mask (class, height, width)."""
     element = structuring_element(settings.element, settings.radius)
-    reshaped = np.zeros_like(components)
+    changed = np.zeros_like(components)
     for index, component in enumerate(components):
-        reshaped[index] = reshape(component, settings.operation, element)
-    return reshaped
+        changed[index] = apply_morphology(component, settings.operation, element)
+    return changed
 
 
 def most_likely_components(probabilities: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """The most likely component of each class (class, height, width); empty where there is none."""
+    """The most likely component of each class (class, height, width); an absent class is empty."""
     found = np.zeros(probabilities.shape, dtype=bool)
     for index, probability in enumerate(probabilities):
         component = most_likely_component(probability)
@@ -47,27 +47,27 @@ def most_likely_components(probabilities: NDArray[np.uint8]) -> NDArray[np.bool_
 
 
 def most_likely_component(probability: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
-    """The component of a probability map with the highest mean probability (Eq. 1).
+    """The connected component of a probability map with the highest mean probability (Eq. 1).
 
-    Components are of 8-connected pixels above 0.5. Of several equal ones the uppermost, then leftmost
-    is taken; None if no pixel is above 0.5.
+    Components consist of 8-connected pixels above 0.5. Among equal ones the uppermost, then leftmost is
+    returned; None if no pixel is above 0.5.
     """
-    labels, count = ndimage.label(probability > THRESHOLD, structure=EIGHT_NEIGHBOURS)
+    labels, count = ndimage.label(foreground(probability), structure=EIGHT_NEIGHBOURS)
     if count == 0:
         return None
     flat = labels.ravel()
     areas = np.bincount(flat, minlength=count + 1)[1:]
-    # Sums of 8-bit values are exact, so that equal components tie.
+    # Sums of 8-bit values are exact, so equal components have equal likelihoods.
     likelihoods = np.bincount(flat, probability.ravel(), minlength=count + 1)[1:]
     return labels == int(np.argmax(likelihoods / areas)) + 1
 
 
 @cache
 def structuring_element(element: str, radius: int) -> NDArray[np.bool_]:
-    """A structuring element of a given radius in pixels at network size; not to be changed.
+    """A structuring element with a radius in pixels at network size; callers must not modify it.
 
-    Mind the widths: a square is `radius` pixels wide, a disk and a diamond 2·radius + 1, and a star
-    2·(radius + radius // 2) + 1 (these are the definitions of skimage, and the authors').
+    Widths differ: a square is `radius` pixels wide, a disk and a diamond 2·radius + 1, and a star
+    2·(radius + radius // 2) + 1. These are the definitions of scikit-image and of the paper's authors.
     """
     if radius == 0:
         return np.ones((1, 1), dtype=bool)
@@ -77,10 +77,13 @@ def structuring_element(element: str, radius: int) -> NDArray[np.bool_]:
     return shapes[element](radius).astype(bool)
 
 
-def reshape(mask: NDArray[np.bool_], operation: str, element: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Dilate or erode a mask (height, width); nothing lies beyond the image's border.
+def apply_morphology(
+    mask: NDArray[np.bool_], operation: str, element: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """A mask (height, width) after dilation or erosion; pixels outside the image have no effect.
 
-    An erosion that would delete the whole mask leaves it as it is: a small structure is still there.
+    If an erosion would delete the entire mask, the mask is returned unchanged, so that small structures
+    remain.
     """
     if operation == "none" or element.size == 1 or not mask.any():
         return mask

@@ -1,7 +1,7 @@
-"""Boxes and points that ask SAM for each class of a cleaned mask (paper §2.1).
+"""Prompts for SAM: a box and points for each class of a cleaned mask (paper §2.1).
 
-Coordinates are continuous: pixel (row 0, column 0) covers [0, 1) × [0, 1), points are (x, y). The box of
-a single pixel at the origin is thus (0, 0, 1, 1) and its centre (0.5, 0.5).
+Coordinates are continuous, and points are (x, y): the pixel in row 0 and column 0 covers [0, 1) × [0, 1). The
+box of this pixel is thus (0, 0, 1, 1), and its centre is (0.5, 0.5).
 """
 
 import json
@@ -21,7 +21,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Prompt:
-    """What SAM is asked for one class of one case, in pixels of the prepared image."""
+    """The prompts for one class of one case, in pixels of the prepared image."""
 
     box: Box  # x0, y0, x1, y1 with x0 < x1 and y0 < y1
     positive: Point  # centre of mass
@@ -29,7 +29,7 @@ class Prompt:
 
 
 def centre_of_mass(mask: NDArray[np.bool_]) -> Point:
-    """The centre of mass (x, y) of a mask (height, width) that is not empty."""
+    """The centre of mass (x, y) of a non-empty mask (height, width)."""
     rows, columns = np.nonzero(mask)
     return float(columns.mean() + 0.5), float(rows.mean() + 0.5)
 
@@ -41,34 +41,32 @@ def extract_prompts(
 ) -> list[Prompt | None]:
     """Prompts of each class from cleaned masks (class, height, width); None = class absent.
 
-    The positive point is that of the part of the class that no other class covers, of the whole class
-    if nothing is left. A single present class has no negative points.
+    The positive point is computed from the part of the class that no other class covers, or from the entire
+    class if there is no such part. If only one class is present, it has no negative points.
 
     Args:
         masks: cleaned masks.
-        point_of: the point of a mask that is not empty; in the paper its centre of mass.
-        box_of: from a class's place and its bounding box to the box that is asked with.
+        point_of: returns the point of a non-empty mask; in the paper its centre of mass.
+        box_of: returns the box prompt for the index of a class and its bounding box.
     """
     covered = masks.sum(axis=0)
-    positive = {
-        index: point_of(uncovered if (uncovered := mask & (covered == 1)).any() else mask)
-        for index, mask in enumerate(masks)
-        if mask.any()
-    }
-    return [
-        Prompt(
-            box=box_of(index, bounding_box(mask)),
-            positive=positive[index],
-            negative=tuple(point for other, point in positive.items() if other != index),
-        )
-        if index in positive
-        else None
-        for index, mask in enumerate(masks)
-    ]
+    positive: dict[int, Point] = {}
+    for index, mask in enumerate(masks):
+        if mask.any():
+            uncovered = mask & (covered == 1)
+            positive[index] = point_of(uncovered if uncovered.any() else mask)
+    prompts: list[Prompt | None] = []
+    for index, mask in enumerate(masks):
+        if index not in positive:
+            prompts.append(None)
+            continue
+        negative = tuple(point for other, point in positive.items() if other != index)
+        prompts.append(Prompt(box_of(index, bounding_box(mask)), positive[index], negative))
+    return prompts
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> Box:
-    """Edges (x0, y0, x1, y1) of the pixels of a mask (height, width) that is not empty."""
+    """Edges (x0, y0, x1, y1) of the pixels of a non-empty mask (height, width)."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
@@ -90,11 +88,11 @@ def write_prompts(
 def read_prompts(
     *paths: str | Path, classes: Sequence[str] | None = None
 ) -> tuple[dict[str, list[Prompt | None]], tuple[str, ...]]:
-    """The prompts of some shards by case, and the classes in whose order they are.
+    """The prompts of several shards by case, and the classes, which give their order.
 
     Args:
-        paths: files of `write_prompts`, all of the same classes.
-        classes: the order wanted; None takes that of the files.
+        paths: files from `write_prompts`, all with the same classes.
+        classes: the order of the prompts; None = the order in the files.
 
     Raises:
         KeyError: a file lacks one of `classes`.

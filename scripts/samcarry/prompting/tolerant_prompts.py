@@ -1,6 +1,6 @@
-"""Prompts that tolerate errors in P: deep points, boxes that grow where P leaks out, a soft first mask.
+"""Prompts that tolerate errors in P: points deep inside, growing boxes, and a soft first mask.
 
-Beyond the paper; the ideas are those of SAMRefiner (Lin et al., ICLR 2025).
+Beyond the paper; the ideas are from SAMRefiner (Lin et al., ICLR 2025).
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from scipy import ndimage
 
 from samcarry.prompting.prompts import Box, Point, Prompt, extract_prompts
 
-LEAK = 0.15
-"""A side of a box moves on while the mean probability of the next row or column exceeds this."""
+MIN_PROBABILITY = 0.15
+"""A side of a box moves outwards while the mean probability of the next row or column exceeds this."""
 
-FURTHEST = 0.2
+MAX_GROWTH = 0.2
 """A side moves by at most this share of the box's extent."""
 
 
@@ -27,45 +27,44 @@ def extract_tolerant_prompts(
         masks: the most likely component of each class, or a cleaned mask.
         probabilities: times 255, of the same shape.
     """
-    return extract_prompts(
-        masks, deepest_point, lambda index, box: grown_box(box, probabilities[index] / 255)
-    )
+    return extract_prompts(masks, deepest_point, lambda index, box: grow_box(box, probabilities[index] / 255))
 
 
 def deepest_point(mask: NDArray[np.bool_]) -> Point:
-    """The middle (x, y) of the pixel that lies deepest within a mask, so never outside it.
+    """The centre (x, y) of the pixel with the largest distance from the edge of a mask (height, width).
 
-    Of several equally deep ones, the one nearest to the centre of mass is taken.
+    Unlike the centre of mass, it is always inside the mask. Among equally deep pixels the one nearest to the
+    centre of mass is returned.
     """
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     rows, columns = np.nonzero(depth >= depth.max() - 1e-9)
-    away = (rows - np.nonzero(mask)[0].mean()) ** 2 + (columns - np.nonzero(mask)[1].mean()) ** 2
-    nearest = int(np.argmin(away))
+    distance = (rows - np.nonzero(mask)[0].mean()) ** 2 + (columns - np.nonzero(mask)[1].mean()) ** 2
+    nearest = int(np.argmin(distance))
     return float(columns[nearest] + 0.5), float(rows[nearest] + 0.5)
 
 
-def grown_box(box: Box, probability: NDArray[np.float64]) -> Box:
-    """A box whose sides have moved outwards as long as probability (height, width), 0..1, lies beyond."""
+def grow_box(box: Box, probability: NDArray[np.float64]) -> Box:
+    """A box grown to where `probability` (height, width), 0..1, continues outside its sides."""
     x0, y0, x1, y1 = (int(side) for side in box)
     height, width = probability.shape
-    most_x, most_y = round((x1 - x0) * FURTHEST), round((y1 - y0) * FURTHEST)
+    most_x, most_y = round((x1 - x0) * MAX_GROWTH), round((y1 - y0) * MAX_GROWTH)
     rows, columns = probability[y0:y1], probability[:, x0:x1]
     return (
-        float(x0 - _leaking(rows[:, max(x0 - most_x, 0) : x0].mean(axis=0)[::-1])),
-        float(y0 - _leaking(columns[max(y0 - most_y, 0) : y0].mean(axis=1)[::-1])),
-        float(x1 + _leaking(rows[:, x1 : min(x1 + most_x, width)].mean(axis=0))),
-        float(y1 + _leaking(columns[y1 : min(y1 + most_y, height)].mean(axis=1))),
+        float(x0 - _lines_to_add(rows[:, max(x0 - most_x, 0) : x0].mean(axis=0)[::-1])),
+        float(y0 - _lines_to_add(columns[max(y0 - most_y, 0) : y0].mean(axis=1)[::-1])),
+        float(x1 + _lines_to_add(rows[:, x1 : min(x1 + most_x, width)].mean(axis=0))),
+        float(y1 + _lines_to_add(columns[y1 : min(y1 + most_y, height)].mean(axis=1))),
     )
 
 
-def _leaking(outwards: NDArray[np.float64]) -> int:
-    """How many of the lines next to a box, from the nearest on, carry probability."""
-    dry = np.flatnonzero(outwards <= LEAK)
-    return int(dry[0]) if len(dry) else len(outwards)
+def _lines_to_add(outwards: NDArray[np.float64]) -> int:
+    """The number of adjacent rows or columns outside a box, nearest first, to add to it."""
+    low = np.flatnonzero(outwards <= MIN_PROBABILITY)
+    return int(low[0]) if len(low) else len(outwards)
 
 
 def soft_masks(probabilities: NDArray[np.uint8], prompts: Sequence[Prompt | None]) -> NDArray[np.float32]:
-    """Logits of P within each present class's box, (present class, height, width); far outside -10."""
+    """Logits of P inside the box of each present class (present class, height, width); -10 outside."""
     present = [index for index, prompt in enumerate(prompts) if prompt is not None]
     logits = np.full((len(present), *probabilities.shape[1:]), -10, dtype=np.float32)
     for place, index in enumerate(present):

@@ -1,5 +1,6 @@
-"""Plots for people: Dice over the number of labelled images (Fig. 2), and what tuning found."""
+"""Plots: Dice over the number of labelled images (the paper's Fig. 2), and the trials of tuning."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,32 +12,32 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from samcarry.evaluation.summary import case_dice
+from samcarry.methods import method_of
 from samcarry.storage.files import atomic
 
-# Okabe and Ito's colours, which colour-blind readers tell apart; the markers help on a grey print.
+# The colours of Okabe and Ito, which colour-blind readers can distinguish; markers help in grey prints.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 MARKERS = "osD^vPX*"
-FULL = "unet_full"
-"""The method that depends on no n: a line, not a curve."""
 
 
 def draw_ablation(
     paths: Sequence[str | Path], rows: pd.DataFrame, methods: Sequence[str], names: Mapping[str, str]
 ) -> None:
-    """Dice over n as the paper's Fig. 2: a box over cases for each n and method, lines through the means.
+    """Draw Dice over n as in the paper's Fig. 2: boxes over cases, and lines through the means.
 
-    The seeds of a case are averaged first. The steps of n are drawn equally wide. A method that lacks
-    an n has no box there, and full supervision is a dashed line.
+    The seeds of a case are averaged first. The values of n are equally spaced. A method without rows for
+    some n has no box there. Full supervision, which does not depend on n, is a dashed line.
 
     Args:
-        paths: one file a format, e.g. .svg and .png.
-        rows: dice.csv of every n, one below the other.
-        methods: ids in the order wanted; those without rows are left out.
-        names: what to call each id.
+        paths: one file per format, for example .svg and .png.
+        rows: the rows of dice.csv for all n.
+        methods: ids in the order of the legend; methods without rows are left out.
+        names: {id: name in the legend}.
     """
     cases = {n: 100 * case_dice(group) for n, group in rows.groupby("n")}
     present = [method for method in methods if any(method in table for table in cases.values())]
-    curves = [method for method in present if method != FULL]
+    levels = [method for method in present if method_of(method).needs_hidden_labels]
+    curves = [method for method in present if method not in levels]
     figure = Figure(figsize=(max(6.0, 1.2 + 0.95 * len(cases)), 4.6), layout="constrained", dpi=200)
     axis = figure.subplots()
     for place, method in enumerate(curves):
@@ -44,17 +45,17 @@ def draw_ablation(
         columns = [table[method].dropna() if method in table else pd.Series() for table in cases.values()]
         style = (PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)])
         _boxes_and_means(axis, columns, offset, 0.64 / len(curves), style, names.get(method, method))
-    if FULL in present:
-        mean = pd.concat([table[FULL] for table in cases.values() if FULL in table]).mean()
-        axis.axhline(mean, color="0.35", linestyle="--", linewidth=1, label=names.get(FULL, FULL))
+    for method in levels:
+        mean = pd.concat([table[method] for table in cases.values() if method in table]).mean()
+        axis.axhline(mean, color="0.35", linestyle="--", linewidth=1, label=names.get(method, method))
     axis.set_xticks(range(len(cases)), [str(n) for n in cases])
     axis.set(xlabel="labelled training images n", ylabel="Dice in %", xlim=(-0.6, len(cases) - 0.4))
     axis.set_ylim(top=min(101, axis.get_ylim()[1]))
     axis.grid(axis="y", color="0.9")
     axis.set_axisbelow(True)
     if present:
-        fitting = max(1, int(figure.get_figwidth() // 2))
-        figure.legend(loc="outside upper center", ncols=fitting, frameon=False, fontsize=9)
+        columns_of_legend = max(1, int(figure.get_figwidth() // 2))
+        figure.legend(loc="outside upper center", ncols=columns_of_legend, frameon=False, fontsize=9)
     for path in paths:
         _save(figure, path)
 
@@ -83,23 +84,23 @@ def _boxes_and_means(
 
 
 def draw_tuning(path: str | Path, trials: pd.DataFrame, title: str) -> None:
-    """What each parameter is worth: gain of every trial by category or over a number, the best starred.
+    """Draw the gain of all trials for each parameter, with a star at the best trial.
 
-    The first panel tells whether the search has settled; the last, where two parameters or more are
-    categories, the best gain of each pair of the first two (for SAM: first and second pass).
+    The first panel shows whether the search has settled. If two or more parameters are categorical, the last
+    panel shows the best gain for each pair of the first two (for SAM: first and second pass).
 
     Args:
-        path: the picture.
-        trials: columns number, value (gain over f_θ in points of Dice) and one for each parameter;
-            an empty value is drawn as 'none' among categories and left out among numbers.
-        title: stands above.
+        path: the output file.
+        trials: columns number, value (gain over f_θ in points of Dice) and one for each parameter. An empty
+            value is the category 'none'; empty numbers are left out.
+        title: title of the figure.
     """
     trials = trials.dropna(subset=["value"]).sort_values("number")
     parameters = parameters_of(trials)
     categories = [name for name in parameters if not _is_number(trials[name])]
     panels = 1 + len(parameters) + (len(categories) > 1)
     columns = min(3, panels)
-    lines = -(-panels // columns)
+    lines = math.ceil(panels / columns)
     figure = Figure(figsize=(4.1 * columns, 3.2 * lines + 0.4), layout="constrained", dpi=150)
     axes = list(figure.subplots(lines, columns, squeeze=False).flat)
     for axis in axes[panels:]:
@@ -191,7 +192,7 @@ def _star(axis: Axes, x: float, y: float) -> None:
 
 
 def _jitter(count: int) -> NDArray[np.float64]:
-    """Offsets that keep equal values apart, the same each time."""
+    """Horizontal offsets that separate equal values; not random, so that figures are reproducible."""
     return ((np.arange(count, dtype=np.float64) * 0.618) % 1 - 0.5) * 0.45
 
 
@@ -204,7 +205,7 @@ def _finish(axis: Axes) -> None:
 
 
 def _save(figure: Figure, path: str | Path) -> None:
-    """Write a figure; the same figure gives the same bytes."""
+    """Write a figure atomically; the same figure always gives the same bytes."""
     is_svg = Path(path).suffix == ".svg"
     with atomic(path) as private, mpl.rc_context({"svg.hashsalt": "samcarry"}):
         figure.savefig(private, metadata={"Date": None} if is_svg else None)

@@ -1,5 +1,6 @@
-"""Pictures for people: cases stage by stage, and training curves."""
+"""Figures of single cases, stage by stage, and of training curves."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from samcarry.errors import InputError
-from samcarry.evaluation.dice import dice
+from samcarry.evaluation.formatting import format_dice
 from samcarry.evaluation.summary import case_dice
 from samcarry.images.colours import class_colours
 from samcarry.prompting.prompts import Prompt
@@ -30,7 +31,14 @@ STAGES = {
 
 @dataclass(frozen=True)
 class CaseView:
-    """One case: grey image (height, width), masks (class, height, width) by stage, prompts."""
+    """What figures show of one case.
+
+    Attributes:
+        case: its name.
+        image: grey values (height, width).
+        masks: masks (class, height, width) by stage.
+        prompts: the prompts of each class; None for absent classes.
+    """
 
     case: str
     image: NDArray[np.uint8]
@@ -39,7 +47,7 @@ class CaseView:
 
 
 def spread_over_ranks(ranking: Sequence[str], count: int) -> list[str]:
-    """`count` cases from best to worst, evenly spread over a ranking, ends included."""
+    """`count` cases of a ranking, evenly spaced from the best to the worst, both included."""
     places = np.linspace(0, len(ranking) - 1, min(count, len(ranking))).round().astype(int)
     return [ranking[place] for place in places]
 
@@ -47,7 +55,15 @@ def spread_over_ranks(ranking: Sequence[str], count: int) -> list[str]:
 def draw_cases(
     path: str | Path, views: Sequence[CaseView], classes: Sequence[str], ranked_by: str, seed: int
 ) -> None:
-    """One row a case, one column a stage that the cases have, contours of all classes, Dice above."""
+    """Draw one row per case and one column per available stage, with contours and Dice.
+
+    Args:
+        path: the output file.
+        views: the cases.
+        classes: class names for the legend.
+        ranked_by: id of the method by which cases are ranked.
+        seed: seed of the predictions.
+    """
     stages = {stage: title for stage, title in STAGES.items() if all(stage in view.masks for view in views)}
     height, width = views[0].image.shape if views else (1, 1)
     columns = len(stages) + 1
@@ -62,7 +78,7 @@ def draw_cases(
         _show(row[0], view.image, view.case)
         for axis, (stage, title) in zip(row[1:], stages.items(), strict=True):
             masks = view.masks[stage]
-            score = "" if stage == "reference" else told_dice(view.masks["reference"], masks)
+            score = "" if stage == "reference" else format_dice(view.masks["reference"], masks)
             _show(axis, view.image, f"{title}\n{score}".strip())
             _contours(axis, masks, colours)
             if stage == "cleaned":
@@ -70,7 +86,8 @@ def draw_cases(
     handles = [mpl.lines.Line2D([], [], color=colour) for colour in colours]
     figure.legend(handles, classes, loc="outside lower center", ncols=8, fontsize=8, frameon=False)
     figure.suptitle(
-        f"From the best to the worst case of {ranked_by}, seed {seed}; Dice mean ± deviation over classes",
+        f"From the best to the worst case of {ranked_by}, seed {seed}; "
+        "Dice in %, mean ± standard deviation over classes",
         fontsize=10,
     )
     with atomic(path) as private:
@@ -78,50 +95,53 @@ def draw_cases(
 
 
 def rank_cases(rows: pd.DataFrame, method: str) -> list[str]:
-    """Cases from the best to the worst Dice of a method (seeds averaged), by name where equal.
+    """Cases from the best to the worst Dice of a method, averaged over seeds; ties are ordered by name.
 
     Raises:
-        InputError: dice.csv has no row of this method.
+        InputError: dice.csv has no rows of this method.
     """
     if method not in set(rows["method"]):
-        raise InputError(f"dice.csv has no row of '{method}', by which cases are ranked: add it to methods")
+        raise InputError(f"dice.csv has no rows of '{method}', by which cases are ranked: add it to methods")
     scores = case_dice(rows)[method].dropna()
     return [str(case) for case in scores.sort_values(ascending=False, kind="stable").index]
 
 
 def best_median_worst(ranking: Sequence[str]) -> dict[str, str]:
-    """The cases at both ends and in the middle (of an even number the better one) of a ranking.
+    """The first, the middle and the last case of a ranking; of two middle cases, the better one.
 
     Raises:
-        InputError: nothing is ranked.
+        InputError: the ranking is empty.
     """
     if not ranking:
-        raise InputError("no case has a Dice to be ranked by: check the labels of the judged split")
+        raise InputError(
+            "no case has a Dice to rank by: check the labels of the test split (of val if there is no test)"
+        )
     return {"best": ranking[0], "median": ranking[(len(ranking) - 1) // 2], "worst": ranking[-1]}
 
 
 def draw_qualitative(
     path: str | Path, view: CaseView, classes: Sequence[str], titles: Mapping[str, str], heading: str
 ) -> None:
-    """One case as the paper's Fig. 3: the reference, then each method, contours over the radiograph.
+    """Draw one case as in the paper's Fig. 3: contours of the reference and of each method.
 
-    Below each picture stand the method and its Dice over the classes in percent, mean ± deviation.
+    The name of the method and its Dice (in percent, mean ± standard deviation over classes) are below each
+    picture.
 
     Args:
-        path: the picture, 300 dots an inch.
-        view: the case; `masks` holds 'reference' and every key of `titles`.
-        classes: names for the legend.
-        titles: what stands below each method's picture, in the order wanted.
-        heading: stands above.
+        path: the output file, with 300 dots per inch.
+        view: the case; `masks` contains 'reference' and all keys of `titles`.
+        classes: class names for the legend.
+        titles: {id: name below the picture}, in the order of the pictures.
+        heading: title of the figure.
     """
     height, width = view.image.shape
     stages = {"reference": "reference", **titles}
     wide = max(1.7, min(3.2, 2.6 * width / height))
     columns = min(len(stages), 4 if wide < 2.6 else 2)
-    lines = -(-len(stages) // columns)
+    lines = math.ceil(len(stages) / columns)
     name_width = 0.4 + 0.05 * max((len(name) for name in classes), default=0)
     legend_columns = max(1, int(columns * wide / name_width))
-    legend_height = 0.13 * -(-len(classes) // legend_columns) + 0.1
+    legend_height = 0.13 * math.ceil(len(classes) / legend_columns) + 0.1
     size = (columns * wide, lines * (wide * height / width + 0.36) + 0.25 + legend_height)
     figure = Figure(figsize=size, layout="constrained", dpi=300)
     axes = figure.subplots(lines, columns, squeeze=False)
@@ -131,7 +151,7 @@ def draw_qualitative(
     for axis, (stage, title) in zip(axes.flat, stages.items(), strict=False):
         _show(axis, view.image, "")
         _contours(axis, view.masks[stage], colours)
-        score = "" if stage == "reference" else told_dice(view.masks["reference"], view.masks[stage])
+        score = "" if stage == "reference" else format_dice(view.masks["reference"], view.masks[stage])
         axis.set_axis_on()
         axis.set(xticks=[], yticks=[])
         axis.set_xlabel(f"{title}\n{score}".strip(), fontsize=8)
@@ -152,7 +172,12 @@ def draw_qualitative(
 
 
 def draw_training(path: str | Path, curves: Mapping[str, pd.DataFrame]) -> None:
-    """Loss over iterations of each network; `curves` is keyed by '<seed>/<network>'."""
+    """Draw the loss over iterations, one panel per network.
+
+    Args:
+        path: the output file.
+        curves: {'<seed>/<network>': table with the columns iteration and loss}.
+    """
     networks = sorted({name.split("/")[1] for name in curves})
     figure = Figure(figsize=(3.4 * len(networks), 3), layout="constrained", dpi=110)
     axes = figure.subplots(1, len(networks), sharey=True, squeeze=False)[0]
@@ -165,13 +190,6 @@ def draw_training(path: str | Path, curves: Mapping[str, pd.DataFrame]) -> None:
     axes[0].legend(fontsize=8, frameon=False)
     with atomic(path) as private:
         figure.savefig(private)
-
-
-def told_dice(reference: NDArray[np.bool_], masks: NDArray[np.bool_]) -> str:
-    """Dice in percent, mean ± deviation over the present classes of masks (class, height, width); or ''."""
-    pairs = (dice(r, m) for r, m in zip(reference, masks, strict=True))
-    values = [100 * value for value in pairs if value is not None]
-    return f"{np.mean(values):.1f} ± {np.std(values):.1f}" if values else ""
 
 
 def _show(axis: Axes, image: NDArray[np.uint8], title: str) -> None:

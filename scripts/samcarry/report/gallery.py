@@ -1,4 +1,4 @@
-"""Cases to be leafed through in a browser: radiographs as WebP, contours and prompts as SVG paths."""
+"""A gallery of cases for a browser: radiographs as WebP, contours and prompts as SVG paths."""
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,20 +10,20 @@ from PIL import Image
 from skimage.measure import approximate_polygon, find_contours
 
 from samcarry.evaluation.dice import dice
+from samcarry.evaluation.formatting import format_dice
 from samcarry.prompting.prompts import Prompt, read_prompts
-from samcarry.report.figures import told_dice
 from samcarry.storage.stacks import read_shards
 
 LONG_SIDE = 640
-"""Pixels that a radiograph is enlarged to; contours are lines and stay sharp at any size."""
+"""Length in pixels of the longer side of a picture. Contours are vectors and stay sharp at any size."""
 
 TOLERANCE = 0.3
-"""How far a contour may be straightened, in pixels at network size: less than the half that makes a pixel."""
+"""Largest deviation of a simplified contour in pixels at network size; below half a pixel."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What one picture of a case shows: stacks of masks or probabilities and, if any, of prompts."""
+    """One picture of each case: its title, and files with masks or probabilities and perhaps prompts."""
 
     title: str
     masks: Sequence[str]
@@ -32,7 +32,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Shape:
-    """The contour of one class, as SVG path data in pixels at network size, and what to say of it."""
+    """The contour of one class as SVG path data in pixels at network size, and its label."""
 
     class_index: int
     path: str
@@ -41,7 +41,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Tile:
-    """One stage of one case."""
+    """One picture of one case: contours, boxes and points of a stage, and its Dice as text."""
 
     title: str
     score: str
@@ -52,7 +52,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class GalleryCase:
-    """One case: WebP of its image, size (height, width) at network size, and its stages."""
+    """One case: its image as WebP, its size (height, width) at network size, and its pictures."""
 
     case: str
     note: str
@@ -72,10 +72,10 @@ def gallery_cases(
 
     Args:
         images: stacks of prepared images.
-        references: stacks of reference masks; a case that has none is shown without.
-        stages: what is shown of each case, in that order, after its reference.
-        chosen: a note on each case that is wanted, in the order wanted.
-        classes: names of the classes of all stacks.
+        references: stacks of reference masks; a case without one has no reference picture and no Dice.
+        stages: the stages to show after the reference, in this order.
+        chosen: {case: note} of the cases to show, in this order.
+        classes: class names of all stacks.
     """
     cases = list(chosen)
     pictures = read_shards(images, cases)
@@ -87,7 +87,7 @@ def gallery_cases(
         prompts, _ = read_prompts(*stage.prompts, classes=classes)
         for case, masks in read_shards(stage.masks, cases).items():
             known = reference.get(case)
-            score = "" if known is None else told_dice(known, masks)
+            score = "" if known is None else format_dice(known, masks)
             shapes = _shapes(masks, known, classes)
             tiles[case].append(Tile(stage.title, score, shapes, *_boxes_and_points(prompts.get(case, ()))))
     return [
@@ -97,7 +97,7 @@ def gallery_cases(
 
 
 def webp(image: NDArray[np.uint8]) -> bytes:
-    """A grey image (height, width), enlarged smoothly to `LONG_SIDE`, as WebP."""
+    """A grey image (height, width) as WebP, enlarged to `LONG_SIDE`."""
     scale = max(1, LONG_SIDE / max(image.shape))
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     stream = io.BytesIO()
@@ -106,9 +106,9 @@ def webp(image: NDArray[np.uint8]) -> bytes:
 
 
 def outline(mask: NDArray[np.bool_]) -> str:
-    """The contours of a mask (height, width) as SVG path data; '' if it is empty.
+    """The contours of a mask (height, width) as SVG path data; '' if the mask is empty.
 
-    Coordinates are those of prompts: the upper left pixel covers 0 to 1.
+    Coordinates are as for prompts: the upper left pixel covers 0 to 1.
     """
     if not mask.any():
         return ""
@@ -131,8 +131,8 @@ def _shapes(
             label = name
             if reference is not None:
                 value = dice(reference[index], mask)
-                told = "not in the reference" if value is None else f"Dice {100 * value:.1f} %"
-                label = f"{name}: {told}"
+                score = "not in the reference" if value is None else f"Dice {100 * value:.1f} %"
+                label = f"{name}: {score}"
             shapes.append(Shape(index, outline(mask), label))
     return tuple(shapes)
 
@@ -140,12 +140,12 @@ def _shapes(
 def _boxes_and_points(
     prompts: Sequence[Prompt | None],
 ) -> tuple[tuple[tuple[int, str], ...], tuple[tuple[int, str], ...]]:
-    """Boxes and positive points as pairs of class and path; a class's negative points are the others'."""
+    """Boxes and positive points as (class, path); negative points are those of the other classes."""
     boxes, points = [], []
     for index, prompt in enumerate(prompts):
         if prompt is not None:
             x0, y0, x1, y1 = prompt.box
             boxes.append((index, f"M{x0:g} {y0:g}H{x1:g}V{y1:g}H{x0:g}Z"))
-            # A path of no length with round caps is a dot, as wide as its line at any size.
+            # A path of length 0 with round caps is a dot that keeps its width at any size.
             points.append((index, f"M{prompt.positive[0]:.1f} {prompt.positive[1]:.1f}h0"))
     return tuple(boxes), tuple(points)

@@ -1,4 +1,4 @@
-"""HTML pages that open offline: rendered templates and embedded images."""
+"""HTML pages that work offline: rendered templates and embedded images."""
 
 import base64
 import io
@@ -14,10 +14,10 @@ WIDEST = 2000
 
 
 def render_page(package: str, **values: Any) -> str:
-    """Fill in the template `page.html.jinja` of a package; all text is escaped.
+    """The template `page.html.jinja` of a package, filled in; all text is escaped.
 
-    Escaping guards against names such as <b>, which come from a user's data. Templates can use the filters
-    `embedded` (see below) and `webp_uri` (the bytes of a WebP image as a URI).
+    Escaping protects against names such as <b> in the user's data. Templates can use the filters `embedded`
+    (see below) and `webp_uri`, which turns the bytes of a WebP image into a URI.
     """
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -29,12 +29,12 @@ def render_page(package: str, **values: Any) -> str:
 
 
 def data_uri(data: bytes, mime: str) -> str:
-    """Bytes as a URI that is part of the page itself."""
+    """Bytes as a data URI, which is part of the page itself."""
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
 
 
 def embedded(path: str | Path) -> dict[str, Any]:
-    """An image file as `uri`, `width` and `height`: WebP, at most `WIDEST` pixels wide."""
+    """An image file as WebP with `uri`, `width` and `height`; at most `WIDEST` pixels wide."""
     with Image.open(path) as opened:
         image = opened.convert("RGB")
     if image.width > WIDEST:

@@ -1,7 +1,7 @@
-"""One page on a run that opens offline: what was done, on which data, what came out, and what made it."""
+"""The report page: one HTML file that describes a run and works offline."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -15,8 +15,27 @@ from samcarry.report.tables import Table
 
 
 @dataclass(frozen=True)
+class Study:
+    """What was run, as far as the page has to know it.
+
+    Attributes:
+        dataset: its name.
+        size: (height, width) of the prepared images.
+        sam: the name of the SAM that refined.
+        sam_is_tiny: whether it is the tiny SAM of the repository.
+        images_are_drawn: whether the images are phantoms.
+    """
+
+    dataset: str
+    size: tuple[int, int]
+    sam: str
+    sam_is_tiny: bool
+    images_are_drawn: bool
+
+
+@dataclass(frozen=True)
 class Picture:
-    """A figure of the page: an image file, its title, and a caption that also serves who can't see it."""
+    """A figure on the page: an image file, its title, and a caption that doubles as alt text."""
 
     path: str
     title: str
@@ -24,48 +43,113 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Data:
+    """Section 'Data'.
+
+    Attributes:
+        size: height and width of images at network size.
+        splits: images in each split.
+        presence: images in which each class is present.
+    """
+
+    size: tuple[int, int]
+    splits: Table
+    presence: Table
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Section 'Results', and the findings at the top of the page.
+
+    Attributes:
+        findings: the main results in plain sentences.
+        notes: explanations of Table 1.
+        methods: Table 1.
+        differences: the paired differences that matter most.
+        all_differences: all paired differences.
+        per_class: Dice by class.
+    """
+
+    findings: Sequence[str]
+    notes: Sequence[str]
+    methods: Table
+    differences: Table
+    all_differences: Table
+    per_class: Table
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Section 'Gallery': cases of the evaluated split, and unlabelled cases."""
+
+    evaluated: Sequence[GalleryCase] = ()
+    unlabelled: Sequence[GalleryCase] = ()
+
+
+@dataclass(frozen=True)
 class Tuned:
-    """What was tuned: the settings found (YAML), and answers and picture if there are any."""
+    """One tuning study: the best settings as YAML, gains by parameter and a picture, if there are any."""
 
     title: str
     settings: str
-    answers: Table | None = None
+    gains: Table | None = None
     picture: Picture | None = None
 
 
 @dataclass(frozen=True)
-class Report:
-    """Everything on the page, as plain data. Whatever is empty leaves its section out or says so."""
+class Settings:
+    """Section 'Settings'.
 
-    dataset: str
-    split: str  # what methods were judged on
-    size: tuple[int, int]  # height and width at network size
-    classes: Sequence[str]
-    findings: Sequence[str]  # the result in plain sentences
-    notes: Sequence[str]  # what a reader of Table 1 has to know
-    limits: Sequence[str]
-    splits: Table
-    presence: Table
-    methods: Table
-    differences: Table  # those that matter most
-    all_differences: Table
-    per_class: Table
-    spent: Table
+    Attributes:
+        tuned: the tuning studies.
+        config: the config as YAML.
+        versions: {package: version}.
+        models: the model files.
+        stacks: what made the files in the gallery.
+    """
+
+    tuned: Sequence[Tuned]
+    config: str
+    versions: Mapping[str, str]
     models: Table
     stacks: Table
-    versions: Mapping[str, str]
-    config: str  # YAML
-    trace: Sequence[tuple[str, str]]  # step, path or value
-    pictures: Sequence[Picture] = ()
-    tuned: Sequence[Tuned] = ()
-    judged: Sequence[GalleryCase] = ()
-    unlabelled: Sequence[GalleryCase] = ()
-    ablation: Picture | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)  # short facts for the head of the page
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything on the page as plain data; the page leaves out what is empty, or says so.
+
+    Attributes:
+        dataset: name of the data set.
+        split: the split on which methods were evaluated.
+        classes: class names.
+        facts: short facts for the head of the page.
+        data: section 'Data'.
+        scores: section 'Results'.
+        figures: section 'Figures'.
+        gallery: section 'Gallery'.
+        settings: section 'Settings'.
+        cost: section 'Time and memory'.
+        limits: section 'Limitations'.
+        trace: section 'How to trace a number', as (step, path or value).
+    """
+
+    dataset: str
+    split: str
+    classes: Sequence[str]
+    facts: Mapping[str, str]
+    data: Data
+    scores: Scores
+    figures: Sequence[Picture]
+    gallery: Gallery
+    settings: Settings
+    cost: Table
+    limits: Sequence[str]
+    trace: Sequence[tuple[str, str]]
 
 
 def render(report: Report) -> str:
-    """The page as HTML; nothing in it is loaded from elsewhere, and all text is escaped."""
+    """The page as HTML; it loads nothing from elsewhere, and all text is escaped."""
     return render_page(
         "samcarry.report",
         report=report,
@@ -74,102 +158,86 @@ def render(report: Report) -> str:
 
 
 def plain_findings(table: pd.DataFrame, differences: pd.DataFrame, split: str) -> list[str]:
-    """What came out, in sentences for a reader who knows no statistics.
+    """The main results in sentences for readers without knowledge of statistics.
 
     Args:
         table: table1.csv.
         differences: differences.csv.
-        split: what methods were judged on.
+        split: the split on which methods were evaluated.
     """
     known = table.dropna(subset=["mean"]).set_index("method")
     sentences = []
     if "ours_r" in known.index:
         row = known.loc["ours_r"]
         sentences.append(
-            f"On {row['cases']} {split} images the final network ({method_of('ours_r').name}) reaches a mean "
-            f"Dice of {row['mean']:.1f}\u00a0%. 100\u00a0% would be the reference outlines, pixel by pixel; "
-            f"0\u00a0% no overlap at all."
+            f"On {row['cases']} {split} images, the final network ({method_of('ours_r').name}) reaches a "
+            f"mean Dice of {row['mean']:.1f}\u00a0%. 100\u00a0% means that the masks equal the "
+            "reference in every pixel; 0\u00a0% means no overlap."
         )
-    for found in differences.to_dict("records"):
-        if found["against"] == "unet" and found["method"] in ("unet_sam", "ours_r"):
-            sentences.append(_difference_sentence(found))
-    few = [method for method in known.index if method_of(method).in_paper]
-    if few:
-        best = known.loc[few, "mean"].idxmax()
+    for difference in differences.to_dict("records"):
+        if difference["against"] == "unet" and difference["method"] in ("unet_sam", "ours_r"):
+            sentences.append(_difference_sentence(difference))
+    few_labels = [method for method in known.index if method_of(method).in_paper]
+    if few_labels:
+        best = known.loc[few_labels, "mean"].idxmax()
         sentences.append(
-            f"Of the methods that saw few labels, {method_of(best).name} has the highest mean "
-            f"({known.loc[best, 'mean']:.1f} %)."
+            f"Among the paper's methods, which use few labels, {method_of(best).name} has the highest mean "
+            f"Dice ({known.loc[best, 'mean']:.1f}\u00a0%)."
         )
     return sentences
 
 
-def _difference_sentence(found: Mapping[Any, Any]) -> str:
-    method, against = method_of(found["method"]).name, method_of(found["against"]).name
-    direction = "above" if found["difference"] >= 0 else "below"
-    text = f"{method} lies {abs(found['difference']):.1f} points of Dice {direction} {against}"
-    if pd.isna(found["low"]):
-        return f"{text}; there are too few cases for an interval."
-    text += f" (95 % interval {found['low']:+.1f} to {found['high']:+.1f})"
-    if found["low"] <= 0 <= found["high"]:
-        return f"{text}: the interval holds zero, so chance alone could explain it."
+def _difference_sentence(row: Mapping[Any, Any]) -> str:
+    method, against = method_of(row["method"]).name, method_of(row["against"]).name
+    direction = "above" if row["difference"] >= 0 else "below"
+    text = f"The mean Dice of {method} is {abs(row['difference']):.1f} points {direction} that of {against}"
+    if pd.isna(row["low"]):
+        return f"{text}; there are too few cases for a confidence interval."
+    text += f" (95\u00a0% interval {row['low']:+.1f} to {row['high']:+.1f})"
+    if row["low"] <= 0 <= row["high"]:
+        return f"{text}. The interval contains zero, so the difference could be due to chance."
     return f"{text}."
 
 
-def limitations(config: Mapping[str, Any], split: str, cases: int, seeds: int) -> list[str]:
-    """What the numbers do not tell, in plain words; some hold always, some for this run.
+def limitations(study: Study, split: str, cases: int, seeds: int) -> list[str]:
+    """What the figures do not show, in plain sentences; some limits always apply, others only to this run.
 
     Args:
-        config: the run's config.
-        split: what methods were judged on.
-        cases: how many cases were judged.
-        seeds: how many times each network was trained.
+        study: what was run.
+        split: the split on which methods were evaluated.
+        cases: number of evaluated cases.
+        seeds: number of trainings of each network.
     """
     limits = [
-        "One object a class and image: of several pieces the one with the highest mean probability is kept. "
-        "A structure in two parts, such as a fractured bone, may lose one.",
-        "SAM redraws what the first network has found. It cannot find a structure that the first network "
-        "missed altogether, and where the prediction lies on the wrong object, SAM neatly outlines that one.",
-        "Dice is computed at network size, on classes that the reference holds. A class that is drawn where "
-        "there is none costs no Dice; the column of false positives tells how often that happens.",
-        "Nothing here was checked for clinical use.",
+        "Each image has at most one object per class: if there are several pieces, only the one with the "
+        "highest mean probability is kept. A structure in two parts, such as a fractured bone, may lose "
+        "one of them.",
+        "SAM only refines what the first network found. It cannot recover a structure that the first network "
+        "missed completely. Where the prediction is on the wrong object, SAM outlines the wrong object.",
+        "Dice is computed at network size, for classes that are present in the reference. Drawing an absent "
+        "class does not lower Dice; the column 'False positives' shows how often this happens.",
+        "None of this has been validated for clinical use.",
     ]
-    if config.get("source", {}).get("format") == "phantom":
+    if study.images_are_drawn:
         limits.insert(
             0,
-            "The images are drawn by a computer (phantoms). They show that all parts work together; they say "
+            "The images are phantoms, drawn by a computer. They show that the pipeline works; they say "
             "nothing about real radiographs.",
         )
-    sam = config.get("sam", {})
-    if sam.get("models", {}).get(sam.get("model"), {}).get("model") == "tiny":
+    if study.sam_is_tiny:
         limits.append(
-            "SAM is the tiny model that comes with samcarry, trained on drawn scenes. The official "
-            "checkpoints know far more; numbers with them will differ."
+            "SAM is the tiny SAM included with samcarry, which was trained on synthetic scenes. The official "
+            "checkpoints were trained on far more data; results with them will differ."
         )
     if split != "test":
         limits.append(
-            "There is no test split: methods were judged on validation cases, on which settings may have "
-            "been tuned, so that the numbers may flatter."
+            "There is no test split: methods were evaluated on validation cases, on which settings may have "
+            "been tuned. The scores may therefore be too optimistic."
         )
     if cases < 20:
-        limits.append(f"Only {cases} cases were judged: intervals are wide, and one odd case moves a mean.")
+        limits.append(
+            f"Only {cases} cases were evaluated: intervals are wide, and one odd case shifts a mean."
+        )
     if seeds == 1:
-        limits.append("Each network was trained once: how much chance in training matters is not known.")
+        limits.append("Each network was trained only once, so the effect of chance in training is unknown.")
     return limits
-
-
-def how_to_trace(dataset: str, n: int, seed: int, method: str) -> list[tuple[str, str]]:
-    """The way from a number in Table 1 back to what made it, with the paths of this run."""
-    root, own = f"results/{dataset}", f"results/{dataset}/n{n}/seed{seed}"
-    job, scores = f"n{n}/seed{seed}/evaluate/{method}", f"{own}/dice/{method}.csv"
-    if method == "unet_full":
-        own = f"{root}/full/seed{seed}"
-        job, scores = f"full/seed{seed}/evaluate", f"{own}/dice.csv"
-    return [
-        ("A row of Table 1 is the mean over the cases of", f"{root}/dice.csv"),
-        (f"Its rows with method {method} and seed {seed} are those of", scores),
-        ("which the rule 'evaluate' wrote; its log is", f"{root}/logs/{job}.log"),
-        ("Time and memory of that job", f"{root}/benchmarks/{job}.tsv"),
-        ("The predictions that were scored; their NIfTI header (made_by) says what made them", f"{own}/"),
-        ("The cases, their splits and shards", f"{root}/manifest.csv"),
-        ("Make it anew", f"snakemake {scores} --force --cores 8 (and --configfile, as in this run)"),
-    ]

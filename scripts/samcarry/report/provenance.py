@@ -1,4 +1,4 @@
-"""What a run left behind about itself: time and memory of each step, versions, and who made what."""
+"""Provenance of a run: time and memory of each step, versions, and what made models and stacks."""
 
 import json
 import re
@@ -13,17 +13,17 @@ from samcarry.errors import DamagedError
 from samcarry.storage.files import sha256
 
 _BETWEEN = re.compile(r"n\d+|seed\d+|full|round\d+")
-"""Folders of a benchmark's path that name no step."""
+"""Folders in the path of a benchmark that are not the name of a step."""
 
 
 def time_and_memory(folder: str | Path) -> pd.DataFrame:
-    """Seconds and memory of each step from the tables that Snakemake's `benchmark` leaves.
+    """Time and memory of each step, from the tables that Snakemake's `benchmark` writes.
 
-    A step is the first part of a table's path, below `folder`, that is no n and no seed.
+    The name of a step is the first part of a table's path below `folder` that is not an n, seed or round.
 
     Returns:
-        One row a step, the longest first. Columns: step, jobs, seconds (wall time, all jobs together),
-        cpu_seconds, memory_mb (the largest resident set of any job; empty for jobs too short to be measured).
+        One row per step, the longest first. Columns: step, jobs, seconds (wall time, summed over jobs),
+        cpu_seconds, memory_mb (largest resident set of a job; empty if jobs were too short to be measured).
     """
     rows = []
     for path in sorted(Path(folder).rglob("*.tsv")):
@@ -44,31 +44,31 @@ def time_and_memory(folder: str | Path) -> pd.DataFrame:
     return sums.reset_index().sort_values("seconds", ascending=False, ignore_index=True)
 
 
-def about_model(path: str | Path) -> dict[str, Any]:
-    """The settings in a model's metadata, without its weights.
+def model_metadata(path: str | Path) -> dict[str, Any]:
+    """The metadata of a model file, read without its weights.
 
     Raises:
-        DamagedError: the file is missing, damaged or no model of samcarry.
+        DamagedError: the file is missing, damaged or not a model of samcarry.
     """
     try:
         with safe_open(path, framework="numpy") as stream:
             return json.loads(stream.metadata()["samcarry"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DamagedError(path, f"this is no model of samcarry, or it is damaged ({error})") from error
+        raise DamagedError(path, f"this is not a model of samcarry, or it is damaged ({error})") from error
 
 
 def model_table(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """One row a model. Columns: model (path), sha256, rule, cases (it learnt from), code."""
+    """One row per model. Columns: model (path), sha256, rule, cases (number in training), code."""
     rows = []
     for path in paths:
-        about = about_model(path)
-        made_by = about.get("made_by", {})
+        metadata = model_metadata(path)
+        made_by = metadata.get("made_by", {})
         rows.append(
             {
                 "model": str(path),
                 "sha256": sha256(path),
                 "rule": made_by.get("rule", ""),
-                "cases": len(about.get("cases", ())),
+                "cases": len(metadata.get("cases", ())),
                 "code": made_by.get("params", {}).get("code", ""),
             }
         )
@@ -76,7 +76,7 @@ def model_table(paths: Iterable[str | Path]) -> pd.DataFrame:
 
 
 def versions_of(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The versions named in some `made_by`; where they differ, all of them."""
+    """{package: version} in some `made_by` records; versions that differ are all listed."""
     found: dict[str, set[str]] = {}
     for made_by in records:
         for package, version in made_by.get("versions", {}).items():
@@ -85,7 +85,7 @@ def versions_of(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def stack_table(records: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
-    """One row a stack that is shown. Columns: file, rule, settings (JSON), code, inputs (their SHA-256)."""
+    """One row per (path, `made_by`). Columns: file, rule, settings (JSON), code, inputs (SHA-256)."""
     rows = []
     for path, made_by in records:
         params = dict(made_by.get("params", {}))

@@ -1,7 +1,8 @@
-"""What the report tells, read from the files of a run."""
+"""The content of the report, read from the files of a run; one function per section of the page."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,27 @@ from samcarry.evaluation.summary import case_dice, read_dice
 from samcarry.methods import in_order, method_of
 from samcarry.report.figures import rank_cases, spread_over_ranks
 from samcarry.report.gallery import GalleryCase, Stage, gallery_cases
-from samcarry.report.page import Picture, Report, Tuned, how_to_trace, limitations, plain_findings
-from samcarry.report.provenance import about_model, model_table, stack_table, time_and_memory, versions_of
+from samcarry.report.page import (
+    Data,
+    Gallery,
+    Picture,
+    Report,
+    Scores,
+    Settings,
+    Study,
+    Tuned,
+    limitations,
+    plain_findings,
+)
+from samcarry.report.provenance import (
+    model_metadata,
+    model_table,
+    stack_table,
+    time_and_memory,
+    versions_of,
+)
 from samcarry.report.tables import (
+    Table,
     class_table,
     cost_table,
     difference_table,
@@ -31,66 +50,138 @@ from samcarry.storage.frames import read_frame
 from samcarry.storage.stacks import read_header
 
 Files = Mapping[str, Sequence[str]]
-"""Lists of paths by what they are; a name that is not there stands for an empty list."""
+"""{kind: paths}; a kind that is missing has no files."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What several sections need.
+
+    Attributes:
+        files: the files of the run.
+        study: what was run.
+        config: the whole config, to be printed.
+        n: labelled training cases.
+        rows: dice.csv.
+        cases: manifest.csv.
+        classes: class names.
+        split: the split on which methods were evaluated.
+        methods: ids of the methods with scores, in the order of Table 1.
+        ranked_by: the method by which cases are ranked.
+    """
+
+    files: Files
+    study: Study
+    config: Mapping[str, Any]
+    n: int
+    rows: pd.DataFrame
+    cases: Sequence[ManifestRow]
+    classes: Sequence[str]
+    split: str
+    methods: Sequence[str]
+    ranked_by: str
 
 
 def read_report(
-    files: Files, *, n: int, seed: int, config: Mapping[str, Any], benchmarks: str | Path, shown: int
+    files: Files,
+    *,
+    n: int,
+    study: Study,
+    config: Mapping[str, Any],
+    benchmarks: str | Path,
+    shown: int,
+    trace: Callable[[str], Sequence[tuple[str, str]]],
 ) -> Report:
-    """Everything that the page tells.
+    """The content of the page.
 
     Args:
         files: manifest, classes, dice, table1, differences, per_class; ablation, qualitative and training
-            (pictures); tuned, answers, tuning (settings, CSV and picture of each refiner, in one order);
-            models; images, masks, cleaned, prompts of the judged split, and the predictions of each
-            method under its id; unlabelled_images, unlabelled_masks, unlabelled_unet,
+            (pictures); tuned, answers, tuning (settings, gains and picture of each refiner, in the same
+            order); models; images, masks, cleaned, prompts of the evaluated split, and the predictions of
+            each method under its id; unlabelled_images, unlabelled_masks, unlabelled_unet,
             unlabelled_cleaned, unlabelled_prompts, unlabelled_unet_sam.
-        n: labelled training cases of the main line.
-        seed: whose predictions the gallery shows.
-        config: of the run.
-        benchmarks: folder of the tables of time and memory.
-        shown: how many cases of the judged split, and again of the unlabelled ones, the gallery holds.
+        n: labelled training cases of Table 1.
+        study: what was run.
+        config: the whole config, which is only printed.
+        benchmarks: folder with the tables of time and memory.
+        shown: number of evaluated cases, and of unlabelled cases, in the gallery.
+        trace: from a method to the steps from its numbers back to their origin, as (step, path or command).
     """
-    rows, cases = read_dice(files["dice"][0]), read_manifest(files["manifest"][0])
-    classes = Path(files["classes"][0]).read_text(encoding="utf-8").splitlines()
-    table, differences, per_class = (
-        _read_table(files[name][0]) for name in ("table1", "differences", "per_class")
-    )
-    split, methods = judged_split(cases), in_order(rows["method"].unique())
-    ranked_by = "ours_r" if "ours_r" in methods else methods[-1]
-    judged = _judged_gallery(files, rows, methods, ranked_by, shown, classes)
-    made_by = [(path, read_header(path).made_by) for path in _shown_stacks(files, methods)]
-    models = files.get("models", ())
-    makers = [*(made for _, made in made_by), *(about_model(path)["made_by"] for path in models)]
-    source = config["dataset"]
-    count = rows["case"].nunique()
+    run = _read_run(files, study, config, n)
     return Report(
-        dataset=source,
-        split=split,
-        size=(config["images"]["height"], config["images"]["width"]),
-        classes=classes,
-        facts=_facts(config, cases, split, n, rows),
-        findings=plain_findings(table, differences, split),
-        notes=[_what_dice_is(split), *numbered_notes(table)],
-        limits=limitations(config, split, count, rows["seed"].nunique()),
-        splits=split_table("Images a split; full supervision alone reads labels of unlabelled ones", cases),
-        presence=presence_table("Labelled images that hold the class", cases, classes),
-        methods=method_table(f"Table 1: {source}, n = {n}; mean ± standard deviation over cases", table),
-        differences=difference_table("Paired differences in points of Dice", main_differences(differences)),
-        all_differences=difference_table("Paired differences in points of Dice, all pairs", differences),
-        per_class=class_table("Mean Dice of each class in percent, over the cases that hold it", per_class),
-        spent=cost_table("All jobs of a step together, measured by Snakemake", time_and_memory(benchmarks)),
-        models=plain_table("Models, their SHA-256 and what they learnt from", model_table(models)),
-        stacks=plain_table("First stack of each stage in the gallery", stack_table(made_by)),
-        versions=versions_of(makers),
-        config=yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False, allow_unicode=True),
-        trace=how_to_trace(source, n, seed, ranked_by),
-        pictures=_pictures(files, ranked_by),
-        tuned=_tuned(files),
-        judged=judged,
-        unlabelled=_unlabelled_gallery(files, cases, shown, classes),
-        ablation=_ablation(files),
-    )  # fmt: skip
+        dataset=study.dataset,
+        split=run.split,
+        classes=run.classes,
+        facts=_facts(run),
+        data=_data(run),
+        scores=_scores(run),
+        figures=_figures(run),
+        gallery=Gallery(_evaluated_cases(run, shown), _unlabelled_cases(run, shown)),
+        settings=_settings(run),
+        cost=_cost(benchmarks),
+        limits=limitations(study, run.split, run.rows["case"].nunique(), run.rows["seed"].nunique()),
+        trace=trace(run.ranked_by),
+    )
+
+
+def _read_run(files: Files, study: Study, config: Mapping[str, Any], n: int) -> Run:
+    rows, cases = read_dice(files["dice"][0]), read_manifest(files["manifest"][0])
+    methods = in_order(rows["method"].unique())
+    return Run(
+        files=files,
+        study=study,
+        config=config,
+        n=n,
+        rows=rows,
+        cases=cases,
+        classes=Path(files["classes"][0]).read_text(encoding="utf-8").splitlines(),
+        split=judged_split(cases),
+        methods=methods,
+        ranked_by="ours_r" if "ours_r" in methods else methods[-1],
+    )
+
+
+def _facts(run: Run) -> dict[str, str]:
+    unlabelled = sum(row.split == "unlabelled" for row in run.cases)
+    return {
+        "Labelled images": str(run.n),
+        "Unlabelled images": str(unlabelled),
+        "Evaluated on": f"{run.rows['case'].nunique()} {run.split} images",
+        "Trainings of each network": str(run.rows["seed"].nunique()),
+        "SAM": run.study.sam,
+    }
+
+
+def _data(run: Run) -> Data:
+    return Data(
+        size=run.study.size,
+        splits=split_table(
+            "Images in each split. Only full supervision reads labels of unlabelled images.", run.cases
+        ),
+        presence=presence_table(
+            "Labelled images in which each class is present, by split.", run.cases, run.classes
+        ),
+    )
+
+
+def _scores(run: Run) -> Scores:
+    table, differences, per_class = (
+        _read_table(run.files[name][0]) for name in ("table1", "differences", "per_class")
+    )
+    return Scores(
+        findings=plain_findings(table, differences, run.split),
+        notes=[*_explanations(run.split), *numbered_notes(table)],
+        methods=method_table(
+            f"Table 1: {run.study.dataset}, n = {run.n}; mean ± standard deviation over cases.", table
+        ),
+        differences=difference_table("Paired differences in points of Dice.", main_differences(differences)),
+        all_differences=difference_table(
+            "Paired differences in points of Dice, all pairs of methods.", differences
+        ),
+        per_class=class_table(
+            "Mean Dice of each class in percent, over the cases in which it is present.", per_class
+        ),
+    )
 
 
 def _read_table(path: str) -> pd.DataFrame:
@@ -98,19 +189,51 @@ def _read_table(path: str) -> pd.DataFrame:
     return read_frame(path, ("dataset", "supervision", "method", "against", "class", "missing", "note"))
 
 
-def _judged_gallery(
-    files: Files,
-    rows: pd.DataFrame,
-    methods: Sequence[str],
-    ranked_by: str,
-    shown: int,
-    classes: Sequence[str],
-) -> list[GalleryCase]:
-    ranking = rank_cases(rows, ranked_by)
-    scores = 100 * case_dice(rows)[ranked_by]
+def _explanations(split: str) -> list[str]:
+    """Explanations of the columns of Table 1."""
+    return [
+        f"Dice on the {split} split is in percent. The Dice of a case is the mean over the classes present "
+        "in its reference; the seeds of a case are averaged first.",
+        "'Seeds ±' is the standard deviation over seeds of the mean Dice.",
+        "HD95 is the 95 % Hausdorff distance in pixels at network size; less is better.",
+        "False positives are the share of absent classes that a method draws anyway, in percent.",
+        "Bold: the best of the paper's methods with few labels.",
+    ]
+
+
+def _figures(run: Run) -> list[Picture]:
+    ablation = [
+        Picture(
+            path,
+            "Effect of the number of labels",
+            "Dice of each method for different numbers of labelled training images. Boxes show the spread "
+            "over cases; lines connect the means.",
+        )
+        for path in run.files.get("ablation", ())[:1]
+    ]
+    qualitative = [
+        Picture(
+            path,
+            f"The {place} case by {method_of(run.ranked_by).name}",
+            "Reference and methods side by side, with one colour per class. The Dice over classes is below "
+            "each picture.",
+        )
+        for place, path in zip(("best", "median", "worst"), run.files.get("qualitative", ()), strict=False)
+    ]
+    training = [
+        Picture(path, "Training", "Loss of each network over iterations, with one line per seed.")
+        for path in run.files.get("training", ())
+    ]
+    return [*ablation, *qualitative, *training]
+
+
+def _evaluated_cases(run: Run, shown: int) -> list[GalleryCase]:
+    files = run.files
+    ranking = rank_cases(run.rows, run.ranked_by)
+    scores = 100 * case_dice(run.rows)[run.ranked_by]
     notes = {
-        case: f"Rank {ranking.index(case) + 1} of {len(ranking)} by {method_of(ranked_by).name}: "
-        f"Dice {scores[case]:.1f} %, seeds averaged"
+        case: f"Rank {ranking.index(case) + 1} of {len(ranking)} by {method_of(run.ranked_by).name}: "
+        f"Dice {scores[case]:.1f} %, averaged over seeds"
         for case in spread_over_ranks(ranking, shown)
     }
     stages = [Stage("P: U-Net (f_θ)", files["unet"])] if files.get("unet") else []
@@ -118,17 +241,16 @@ def _judged_gallery(
         stages.append(Stage("cleaned P, prompts", files["cleaned"], files.get("prompts", ())))
     if files.get("unet_sam"):
         stages.append(Stage("R: U-Net + SAM", files["unet_sam"]))
-    others = [method for method in methods if method not in ("unet", "unet_sam") and files.get(method)]
+    others = [method for method in run.methods if method not in ("unet", "unet_sam") and files.get(method)]
     stages += [Stage(method_of(method).name, files[method]) for method in others]
-    return gallery_cases(files["images"], files["masks"], stages, notes, classes)
+    return gallery_cases(files["images"], files["masks"], stages, notes, run.classes)
 
 
-def _unlabelled_gallery(
-    files: Files, cases: Sequence[ManifestRow], shown: int, classes: Sequence[str]
-) -> list[GalleryCase]:
-    images = files.get("unlabelled_images", ())
-    held = {case for path in images for case in read_header(path).cases}
-    unlabelled = [row.case for row in cases if row.split == "unlabelled" and row.case in held]
+def _unlabelled_cases(run: Run, shown: int) -> list[GalleryCase]:
+    files = run.files
+    images, references = files.get("unlabelled_images", ()), files.get("unlabelled_masks", ())
+    available = {case for path in images for case in read_header(path).cases}
+    unlabelled = [row.case for row in run.cases if row.split == "unlabelled" and row.case in available]
     titles = {
         "unlabelled_unet": "P: U-Net (f_θ)",
         "unlabelled_cleaned": "cleaned P, prompts",
@@ -139,80 +261,56 @@ def _unlabelled_gallery(
         for name, title in titles.items()
         if files.get(name)
     ]
-    references = files.get("unlabelled_masks", ())
-    told = "Its reference was hidden from all methods but full supervision" if references else "No reference"
-    notes = dict.fromkeys(spread_over_ranks(unlabelled, shown), told)
-    return gallery_cases(images, references, stages, notes, classes)
+    note = "Its reference was hidden from all methods except full supervision"
+    if not references:
+        note = "It has no reference"
+    notes = dict.fromkeys(spread_over_ranks(unlabelled, shown), note)
+    return gallery_cases(images, references, stages, notes, run.classes)
 
 
-def _shown_stacks(files: Files, methods: Sequence[str]) -> list[str]:
-    """The first stack of each stage."""
-    names = ("images", "masks", "cleaned", *methods)
-    return [files[name][0] for name in names if files.get(name)]
-
-
-def _facts(
-    config: Mapping[str, Any], cases: Sequence[ManifestRow], split: str, n: int, rows: pd.DataFrame
-) -> dict[str, str]:
-    unlabelled = sum(row.split == "unlabelled" for row in cases)
-    return {
-        "Labelled images": str(n),
-        "Unlabelled images": str(unlabelled),
-        "Judged on": f"{rows['case'].nunique()} {split} images",
-        "Trainings of each network": str(rows["seed"].nunique()),
-        "SAM": str(config["sam"]["model"]),
-    }
-
-
-def _what_dice_is(split: str) -> str:
-    return (
-        f"Dice on the {split} split in percent; a case's Dice is the mean over the classes that its "
-        "reference holds, and the seeds of a case are averaged first. 'Seeds ±' is the deviation of the "
-        "mean over seeds. HD95, the 95 % Hausdorff distance, is in pixels at network size; less is better. "
-        "False positives are the share of absent classes that are drawn all the same. Bold: the best of "
-        "the paper's methods with few labels."
+def _settings(run: Run) -> Settings:
+    names = ("images", "masks", "cleaned", *run.methods)
+    first_stacks = [run.files[name][0] for name in names if run.files.get(name)]
+    origins = [(path, read_header(path).made_by) for path in first_stacks]
+    models = run.files.get("models", ())
+    records = [*(made_by for _, made_by in origins), *(model_metadata(path)["made_by"] for path in models)]
+    config = json.loads(json.dumps(run.config))  # plain types for YAML
+    return Settings(
+        tuned=_tuned(run.files),
+        config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
+        versions=versions_of(records),
+        models=plain_table(
+            "Models, their SHA-256 and what they were trained on.",
+            model_table(models).rename(columns={"sha256": "SHA-256"}),
+        ),
+        stacks=plain_table("The first file of each stage in the gallery.", stack_table(origins)),
     )
-
-
-def _pictures(files: Files, ranked_by: str) -> list[Picture]:
-    pictures = [
-        Picture(
-            path,
-            f"The {place} case by {method_of(ranked_by).name}",
-            "Reference and methods side by side, one colour a class; below each its Dice over the classes.",
-        )
-        for place, path in zip(("best", "median", "worst"), files.get("qualitative", ()), strict=False)
-    ]
-    pictures += [
-        Picture(path, "Training", "Loss over iterations of each network, a line a seed.")
-        for path in files.get("training", ())
-    ]
-    return pictures
-
-
-def _ablation(files: Files) -> Picture | None:
-    caption = (
-        "Dice of each method over the number of labelled training images: boxes over cases, lines "
-        "through the means."
-    )
-    paths = files.get("ablation", ())
-    return Picture(paths[0], "Fewer and more labels", caption) if paths else None
 
 
 def _tuned(files: Files) -> list[Tuned]:
-    found = zip_longest(files.get("tuned", ()), files.get("answers", ()), files.get("tuning", ()))
+    studies = zip_longest(files.get("tuned", ()), files.get("answers", ()), files.get("tuning", ()))
     tuned = []
-    for settings, answers, picture in found:
+    for settings, gains, picture in studies:
         title = Path(settings).stem.replace("_", " ")
-        caption = "Gain of each trial over f_θ by each setting; bars are medians, the star is the best trial."
+        caption = "Gain of each trial over f_θ, by setting. Bars are medians; the star marks the best trial."
         tuned.append(
             Tuned(
                 title,
                 Path(settings).read_text(encoding="utf-8"),
-                plain_table("What the trials say: gain in points of Dice", pd.read_csv(answers))
-                if answers
-                else None,
+                _gain_table(gains) if gains else None,
                 Picture(picture, f"Tuning of {title}", caption) if picture else None,
             )
         )
     return tuned
+
+
+def _gain_table(path: str) -> Table:
+    heads = {"question": "setting", "answer": "value", "settings": "different trials"}
+    return plain_table("Gain in points of Dice for each setting.", pd.read_csv(path).rename(columns=heads))
+
+
+def _cost(benchmarks: str | Path) -> Table:
+    return cost_table(
+        "Time of all jobs of a step together, and memory of its largest job, as measured by Snakemake.",
+        time_and_memory(benchmarks),
+    )

@@ -1,1 +1,1 @@
-"""Choosing what to label, finding doubtful masks and applying corrections."""
+"""Choose images to label, rank doubtful masks, and apply corrections."""

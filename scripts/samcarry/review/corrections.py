@@ -1,4 +1,4 @@
-"""Corrected annotations that come back: a data set in the contract, the corrected cases in training."""
+"""Turn corrected annotations into a new data set in which the corrected cases are training cases."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from samcarry.data.contract import COLUMNS, read_rows
 from samcarry.data.manifest import order_training_cases
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.formats.cvat import read_cvat
-from samcarry.formats.shapes import Annotation, as_it_is
+from samcarry.formats.shapes import Annotation, ClassMapper, same_name
 from samcarry.importing.labels import write_labels
 from samcarry.storage.files import atomic
 from samcarry.storage.tables import write_table
@@ -22,7 +22,12 @@ from samcarry.storage.tables import write_table
 
 @dataclass(frozen=True)
 class _Corrections:
-    """{case: its annotation}, in the order of the files; names of images that no shape was drawn in."""
+    """The contents of all files of corrections.
+
+    Attributes:
+        of_case: {case: annotation}, in the order of the files.
+        empty: names of images without any shape.
+    """
 
     of_case: dict[str, Annotation]
     empty: list[str]
@@ -38,32 +43,34 @@ def apply_corrections(
     window: tuple[float, float] | None = None,
     replace_labels: bool = False,
 ) -> list[str]:
-    """Write images/, labels/ and cases.csv to `destination`, whole or not at all; `folder` is only read.
+    """Write the corrected data set (images/, labels/, cases.csv) to `destination`, atomically.
 
-    A corrected case that was unlabelled joins training, after all that were there, in the order of the
-    files; labels hidden from training give way to the correction. Splits and order of every other case are
-    written down as they are, so that none of them moves. An image without any shape is passed over: CVAT
-    exports those that nobody has looked at, too.
+    A corrected case that was unlabelled joins training after all previous training cases, in the order of
+    the files; the correction replaces its hidden labels. Splits and order of all other cases are written
+    unchanged. An image without any shape is ignored, because CVAT also exports images that nobody has
+    looked at. `folder` is only read.
 
     Args:
-        folder: the data set.
+        folder: the data set's folder.
         files: corrected annotations, CVAT 1.1 XML.
-        destination: the corrected data set's folder; one that is there already is replaced.
+        destination: folder of the corrected data set; an existing one is replaced.
         splits: the settings of `find_cases`.
-        classes: the classes wanted; None takes all.
-        window: as in `images.read_grey`.
+        classes: the requested classes; None takes all.
+        window: as in `grey.read_grey`.
         replace_labels: let a correction replace labels that are not hidden; the case keeps its split.
 
     Returns:
-        A summary, a line each.
+        A summary, one string per line.
 
     Raises:
-        InputError: a line for each fault: an image that is no case, a case that is corrected twice, is
-            labelled already, or is of a val or test patient, another size, an unknown class.
+        InputError: one line per fault: an image that is not a case, a case that is corrected twice,
+            already labelled or of a val or test patient, another size, or an unknown class.
     """
     folder, destination = Path(folder), Path(destination)
     if destination.resolve() == folder.resolve():
-        raise InputError(f"{destination}: is the data set itself, which corrections never touch")
+        raise InputError(
+            f"{destination}: is the data set itself, which corrections never change; choose another folder"
+        )
     cases, summary = find_cases(folder, **splits)
     training = [case for case in cases if case.split == "train"]
     present = check_cases(training, classes, window=window).of_case
@@ -74,7 +81,8 @@ def apply_corrections(
     raise_faults(faults)
     if not found.of_case:
         raise InputError(
-            f"{shortlist([str(f) for f in files])}: hold no image with a shape; take out `corrections`"
+            f"{shortlist([str(f) for f in files])}: contain no image with a shape; correct some images, or "
+            "remove `corrections` from the config"
         )
     with atomic(destination) as private:
         _write_files(private, cases, found.of_case, faults)
@@ -85,9 +93,7 @@ def apply_corrections(
     if replaced := [case for case in found.of_case if case not in joined]:
         summary.append(f"labels of {len(replaced)} labelled cases were replaced: {shortlist(replaced)}")
     if found.empty:
-        summary.append(
-            f"{len(found.empty)} images without any shape were passed over: {shortlist(found.empty)}"
-        )
+        summary.append(f"{len(found.empty)} images without any shape were ignored: {shortlist(found.empty)}")
     return summary
 
 
@@ -98,13 +104,13 @@ def _read(
     replace_labels: bool,
     faults: list[str],
 ) -> _Corrections:
-    """Read all files; what is wrong with an image becomes a fault."""
+    """The annotations in all files; one line is added to `faults` for each invalid file and image."""
     held_out = {case.patient: case.split for case in cases.values() if case.split in ("val", "test")}
     found = _Corrections({}, [])
     source: dict[str, Path] = {}
     for file in map(Path, files):
         try:
-            annotations = read_cvat(file, _chooser(classes))
+            annotations = read_cvat(file, _class_mapper(classes))
         except InputError as error:
             faults.extend(str(error).splitlines())
             continue
@@ -115,40 +121,43 @@ def _read(
                 continue
             where = f"{file}: image {annotation.name!r}"
             if name not in cases:
-                faults.append(f"{where} is no case of the data set; take it out of the file")
+                faults.append(f"{where} is not a case of the data set; remove it from the file")
             elif name in source:
-                faults.append(f"{where} is corrected in {source[name]} too; name one of the two files")
+                faults.append(f"{where} is also corrected in {source[name]}; list only one of the two files")
             else:
-                faults.extend(_judged(where, cases[name], held_out, replace_labels))
+                faults.extend(_check_correction(where, cases[name], held_out, replace_labels))
                 source[name] = file
                 found.of_case[name] = annotation
     return found
 
 
-def _chooser(classes: Sequence[str] | None) -> Any:
-    """Names the class of a label; one that is not wanted is a fault, since it may be a slip."""
+def _class_mapper(classes: Sequence[str] | None) -> ClassMapper:
+    """A function that maps a label to its class and rejects labels that are not in `classes`.
 
-    def choose(name: str) -> str:
+    An unknown label is a fault and not ignored, because it may be a typing error.
+    """
+
+    def map_class(name: str) -> str:
         if classes is not None and name not in classes:
-            raise InputError(f"is of class {name!r}, which is not among `classes`; mend the label")
-        return as_it_is(name)
+            raise InputError(f"has class {name!r}, which is not listed in `classes`; correct the label")
+        return same_name(name)
 
-    return choose
+    return map_class
 
 
-def _judged(where: str, case: Case, held_out: Mapping[str, str], replace_labels: bool) -> list[str]:
-    """What speaks against a correction."""
+def _check_correction(where: str, case: Case, held_out: Mapping[str, str], replace_labels: bool) -> list[str]:
+    """The faults of a correction: its case is already labelled or of a val or test patient."""
     if case.split != "unlabelled":
         if replace_labels:
             return []
         return [
-            f"{where} is labelled already (in {case.split}); take it out of the file, or set "
-            "corrections_replace: true to have its labels replaced"
+            f"{where} is already labelled (in {case.split}); remove it from the file, or set "
+            "corrections_replace: true to replace its labels"
         ]
     if case.patient in held_out:
         return [
-            f"{where} is of patient {case.patient!r}, who is in {held_out[case.patient]}, and cannot join "
-            "training; take it out of the file"
+            f"{where} is of patient {case.patient!r} in {held_out[case.patient]} and cannot join training; "
+            "remove it from the file"
         ]
     return []
 
@@ -156,7 +165,7 @@ def _judged(where: str, case: Case, held_out: Mapping[str, str], replace_labels:
 def _write_files(
     folder: Path, cases: Iterable[Case], corrected: Mapping[str, Annotation], faults: list[str]
 ) -> None:
-    """Images and labels of all cases: links where the disk has them, the corrected labels drawn."""
+    """Write images and labels of all cases: corrected labels are drawn, all other files are linked."""
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
     for case in cases:
@@ -171,7 +180,7 @@ def _write_files(
 
 
 def _link(source: Path, target: Path) -> None:
-    """A second name for a file, or a copy with its times where the disk knows no such names."""
+    """Create a hard link, or a copy with the same times if the file system does not support links."""
     try:
         os.link(source.resolve(), target)
     except OSError:
@@ -179,11 +188,11 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _write_rows(path: Path, folder: Path, cases: Iterable[Case], training: Sequence[str]) -> None:
-    """Write cases.csv with split and order of every case, and what further columns the data set's has."""
-    place = {name: number for number, name in enumerate(training)}
+    """Write cases.csv with split and order of every case and the additional columns of the data set."""
+    rank = {name: number for number, name in enumerate(training)}
     resolved = [
-        replace(case, split="train", order=place[case.case])
-        if case.case in place
+        replace(case, split="train", order=rank[case.case])
+        if case.case in rank
         else replace(case, order=None)
         for case in cases
     ]
@@ -192,6 +201,6 @@ def _write_rows(path: Path, folder: Path, cases: Iterable[Case], training: Seque
     records = []
     for case in resolved:
         order = "" if case.order is None else case.order
-        about = [rows.get(case.case, {}).get(name, "") for name in others]
-        records.append([case.case, case.patient, case.split, order, *about])
+        values = [rows.get(case.case, {}).get(name, "") for name in others]
+        records.append([case.case, case.patient, case.split, order, *values])
     write_table(path, [*COLUMNS, *others], records)

@@ -1,7 +1,8 @@
-"""The first images worth labelling: they cover the space of embeddings, and every group of the metadata.
+"""Choose the first images to label so that they cover the embedding space and all metadata groups.
 
-K-centre greedy: each image taken is the one farthest from those taken before. Metadata take part twice, as
-further dimensions and as groups (a sex, a quarter of the ages) that have to be met first.
+The algorithm is k-centre greedy: the next image is always the one farthest from those already chosen.
+Metadata are used twice: as further dimensions, and as groups (a sex, a quarter of the ages) that have to be
+covered first.
 """
 
 import itertools
@@ -13,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 NUMBER_QUARTERS = 4
-"""Groups of a column of numbers."""
+"""Number of groups that a column of numbers is divided into."""
 
-_FEWEST_NUMBERS = 6  # different ones; fewer are a code, such as 1 and 2
+_MIN_NUMBERS = 6  # a column with fewer different numbers is a code, such as 1 and 2
 Group = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Space:
-    """What images are spread over: features (image, feature), and the groups of each image."""
+class FeatureSpace:
+    """Features (image, feature) and metadata groups of all images."""
 
     features: NDArray[np.float64]
     groups: tuple[frozenset[Group], ...]
@@ -29,22 +30,22 @@ class Space:
 
 @dataclass(frozen=True)
 class Choice:
-    """An image that was taken: its place, and how far it lies from those before it (NaN = the first)."""
+    """A chosen image: its index, and its distance to the nearest image chosen before (NaN for the first)."""
 
     index: int
     distance: float
 
 
-def space_of(embeddings: NDArray[np.float32], columns: Mapping[str, Sequence[str]]) -> Space:
-    """Standardised embeddings beside standardised metadata.
+def feature_space(embeddings: NDArray[np.float32], columns: Mapping[str, Sequence[str]]) -> FeatureSpace:
+    """Standardised embeddings and metadata, concatenated as features.
 
-    The embeddings together weigh as much as one column: two images drawn at random differ by the same in
-    each. A column is one of numbers if all its entries are and six or more differ; '' is an unknown entry,
-    which is of no group and lies in the middle.
+    All embedding features together have the same weight as one column: two random images have the same
+    expected distance in each. A column is numeric if all its entries are numbers and at least six of them
+    differ. '' is an unknown entry; it belongs to no group and gets the mean value.
 
     Args:
-        embeddings: of each image (image, feature).
-        columns: {column: entry of each image}.
+        embeddings: one embedding per image, (image, feature).
+        columns: {column: the entry of each image}.
     """
     blocks = [_standardised(np.asarray(embeddings, dtype=np.float64)) / math.sqrt(embeddings.shape[1])]
     groups: list[set[Group]] = [set() for _ in embeddings]
@@ -55,92 +56,94 @@ def space_of(embeddings: NDArray[np.float32], columns: Mapping[str, Sequence[str
         for group, value in zip(groups, values, strict=True):
             if value:
                 group.add((name, value))
-    return Space(np.concatenate(blocks, axis=1), tuple(frozenset(group) for group in groups))
+    return FeatureSpace(np.concatenate(blocks, axis=1), tuple(frozenset(group) for group in groups))
 
 
 def choose_first(
-    space: Space, patients: Sequence[str], count: int, *, labelled: Sequence[int] = (), seed: int = 0
+    space: FeatureSpace, patients: Sequence[str], count: int, *, labelled: Sequence[int] = (), seed: int = 0
 ) -> list[Choice]:
-    """The first `count` images worth labelling, in the order in which they are taken.
+    """The first `count` images to label, in the order in which they are chosen.
 
-    The first of all is the most typical one, the nearest to the mean. A second image of a patient is taken
-    only when each has one, or when it is the only one of its group.
+    Without labelled images, the first one is the most typical, the one nearest to the mean. A second image
+    of a patient is chosen only if every patient has one, or if no other image belongs to its group.
 
     Args:
-        space: of all images.
-        patients: whose each image is.
-        count: how many are taken; all if there are fewer.
-        labelled: places of images that have labels already: they cover what lies near, and are not taken.
+        space: features and groups of all images.
+        patients: the patient of each image.
+        count: how many images to choose; all of them if there are fewer.
+        labelled: indices of images that already have labels; they count as covered and are not chosen.
         seed: decides between images at the same distance.
     """
     total = len(space.features)
     rank = np.random.default_rng(seed).permutation(total)
     free = np.ones(total, dtype=bool)
     free[list(labelled)] = False
-    met = {group for place in labelled for group in space.groups[place]}
-    seen = {patients[place] for place in labelled}
-    every = {group for place in np.flatnonzero(free) for group in space.groups[place]}
+    covered = {group for index in labelled for group in space.groups[index]}
+    chosen_patients = {patients[index] for index in labelled}
+    available = {group for index in np.flatnonzero(free) for group in space.groups[index]}
     nearest = np.full(total, np.inf)
-    for place in labelled:
-        nearest = np.minimum(nearest, _distances(space, place))
+    for index in labelled:
+        nearest = np.minimum(nearest, _distances(space, index))
     typical = -np.linalg.norm(space.features - space.features.mean(axis=0), axis=1)
-    taken: list[Choice] = []
+    chosen: list[Choice] = []
     for _ in range(min(count, int(free.sum()))):
-        allowed = _allowed(space, free, np.array([patient not in seen for patient in patients]), every - met)
-        worth = np.where(np.isfinite(nearest), nearest, typical)
-        best = max(allowed, key=lambda place: (worth[place], -rank[place]))
+        new_patient = np.array([patient not in chosen_patients for patient in patients])
+        candidates = _candidates(space, free, new_patient, available - covered)
+        score = np.where(np.isfinite(nearest), nearest, typical)
+        best = max(candidates, key=lambda index: (score[index], -rank[index]))
         distance = float(nearest[best]) if np.isfinite(nearest[best]) else math.nan
-        taken.append(Choice(int(best), distance))
+        chosen.append(Choice(int(best), distance))
         free[best] = False
-        met |= space.groups[best]
-        seen.add(patients[best])
+        covered |= space.groups[best]
+        chosen_patients.add(patients[best])
         nearest = np.minimum(nearest, _distances(space, best))
-    return taken
+    return chosen
 
 
-def _allowed(
-    space: Space, free: NDArray[np.bool_], new_patient: NDArray[np.bool_], missing: set[Group]
+def _candidates(
+    space: FeatureSpace, free: NDArray[np.bool_], new_patient: NDArray[np.bool_], missing: set[Group]
 ) -> NDArray[np.intp]:
-    """Places of the images that may be taken next."""
-    fills = np.array([len(groups & missing) for groups in space.groups]) if missing else np.zeros(len(free))
-    for chosen in (free & new_patient & (fills > 0), free & (fills > 0)):
-        if chosen.any():
-            return np.flatnonzero(chosen & (fills == fills[chosen].max()))
-    fresh = free & new_patient
-    return np.flatnonzero(fresh if fresh.any() else free)
+    """Indices of the images that may be chosen next: those that cover most missing groups, if any do."""
+    added = np.array([len(groups & missing) for groups in space.groups]) if missing else np.zeros(len(free))
+    for useful in (free & new_patient & (added > 0), free & (added > 0)):
+        if useful.any():
+            return np.flatnonzero(useful & (added == added[useful].max()))
+    preferred = free & new_patient
+    return np.flatnonzero(preferred if preferred.any() else free)
 
 
-def _distances(space: Space, place: int) -> NDArray[np.float64]:
-    """Of every image to the one at `place`."""
-    return np.linalg.norm(space.features - space.features[place], axis=1)
+def _distances(space: FeatureSpace, index: int) -> NDArray[np.float64]:
+    """Distance of every image to the image at `index`."""
+    return np.linalg.norm(space.features - space.features[index], axis=1)
 
 
 def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Columns with mean 0 and standard deviation 1; constant columns become 0."""
     deviation = values.std(axis=0)
     return (values - values.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
 
 
 def _numbers(texts: Sequence[str]) -> NDArray[np.float64] | None:
-    """The entries as numbers, NaN where unknown; None if they are categories."""
+    """The entries of a numeric column, NaN where unknown; None if the column is categorical."""
     try:
         numbers = np.array([float(text.replace(",", ".")) if text else math.nan for text in texts])
     except ValueError:
         return None
     known = numbers[np.isfinite(numbers)]
-    return np.where(np.isfinite(numbers), numbers, math.nan) if len(set(known)) >= _FEWEST_NUMBERS else None
+    return np.where(np.isfinite(numbers), numbers, math.nan) if len(set(known)) >= _MIN_NUMBERS else None
 
 
 def _as_numbers(numbers: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
-    """A block (image, 1), and the quarter that each image is in."""
+    """Features (image, 1) of a numeric column, and the quarter that each image belongs to."""
     edges = np.nanquantile(numbers, np.linspace(0, 1, NUMBER_QUARTERS + 1))
-    places = np.searchsorted(edges[1:-1], numbers, side="right")
+    quarters = np.searchsorted(edges[1:-1], numbers, side="right")
     names = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
-    values = ["" if math.isnan(n) else names[place] for n, place in zip(numbers, places, strict=True)]
+    values = ["" if math.isnan(n) else names[quarter] for n, quarter in zip(numbers, quarters, strict=True)]
     return _standardised(np.where(np.isnan(numbers), np.nanmean(numbers), numbers)[:, None]), values
 
 
 def _as_categories(texts: Sequence[str]) -> tuple[NDArray[np.float64], list[str]]:
-    """A block (image, category) in which two categories lie as far apart as two random numbers."""
+    """Features (image, category) of a column; two categories differ as much as two random numbers."""
     names = sorted({text for text in texts if text})
     block = np.array([[float(text == name) for name in names] for text in texts]).reshape(len(texts), -1)
     return block - block.mean(axis=0) if names else block, list(texts)

@@ -1,7 +1,8 @@
-"""Images before anything is labelled: found, embedded by SAM in chunks that survive a kill, and shown."""
+"""Choose the first images to label: find them, embed them with SAM, and list and draw the chosen ones."""
 
 import hashlib
 import logging
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,29 +17,29 @@ from safetensors.numpy import load_file, save_file
 from samcarry.data.contract import find_images, find_labels, read_rows
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.images.grey import read_grey, resize_grey
-from samcarry.review.coverage import Choice, choose_first, space_of
+from samcarry.review.coverage import Choice, choose_first, feature_space
 from samcarry.runtime.progress import progress
 from samcarry.storage.files import atomic
 from samcarry.storage.tables import write_table
 
 log = logging.getLogger(__name__)
 CHUNK = 32
-"""Images whose embeddings are saved together: what a kill can cost."""
+"""Number of images whose embeddings are saved together; at most so many are lost if a run is killed."""
 
 TILE = 168
-"""Pixels of the long side of a picture on the contact sheet."""
+"""Long side of a picture on the contact sheet, in pixels."""
 
 _TRAINING_SPLITS = ("", "train")
 
 
 @dataclass(frozen=True)
 class FirstImage:
-    """An image of a data set that may have no label at all.
+    """An image of a data set that may have no labels yet.
 
     Attributes:
-        case: its name.
-        patient: whose it is.
-        image: the file.
+        case: name of the case.
+        patient: name of the patient.
+        image: the image file.
         labelled: whether it has labels that training may read; such an image is not proposed.
         row: its row of cases.csv, {} if there is none.
     """
@@ -53,18 +54,18 @@ class FirstImage:
 def find_first_images(
     folder: str | Path, patient_pattern: str | None, columns: Sequence[str]
 ) -> list[FirstImage]:
-    """The images that could be labelled, and those that are; no image is opened.
+    """Images that could be labelled and images that are labelled for training; no image is opened.
 
-    Images with labels in val or test are left out. Labels of a case that cases.csv puts under `unlabelled`
-    are passed over, as everywhere.
+    Labelled images of val and test are left out. Hidden labels (split `unlabelled` in cases.csv) are
+    ignored.
 
     Args:
-        folder: with images/, and maybe labels/ and cases.csv.
-        patient_pattern: as in `cases.find_cases`; a name in which it finds nothing is its own patient.
-        columns: columns of cases.csv that are wanted.
+        folder: folder with images/ and optionally labels/ and cases.csv.
+        patient_pattern: as in `cases.find_cases`; a case whose name does not match is its own patient.
+        columns: required columns of cases.csv.
 
     Raises:
-        InputError: a line for each fault of names and of cases.csv; a column that is not there.
+        InputError: one line per fault of a file name or of cases.csv, and per missing column.
     """
     folder = Path(folder)
     faults: list[str] = []
@@ -77,7 +78,7 @@ def find_first_images(
             known = sorted({name for row in rows.values() for name in row})
             faults.append(
                 f"{folder / 'cases.csv'}: has no column {column!r} (columns: {', '.join(known) or 'none'}); "
-                "mend review.first.columns or add it"
+                "correct review.first.columns in the config or add the column"
             )
     raise_faults(faults)
     for warning in warnings:
@@ -102,45 +103,46 @@ def pooled_embeddings(
     *,
     size: tuple[int, int],
     window: tuple[float, float] | None,
-    about: str,
+    sam_id: str,
 ) -> NDArray[np.float32]:
-    """The mean embedding of each image, (image, channel), chunk by chunk; chunks that are there are read.
+    """The mean embedding of each image, (image, channel), computed chunk by chunk or read from the cache.
 
-    A chunk's file is named after what is in it (names, sizes and times of the images, `about`), so that it
-    can be trusted. Files of other chunks are removed at the end.
+    The file name of a chunk is a digest of everything that its embeddings depend on (names, sizes and times
+    of the images, settings, `sam_id`), so an outdated chunk is never read. Files of other chunks are removed
+    at the end.
 
     Args:
-        images: in the order of the answer.
-        embed: from grey images (height, width) at `size` to the embedding (channel, rows, columns) of each.
+        images: the images, in the order of the result.
+        embed: maps grey images (height, width) of `size` to embeddings (channel, rows, columns).
         cache: folder of the chunks.
-        size: (height, width) that images are resized to.
-        window: as in `images.read_grey`.
-        about: what else the embeddings depend on: the SAM and its checkpoint.
+        size: (height, width) to which images are resized.
+        window: as in `grey.read_grey`.
+        sam_id: identifies SAM and its checkpoint.
 
     Raises:
-        InputError: a line for each image that cannot be read.
+        InputError: one line per image that cannot be read.
     """
     faults: list[str] = []
-    found, used = [], set()
+    chunks, used = [], set()
     starts = range(0, len(images), CHUNK)
     for start in progress(starts, f"chunks of {CHUNK} images embedded"):
         chunk = images[start : start + CHUNK]
-        file = cache / f"{_digest(chunk, size, window, about)}.safetensors"
+        file = cache / f"{_digest(chunk, size, window, sam_id)}.safetensors"
         used.add(file)
         vectors = _read_chunk(file)
         if vectors is None:
             greys = [_read_grey(entry.image, size, window, faults) for entry in chunk]
             if faults:
-                continue  # so that one run tells all faults
+                continue  # so that one run reports all faults
             embeddings = embed([grey for grey in greys if grey is not None])
             vectors = np.stack([np.asarray(each, np.float32).mean(axis=(1, 2)) for each in embeddings])
             with atomic(file) as private:
                 save_file({"embeddings": vectors}, private)
-        found.append(vectors)
+        chunks.append(vectors)
     raise_faults(faults)
     for file in set(cache.glob("*.safetensors")) - used:
         file.unlink()
-    return np.concatenate(found)
+    return np.concatenate(chunks)
 
 
 def propose(
@@ -151,22 +153,31 @@ def propose(
     count: int,
     seed: int,
 ) -> list[tuple[FirstImage, Choice]]:
-    """The first `count` images worth labelling, with their distances (see `coverage.choose_first`).
+    """The first `count` images to label and their distances, see `coverage.choose_first`.
+
+    Args:
+        images: all images, as `find_first_images` returns them.
+        embeddings: one embedding per image, (image, channel).
+        columns: columns of cases.csv to use as metadata.
+        count: how many images to choose.
+        seed: decides between images at the same distance.
 
     Raises:
         InputError: every image has labels.
     """
-    labelled = [place for place, entry in enumerate(images) if entry.labelled]
+    labelled = [index for index, entry in enumerate(images) if entry.labelled]
     if len(labelled) == len(images):
         raise InputError(
-            "every image has labels already, so that none can be proposed: add images to the folder"
+            "every image already has labels, so none can be proposed; add images without labels to the folder"
         )
-    space = space_of(embeddings, {name: [entry.row.get(name, "") for entry in images] for name in columns})
+    space = feature_space(
+        embeddings, {name: [entry.row.get(name, "") for entry in images] for name in columns}
+    )
     patients = [entry.patient for entry in images]
     chosen = choose_first(space, patients, count, labelled=labelled, seed=seed)
     several = [patient for patient in set(patients) if sum(patients[c.index] == patient for c in chosen) > 1]
     if several:
-        log.info("more than one image was taken of %s", shortlist(sorted(several)))
+        log.info("chose more than one image of patients %s", shortlist(sorted(several)))
     return [(images[choice.index], choice) for choice in chosen]
 
 
@@ -177,25 +188,25 @@ def write_first(
     rows = []
     for order, (entry, choice) in enumerate(chosen, start=1):
         distance = "" if np.isnan(choice.distance) else f"{choice.distance:.4f}"
-        about = [entry.row.get(name, "") for name in columns]
-        rows.append([order, entry.case, entry.patient, entry.image.name, distance, *about])
+        values = [entry.row.get(name, "") for name in columns]
+        rows.append([order, entry.case, entry.patient, entry.image.name, distance, *values])
     write_table(path, ["order", "case", "patient", "image", "distance", *columns], rows)
 
 
 def draw_contact_sheet(
     path: str | Path, images: Sequence[FirstImage], window: tuple[float, float] | None, across: int = 8
 ) -> None:
-    """Draw the images with their order and names, `across` in a row, each with its own aspect."""
+    """Draw the images with their numbers and names, `across` in a row; the aspect of each is kept."""
     line, gap = 18, 8
     cell = (TILE + gap, TILE + line + gap)
-    rows = -(-len(images) // across)
+    rows = math.ceil(len(images) / across)
     sheet = Image.new("L", (min(across, len(images)) * cell[0] + gap, rows * cell[1] + gap), 255)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
-    for place, entry in enumerate(images):
-        left, top = gap + place % across * cell[0], gap + place // across * cell[1]
+    for index, entry in enumerate(images):
+        left, top = gap + index % across * cell[0], gap + index // across * cell[1]
         picture = ImageOps.contain(Image.fromarray(read_grey(entry.image, window)), (TILE, TILE))
         sheet.paste(picture, (left + (TILE - picture.width) // 2, top + (TILE - picture.height) // 2))
-        text = f"{place + 1}  {entry.case}"
+        text = f"{index + 1}  {entry.case}"
         while draw.textlength(text, font) > TILE and len(text) > 4:
             text = text[:-2] + "…"
         draw.text((left, top + TILE + 2), text, 0, font)
@@ -204,9 +215,10 @@ def draw_contact_sheet(
 
 
 def _digest(
-    chunk: Sequence[FirstImage], size: tuple[int, int], window: tuple[float, float] | None, about: str
+    chunk: Sequence[FirstImage], size: tuple[int, int], window: tuple[float, float] | None, sam_id: str
 ) -> str:
-    digest = hashlib.sha256(repr((tuple(size), window, about)).encode())
+    """Digest of everything that the embeddings of a chunk depend on."""
+    digest = hashlib.sha256(repr((tuple(size), window, sam_id)).encode())
     for entry in chunk:
         stat = entry.image.stat()
         digest.update(f"{entry.image.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
@@ -214,7 +226,7 @@ def _digest(
 
 
 def _read_chunk(file: Path) -> NDArray[np.float32] | None:
-    """The embeddings of a chunk, None if it is not there or damaged."""
+    """The embeddings in the file of a chunk, None if it is missing or damaged."""
     try:
         return load_file(file)["embeddings"]
     except (OSError, SafetensorError, KeyError):
@@ -224,6 +236,7 @@ def _read_chunk(file: Path) -> NDArray[np.float32] | None:
 def _read_grey(
     image: Path, size: tuple[int, int], window: tuple[float, float] | None, faults: list[str]
 ) -> NDArray[np.uint8] | None:
+    """The image (height, width) at `size`; None, and a line in `faults`, if it cannot be read."""
     try:
         return resize_grey(read_grey(image, window), *size)
     except InputError as error:

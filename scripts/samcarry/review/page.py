@@ -1,4 +1,4 @@
-"""The page to leaf through the most doubtful cases, worst first; it opens offline and is a single file."""
+"""The review page: one HTML file that shows the most doubtful cases, worst first, and works offline."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from samcarry.images.colours import class_colours
 from samcarry.report.gallery import GalleryCase, Stage, gallery_cases
 from samcarry.report.html import render_page
 
-REFINED, PREDICTED = "R: what SAM drew", "P: what the first network saw"
+REFINED, PREDICTED = "R: mask drawn by SAM", "P: mask of the first network"
 
 
 @dataclass(frozen=True)
 class ReviewCase:
-    """One case of the page.
+    """One case on the page.
 
     Attributes:
-        entry: its picture with the contours of R and P; no reference, as of an unlabelled case.
-        rank: its place among all unlabelled cases, from 1.
+        entry: the picture with the contours of R and P; unlabelled cases have no reference.
+        rank: rank among all unlabelled cases, from 1.
         doubt: 0 to 1.
-        reasons: the strongest first, a sentence each.
-        class_doubt: {place of a class: doubt}, classes of which nothing is known left out.
+        reasons: one sentence per reason, the strongest first.
+        class_doubt: {index of a class: doubt}, without classes for which nothing was measured.
     """
 
     entry: GalleryCase
@@ -42,26 +42,26 @@ def review_cases(
     classes: Sequence[str],
     shown: int,
 ) -> list[ReviewCase]:
-    """The `shown` most doubtful cases; of each shard only these stay in memory.
+    """The `shown` most doubtful cases; only these are kept in memory.
 
     Args:
         ranking: rows of doubt.csv.
         class_doubt: rows of classes.csv.
-        images: stacks of the unlabelled shards, and so on.
-        refined: R of the same shards.
-        probabilities: P of the same shards.
-        classes: of all stacks, in their order.
-        shown: how many cases, so that the page stays small whatever the data set.
+        images: image stacks of the unlabelled shards.
+        refined: stacks of R of the same shards.
+        probabilities: stacks of P of the same shards.
+        classes: the classes of all stacks, in their order.
+        shown: maximum number of cases, which limits the size of the page.
     """
     worst = ranking.head(shown)
     stages = [Stage(REFINED, refined), Stage(PREDICTED, probabilities)]
     entries = gallery_cases(images, [], stages, dict.fromkeys(worst["case"], ""), classes)
-    place = {name: index for index, name in enumerate(classes)}
+    index_of = {name: index for index, name in enumerate(classes)}
     of_class: dict[str, dict[int, float]] = {}
     for case, name, doubt in zip(
         class_doubt["case"], class_doubt["class"], class_doubt["doubt"], strict=True
     ):
-        of_class.setdefault(case, {})[place[name]] = round(float(doubt), 3)
+        of_class.setdefault(case, {})[index_of[name]] = round(float(doubt), 3)
     rows = zip(entries, worst["rank"], worst["doubt"], worst["reason"], strict=True)
     return [
         ReviewCase(
@@ -78,15 +78,15 @@ def review_cases(
 def render_review(
     cases: Sequence[ReviewCase], classes: Sequence[str], *, dataset: str, n: int, seed: int, total: int
 ) -> str:
-    """The page as HTML; nothing in it is loaded from elsewhere, and all text is escaped.
+    """The page as HTML; it loads nothing from elsewhere, and all text is escaped.
 
     Args:
-        cases: what is shown.
-        classes: of the stacks, in their order.
-        dataset: its name.
-        n: how many labelled cases R comes from.
-        seed: of the network R comes from.
-        total: how many unlabelled cases were ranked.
+        cases: the cases to show.
+        classes: the classes of the stacks, in their order.
+        dataset: name of the data set.
+        n: number of labelled cases that the first network was trained on.
+        seed: seed of the first network.
+        total: number of unlabelled cases that were ranked.
     """
     return render_page(
         "samcarry.review",

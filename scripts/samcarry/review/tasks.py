@@ -1,4 +1,4 @@
-"""A task for CVAT: the most doubtful cases with R as the starting annotation; never written twice."""
+"""Annotation tasks for CVAT: the most doubtful cases with R as initial annotation; never overwritten."""
 
 import logging
 import zipfile
@@ -22,33 +22,36 @@ log = logging.getLogger(__name__)
 
 
 def task_cases(
-    ranking: Iterable[str], manifest: Iterable[ManifestRow], taken: Iterable[str], count: int
+    ranking: Iterable[str], manifest: Iterable[ManifestRow], earlier: Iterable[str], count: int
 ) -> list[str]:
-    """The `count` most doubtful cases that may join training and are in no earlier task.
+    """The `count` most doubtful cases that may join training and are not in an earlier task.
 
-    Unlabelled images of val and test patients, where the config keeps them, are not among them: a
+    Unlabelled images of val and test patients are excluded even if the config keeps them, because a
     corrected one would put its patient into two splits.
 
     Args:
         ranking: all cases, most doubtful first.
-        manifest: of the data set.
-        taken: cases of earlier tasks.
-        count: how many are wanted.
+        manifest: the manifest of the data set.
+        earlier: cases of earlier tasks.
+        count: maximum number of cases.
 
     Raises:
-        InputError: none is left.
+        InputError: no case is left.
     """
     rows = list(manifest)
     held_out = {row.patient for row in rows if row.split in ("val", "test")}
     free = {row.case for row in rows if row.split == "unlabelled" and row.patient not in held_out}
-    found = [case for case in ranking if case in free - set(taken)][:count]
+    found = [case for case in ranking if case in free - set(earlier)][:count]
     if not found:
-        raise InputError("no unlabelled case is left for a task: all are in earlier tasks, or labelled")
+        raise InputError(
+            "no unlabelled case is left for a task: all are labelled or in earlier tasks; add images without "
+            "labels"
+        )
     return found
 
 
 def read_task(paths: Iterable[str | Path]) -> list[str]:
-    """The cases of some tasks, by their cases.csv."""
+    """The cases of one or more tasks, read from their cases.csv."""
     return [row["case"] for path in paths for row in read_table(path, ["case"])]
 
 
@@ -63,38 +66,36 @@ def write_task(
     archive: Path,
     annotations: Path,
 ) -> None:
-    """Write a task's three files, those that are there already excepted: somebody may be at work with them.
+    """Write the three files of a task, but never replace an existing one: an annotator may be using it.
 
-    Where `sheet` is there, its cases hold in place of `cases`. Images go out as 8-bit PNGs at their own size,
-    whatever they were saved as, since CVAT shows neither 16-bit files nor DICOM as one expects.
+    If `sheet` exists, its cases are used instead of `cases`. Images are written as 8-bit PNGs of the original
+    size, because CVAT does not display 16-bit files and DICOM correctly.
 
     Args:
-        cases: in the order of the task.
+        cases: the cases in the order of the task.
         images: {case: image file}.
-        window: as in `images.read_grey`.
+        window: as in `grey.read_grey`.
         refined: stacks of R of all unlabelled shards.
-        classes: of the stacks.
-        sheet: a CSV file of the cases.
-        archive: a ZIP file of the images.
-        annotations: R as CVAT 1.1 XML.
+        classes: the classes of the stacks.
+        sheet: the CSV file of the cases.
+        archive: the ZIP file of the images.
+        annotations: the CVAT 1.1 XML file with R.
     """
     if sheet.exists():
         cases = read_task([sheet])
-        log.info(
-            "%s is there already: its %d cases stay, and no file of the task is replaced", sheet, len(cases)
-        )
+        log.info("%s exists: its %d cases are kept, and no file of the task is replaced", sheet, len(cases))
     else:
         write_table(sheet, ["case"], ([case] for case in cases))
     if not archive.exists():
         _write_archive(archive, cases, images, window)
     if not annotations.exists():
         masks = read_shards(refined, cases)
-        encoded = (encode_image(f"{case}.png", _at_size(masks[case], images[case])) for case in cases)
+        encoded = (encode_image(f"{case}.png", _at_image_size(masks[case], images[case])) for case in cases)
         write_cvat(annotations, encoded, classes)
 
 
-def _at_size(masks: NDArray[np.bool_], image: Path) -> NDArray[np.bool_]:
-    """Masks (class, height, width) at the size of an image."""
+def _at_image_size(masks: NDArray[np.bool_], image: Path) -> NDArray[np.bool_]:
+    """Masks (class, height, width) at the original size of an image."""
     size = image_size(image)
     return np.stack([mask_at_size(mask.astype(np.uint8) * 255, *size) for mask in masks])
 
@@ -102,7 +103,7 @@ def _at_size(masks: NDArray[np.bool_], image: Path) -> NDArray[np.bool_]:
 def _write_archive(
     archive: Path, cases: Sequence[str], images: Mapping[str, Path], window: tuple[float, float] | None
 ) -> None:
-    """The images as `<case>.png`; PNGs are compressed already."""
+    """Write a ZIP file with the images as `<case>.png`, uncompressed because PNGs are compressed already."""
     with atomic(archive) as private, zipfile.ZipFile(private, "w", zipfile.ZIP_STORED) as target:
         for case in cases:
             picture = private.with_name(f".{case}.png")

@@ -1,1 +1,1 @@
-"""What a job needs from its machine: devices, batches, processes and progress lines."""
+"""What a job needs from its machine: devices, batches, processes and progress in the log."""

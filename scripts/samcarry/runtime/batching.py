@@ -1,4 +1,8 @@
-"""Preparing items in background threads, and smaller batches when memory runs out."""
+"""Batches on a device: items prepared in the background, and smaller batches when memory runs out.
+
+Own code instead of a library: `torch.utils.data.DataLoader` cannot shrink its batches, and
+`accelerate.utils.find_executable_batch_size` would be a new dependency.
+"""
 
 import logging
 from collections import deque
@@ -14,46 +18,46 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(prepare: Callable[[T], R], items: Iterable[T], count: int) -> Iterator[R]:
-    """What `prepare` makes of all items, in order; up to `count` are made before they are asked for.
+def prefetch(prepare: Callable[[T], R], items: Iterable[T], count: int) -> Iterator[R]:
+    """Yield `prepare(item)` for all items in order, computing up to `count` results in advance.
 
-    Other threads make them, so that a device that computes is not kept waiting by what a CPU prepares.
+    Background threads compute them, so that a device does not wait for what the CPU prepares.
     """
     with ThreadPoolExecutor(min(count, torch.get_num_threads())) as threads:
-        coming: deque[Future[R]] = deque()
+        pending: deque[Future[R]] = deque()
         for item in items:
-            coming.append(threads.submit(prepare, item))
-            if len(coming) > count:
-                yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()
+            pending.append(threads.submit(prepare, item))
+            if len(pending) > count:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def in_batches(compute: Callable[[list[T]], Iterable[R]], items: Iterable[T], at_once: int) -> Iterator[R]:
-    """The answers to all items, in order; where memory runs out, batches are half as large from then on.
+    """Yield the results of all items in order; when memory runs out, continue with half the batch size.
 
     Args:
-        compute: from some items to as many answers.
-        items: what is asked for.
+        compute: maps a list of items to as many results.
+        items: the items.
         at_once: items in the first batches.
 
     Raises:
-        torch.OutOfMemoryError, RuntimeError: memory does not suffice for a single item.
+        torch.OutOfMemoryError, RuntimeError: there is too little memory for a single item.
     """
     waiting = iter(items)
     while batch := list(islice(waiting, at_once)):
         try:
-            answers = list(compute(batch))
-        except RuntimeError as error:  # of which torch.OutOfMemoryError is one
+            results = list(compute(batch))
+        except RuntimeError as error:  # torch.OutOfMemoryError is a RuntimeError
             if not _out_of_memory(error) or len(batch) == 1:
                 raise
         else:
-            yield from answers
+            yield from results
             continue
-        # Not within `except`: there the traceback still holds the tensors of the try that failed.
+        # Not inside `except`: there the traceback still holds the tensors of the failed attempt.
         waiting = chain(batch, waiting)
         at_once = len(batch) // 2
-        log.warning("memory does not suffice for %d at once: going on with %d", len(batch), at_once)
+        log.warning("too little memory for a batch of %d: continuing with %d", len(batch), at_once)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 

@@ -10,31 +10,31 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def fast_format(device: str | torch.device) -> Literal["float32", "bfloat16"]:
-    """What 'auto' means on a device: bfloat16 where it computes with it, else float32.
+    """The number format that 'auto' stands for: bfloat16 if the device computes in it, else float32.
 
-    These are GPUs since NVIDIA's Ampere, and CPUs with AMX or with AVX-512's bfloat16.
+    NVIDIA GPUs compute in bfloat16 since Ampere; so do CPUs with AMX or the bfloat16 part of AVX-512.
     """
     if torch.device(device).type == "cuda":
-        has_it = torch.cuda.is_bf16_supported(including_emulation=False)
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         capabilities = torch.cpu.get_capabilities()
-        has_it = any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
-    return "bfloat16" if has_it else "float32"
+        has_bfloat16 = any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
+    return "bfloat16" if has_bfloat16 else "float32"
 
 
 def autocast(precision: Precision, device: str | torch.device) -> torch.autocast:
-    """A context in which torch computes in bfloat16 what bears it; one that changes nothing for float32."""
+    """An autocast context: bfloat16 where torch considers it safe, or a no-op for float32."""
     wanted = fast_format(device) if precision == "auto" else precision
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=wanted == "bfloat16")
 
 
-def fitting(device: str | torch.device, *, cpu: int, gpu: int) -> int:
-    """How many to compute at once: on a CPU larger batches take fresh memory, and are slower for it."""
+def batch_size_for(device: str | torch.device, *, cpu: int, gpu: int) -> int:
+    """The batch size for a device; large batches are slower on CPUs, as they allocate new memory."""
     return gpu if torch.device(device).type == "cuda" else cpu
 
 
 def upload(values: NDArray[Any], device: str | torch.device) -> Tensor:
-    """An array on a device; a GPU copies it while this process goes on, and works on meanwhile."""
+    """Copy an array to a device, asynchronously to a GPU."""
     tensor = torch.from_numpy(values)
     if torch.device(device).type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)

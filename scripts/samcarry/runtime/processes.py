@@ -1,4 +1,4 @@
-"""Processes: ending with the parent process, and how many CPUs are usable."""
+"""Ending with the parent process, and the number of usable CPUs."""
 
 import ctypes
 import os
@@ -9,14 +9,14 @@ SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 
 
 def end_with_parent() -> None:
-    """Have Linux kill this process when the one that started it ends, however that ends.
+    """Let Linux kill this process when its parent process ends, for whatever reason.
 
-    Elsewhere nothing happens: there it may outlive its parent, which wastes time and spoils nothing.
+    On other systems this does nothing: the process may outlive its parent, which wastes only time.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def usable_cpus() -> int:
-    """How many CPUs this process may use (a cluster or container often grants fewer than exist)."""
+    """The number of CPUs that this process may use; clusters and containers often grant fewer than exist."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,1 +1,1 @@
-"""Segment Anything: load, embed, ask with prompts, redraw masks (paper §2.1)."""
+"""Segment Anything: checkpoints, image embeddings, and masks from prompts (paper §2.1)."""

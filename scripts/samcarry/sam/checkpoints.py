@@ -1,5 +1,6 @@
-"""SAM checkpoints: which file holds which model, and what is wrong with one that does not fit."""
+"""Loading of SAM checkpoints, with clear errors for missing, damaged or mismatched files."""
 
+import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -26,8 +27,8 @@ def load_sam(model: str, file: str | Path, digest: str | None = None, device: st
     """Load a checkpoint (.safetensors, or an official .pth) of the named model.
 
     Raises:
-        InputError: the file is missing, its SHA-256 is not `digest`, it is no checkpoint, or it fits
-            another variant (which is then named).
+        InputError: the file is missing, its SHA-256 is not `digest`, it is not a checkpoint, or it holds the
+            weights of another model (which the message names).
     """
     file = Path(file)
     if not file.is_file():
@@ -37,58 +38,48 @@ def load_sam(model: str, file: str | Path, digest: str | None = None, device: st
         )
     if digest is not None and (found := sha256(file)) != digest:
         raise InputError(
-            f"{file}: SHA-256 is {found}, but the config expects {digest}. The file is damaged or "
-            f"another one: fetch it again, or correct sam.models.*.sha256."
+            f"{file}: SHA-256 is {found}, but the config expects {digest}. The file is damaged or is "
+            f"another one: download it again, or correct sam.models.*.sha256."
         )
     state = _read_state(file)
     with torch.device("meta"):
         expected = _shapes(BUILDERS[model]().state_dict())
     if _shapes(state) != expected:
-        raise InputError(f"{file}: these are not the weights of '{model}'. {_fitting(state)}")
+        raise InputError(f"{file}: these are not the weights of '{model}'. {_matching_model(state)}")
     sam = BUILDERS[model]()
     sam.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     return sam.to(device).eval().requires_grad_(False)
 
 
 def _read_state(file: Path) -> Mapping[str, Tensor]:
-    """Tensors by name; nothing but tensors is ever unpickled."""
+    """Tensors by name; nothing but tensors is unpickled."""
     try:
         if file.suffix == ".safetensors":
             with safe_open(file, framework="pt") as stream:
                 return {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except (
-        SafetensorError,
-        OSError,
-        RuntimeError,
-        ValueError,
-        EOFError,
-        _UnpicklingError,
-    ) as error:
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise InputError(
-            f"{file}: this is no SAM checkpoint ({type(error).__name__}). A failed download often "
-            f"leaves a web page under this name: fetch the file again."
+            f"{file}: this is not a SAM checkpoint ({type(error).__name__}). A failed download often "
+            f"leaves a web page under this name: download the file again."
         ) from error
     if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise InputError(f"{file}: this is no plain SAM state dict. Fetch the official file.")
+        raise InputError(f"{file}: this is not a plain SAM state dict. Download the official file.")
     return state
-
-
-_UnpicklingError = torch.serialization.pickle.UnpicklingError
 
 
 def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
-def _fitting(state: Mapping[str, Tensor]) -> str:
-    """A sentence that names the model whose shapes `state` has, if there is one."""
+def _matching_model(state: Mapping[str, Tensor]) -> str:
+    """A sentence that names the model with the tensor shapes of `state`, if there is one."""
     for name, build in BUILDERS.items():
         with torch.device("meta"):
             shapes = _shapes(build().state_dict())
         if shapes == _shapes(state):
             return f"They fit '{name}': set that as the model, or point 'file' at the other file."
-    return f"They fit none of {', '.join(BUILDERS)}: fetch the official file of one of these."
+    return f"They fit none of {', '.join(BUILDERS)}: download the official file of one of these."
 
 
 def save_tiny_sam(file: Path, sam: Sam, metadata: Mapping[str, str]) -> None:

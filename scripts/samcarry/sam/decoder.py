@@ -1,7 +1,7 @@
-"""SAM's mask decoder for many prompts on one image, with nothing computed twice.
+"""SAM's mask decoder for many prompts on one image, without repeated computation.
 
-segment-anything repeats the image's embedding for every prompt before it begins, answers with four masks
-where one is wanted, and writes out every attention matrix. The weights and the answer are the same here.
+segment-anything repeats the image embedding for every prompt, computes four masks although one is needed, and
+stores every attention matrix. This module avoids all three, with the same weights and the same results.
 """
 
 import torch
@@ -14,20 +14,20 @@ from torch import Tensor
 def decode_one_mask(
     decoder: MaskDecoder, image: Tensor, image_pe: Tensor, sparse: Tensor, dense: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Low-resolution logits (K, 4h, 4w) and estimated IoU (K,): as `decoder` with multimask_output=False.
+    """Low-resolution logits (K, 4h, 4w) and estimated IoU (K,), as `decoder` with multimask_output=False.
 
-    Where no prompt has a mask of its own, the image's tokens stay the same for all of them up to the end
-    of the first layer, and what it makes of them is computed once.
+    If no prompt has a mask, the image tokens are the same for all prompts until the end of the first layer.
+    They and their projections are then computed once.
 
     Args:
-        decoder: of the model.
-        image: embedding of the image, (1, C, h, w).
-        image_pe: its positional encoding, (1, C, h, w).
-        sparse: points and boxes of K prompts, embedded, (K, N, C).
-        dense: their masks, embedded, (K, C, h, w); (1, C, h, w) where all have the same.
+        decoder: the mask decoder of the model.
+        image: image embedding, (1, C, h, w).
+        image_pe: positional encoding of the image, (1, C, h, w).
+        sparse: embedded points and boxes of K prompts, (K, N, C).
+        dense: embedded masks of the prompts, (K, C, h, w), or (1, C, h, w) if all prompts have the same.
     """
-    own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
-    tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], dim=1)
+    output_tokens = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+    tokens = torch.cat([output_tokens.expand(len(sparse), -1, -1), sparse], dim=1)
     pe = _as_tokens(image_pe)
     queries, keys = tokens, _as_tokens(image + dense)
     transformer = decoder.transformer
@@ -35,21 +35,21 @@ def decode_one_mask(
         if layer.skip_first_layer_pe:
             queries = _attend(layer.self_attn, queries, queries, queries)
         else:
-            placed = queries + tokens
-            queries = queries + _attend(layer.self_attn, placed, placed, queries)
+            positioned = queries + tokens
+            queries = queries + _attend(layer.self_attn, positioned, positioned, queries)
         queries = layer.norm1(queries)
-        placed_keys = keys + pe
-        found = _attend(layer.cross_attn_token_to_image, queries + tokens, placed_keys, keys)
-        queries = layer.norm2(queries + found)
+        positioned_keys = keys + pe
+        attended = _attend(layer.cross_attn_token_to_image, queries + tokens, positioned_keys, keys)
+        queries = layer.norm2(queries + attended)
         queries = layer.norm3(queries + layer.mlp(queries))
-        found = _attend(layer.cross_attn_image_to_token, placed_keys, queries + tokens, queries)
-        keys = layer.norm4(keys + found)
-    found = _attend(transformer.final_attn_token_to_image, queries + tokens, keys + pe, keys)
-    queries = transformer.norm_final_attn(queries + found)
+        attended = _attend(layer.cross_attn_image_to_token, positioned_keys, queries + tokens, queries)
+        keys = layer.norm4(keys + attended)
+    attended = _attend(transformer.final_attn_token_to_image, queries + tokens, keys + pe, keys)
+    queries = transformer.norm_final_attn(queries + attended)
 
     upscaled = decoder.output_upscaling(keys.transpose(1, 2).unflatten(2, image.shape[2:]))
-    of_mask = decoder.output_hypernetworks_mlps[0](queries[:, 1])
-    logits = torch.einsum("kc,kchw->khw", of_mask, upscaled)
+    mask_weights = decoder.output_hypernetworks_mlps[0](queries[:, 1])
+    logits = torch.einsum("kc,kchw->khw", mask_weights, upscaled)
     return logits, decoder.iou_prediction_head(queries[:, 0])[:, 0]
 
 
@@ -59,7 +59,7 @@ def _as_tokens(image: Tensor) -> Tensor:
 
 
 def _attend(attention: Attention, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """`attention` of (K, tokens, C), where q, or k and v, may be the same for all: (1, tokens, C)."""
+    """Attention of q, k and v (K, tokens, C); q, or k and v, may be shared by all prompts (1, tokens, C)."""
     projected = (attention.q_proj(q), attention.k_proj(k), attention.v_proj(v))
     count = max(len(q), len(k))
     heads = (

@@ -1,4 +1,4 @@
-"""Images in the form that SAM or MedSAM expects as input."""
+"""Conversion of grey images to the input of SAM and MedSAM."""
 
 from collections.abc import Sequence
 
@@ -13,22 +13,22 @@ from samcarry.runtime.device import upload
 
 
 def input_size(sam: Sam, height: int, width: int) -> tuple[int, int]:
-    """Rows and columns that an image takes in SAM's square input: the long side fills it."""
+    """Rows and columns of an image in SAM's square input; the long side fills the square."""
     return ResizeLongestSide.get_preprocess_shape(height, width, sam.image_encoder.img_size)
 
 
 def fill_square(sam: Sam, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A grey image (height, width) enlarged or shrunk to its `input_size`, as SAM's own transform does it."""
+    """A grey image (height, width) resized to its `input_size` by SAM's own transform."""
     return ResizeLongestSide(sam.image_encoder.img_size).apply_image(image)
 
 
 def to_sam_input(sam: Sam, resized: Sequence[NDArray[np.uint8]]) -> Tensor:
-    """Images of `fill_square` that are of one size -> normalised, padded (B, 3, S, S) on SAM's device."""
+    """Images from `fill_square`, all of one size -> normalised, padded (B, 3, S, S) on SAM's device."""
     return sam.preprocess(upload(np.stack(resized), sam.device)[:, None])
 
 
 def stretch(sam: Sam, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Grey image (height, width) -> the whole square (S, S), in 0..1; a flat image gives 0."""
+    """A grey image (height, width) stretched to the square (S, S), in 0..1; a constant image becomes 0."""
     side = sam.image_encoder.img_size
     stretched = resize(image, (side, side), order=3, preserve_range=True, anti_aliasing=True)
     grey = stretched.astype(np.uint8).astype(np.float32)
@@ -36,5 +36,5 @@ def stretch(sam: Sam, image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def to_medsam_input(sam: Sam, stretched: Sequence[NDArray[np.float32]]) -> Tensor:
-    """Images of `stretch` -> (B, 3, S, S) in 0..1 on SAM's device."""
+    """Images from `stretch` -> (B, 3, S, S) in 0..1 on SAM's device."""
     return upload(np.stack(stretched), sam.device)[:, None].expand(-1, 3, -1, -1)

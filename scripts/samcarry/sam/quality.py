@@ -1,4 +1,4 @@
-"""SAM's answer for a case, and its IoU estimates as a CSV file; needs no torch."""
+"""Refined masks of a case, and SAM's IoU estimates as a CSV file; works without torch."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,11 @@ _COLUMNS = ("case", "class", "iou")
 
 @dataclass(frozen=True)
 class Refined:
-    """SAM's answer for one case: masks (class, height, width), its own IoU estimate (class,).
+    """SAM's result for one case.
 
-    An absent class has an empty mask and NaN as quality.
+    Attributes:
+        masks: refined masks (class, height, width); empty for an absent class.
+        quality: SAM's IoU estimate (class,); NaN for an absent class.
     """
 
     masks: NDArray[np.bool_]
@@ -25,25 +27,25 @@ class Refined:
 
 
 def write_quality(path: str | Path, refined: Mapping[str, Refined], classes: Sequence[str]) -> None:
-    """Write SAM's IoU estimates as CSV, atomically: case, class, iou; present classes only."""
+    """Write SAM's IoU estimates of present classes as CSV (case, class, iou), atomically."""
     rows = [
         (case, name, f"{iou:.4f}")
-        for case, answer in refined.items()
-        for name, iou in zip(classes, answer.quality.tolist(), strict=True)
+        for case, result in refined.items()
+        for name, iou in zip(classes, result.quality.tolist(), strict=True)
         if not math.isnan(iou)
     ]
     write_table(path, _COLUMNS, rows)
 
 
 def read_estimates(path: str | Path) -> dict[tuple[str, str], float]:
-    """{(case, class): SAM's estimate of the IoU of its mask} of a shard; present classes alone have one."""
+    """SAM's IoU estimates of a shard as {(case, class): estimate}, for present classes only."""
     return {(row["case"], row["class"]): float(row["iou"]) for row in read_table(path, _COLUMNS)}
 
 
 def read_quality(path: str | Path, classes: Sequence[str]) -> dict[str, list[float]]:
-    """SAM's IoU estimates of a shard, as {case: one a class}, NaN where a class is absent."""
-    place = {name: index for index, name in enumerate(classes)}
+    """SAM's IoU estimates of a shard as {case: one per class}; NaN for absent classes."""
+    index_of = {name: index for index, name in enumerate(classes)}
     quality: dict[str, list[float]] = {}
     for (case, name), iou in read_estimates(path).items():
-        quality.setdefault(case, [math.nan] * len(classes))[place[name]] = iou
+        quality.setdefault(case, [math.nan] * len(classes))[index_of[name]] = iou
     return quality

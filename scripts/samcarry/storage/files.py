@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and what identifies their content."""
+"""Atomic writing of files and folders, and digests of their content."""
 
 import hashlib
 import os
@@ -11,11 +11,11 @@ from pathlib import Path
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Yield a private name beside `path`; rename it to `path` if the block ends well.
+    """Yield a temporary name next to `path`; rename it to `path` if the block ends without an error.
 
-    The private name is unique to this call, so that a worker that outlived its killed main process
-    cannot spoil the output of its successor. It keeps the suffixes of `path`, since writers choose
-    the format by them. A folder may be written as well as a file.
+    A reader thus finds a complete file or none. The temporary name is unique to this call, so that a worker
+    that outlives its killed main process cannot spoil the output of its successor. It keeps the suffixes of
+    `path`, since writers choose the format by them. The block may write a file or a folder.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +47,6 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def sha256(path: str | Path) -> str:
-    """SHA-256 of a file's content as 64 hexadecimal digits."""
+    """The SHA-256 of a file's content as 64 hexadecimal digits."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""CSV tables as pandas data frames; for tables without pandas see `tables`."""
+"""CSV tables as pandas data frames; `tables` reads and writes CSV without pandas."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,19 +9,22 @@ from samcarry.storage.files import atomic
 
 
 def write_frame(path: str | Path, frame: pd.DataFrame, float_format: str | None = None) -> None:
-    """Write a frame as CSV without its index, atomically.
+    """Write a data frame as CSV without its index, atomically.
 
     Args:
-        path: the file.
+        path: the CSV file.
         frame: the rows.
-        float_format: such as '%.6g'; None keeps all digits.
+        float_format: for example '%.6g'; None keeps all digits.
     """
     with atomic(path) as private:
         frame.to_csv(private, index=False, lineterminator="\n", float_format=float_format)
 
 
 def read_frame(path: str | Path, texts: Iterable[str] = ()) -> pd.DataFrame:
-    """Read a CSV file; columns in `texts` stay text ('007', 'NA'), an empty number is NaN."""
+    """Read a CSV file; columns in `texts` stay text ('007', 'NA'), all others become numbers.
+
+    An empty number becomes NaN.
+    """
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     for name in frame.columns.difference(sorted(texts)):
         frame[name] = pd.to_numeric(frame[name])

@@ -1,6 +1,6 @@
-"""Models on disk: weights as safetensors, with `about` (JSON) in the metadata; nothing is unpickled.
+"""Model files: weights as safetensors with JSON metadata; reading one never executes pickled code.
 
-safetensors has no checksum, so a digest of the weights goes with them: a flipped bit is found.
+safetensors has no checksum, so the metadata hold a SHA-256 of the weights, which detects flipped bits.
 """
 
 import hashlib
@@ -20,17 +20,17 @@ Model = TypeVar("Model")
 _DIGEST = "weights_sha256"
 
 
-def write_model(path: str | Path, weights: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-    """Write weights and `about` atomically; the same ones give the same bytes."""
+def write_model(path: str | Path, weights: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write weights and metadata (JSON values) atomically; equal ones give equal bytes."""
     state = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
-    # One entry of metadata: safetensors writes several in an order that changes from run to run.
-    told = json.dumps({**about, _DIGEST: digest_of(state)}, sort_keys=True, ensure_ascii=False)
+    # One metadata entry: safetensors writes several in an order that changes from run to run.
+    text = json.dumps({**metadata, _DIGEST: digest_of(state)}, sort_keys=True, ensure_ascii=False)
     with atomic(path) as private:
-        save_file(state, private, {"samcarry": told})
+        save_file(state, private, {"samcarry": text})
 
 
 def digest_of(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of contiguous CPU tensors and their names, in the order of the names."""
+    """The SHA-256 of the names and values of contiguous CPU tensors, in the order of their names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
@@ -44,27 +44,27 @@ def read_model(
     build: Callable[[dict[str, Tensor], dict[str, Any]], Model],
     cure: str | None = None,
 ) -> tuple[Model, dict[str, Any]]:
-    """What `build` makes of weights and `about`, and `about` itself.
+    """The model that `build` makes of the weights and metadata of a file, and the metadata.
 
     Args:
-        path: a file of `write_model`.
-        kind: what it should be, for the message.
-        cure: what to do about a bad file; None for one that a rule made.
-        build: may raise what missing keys and weights of another shape make torch and Python raise.
+        path: a file written by `write_model`.
+        kind: the expected kind of model, for the error message.
+        build: builds the model; may raise what torch and Python raise for missing keys and wrong shapes.
+        cure: what to do about a bad file; None for a file that a rule of the workflow wrote.
 
     Raises:
-        DamagedError, or InputError with `cure`: the file is missing, damaged or of another kind.
+        DamagedError, or InputError if `cure` is given: the file is missing, damaged or of another kind.
     """
     try:
         with safe_open(path, framework="pt") as stream:
-            about = json.loads(stream.metadata()["samcarry"])
+            metadata = json.loads(stream.metadata()["samcarry"])
             weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-            if digest_of(weights) != about.pop(_DIGEST, digest_of(weights)):
-                raise ValueError("its weights are not those that were written")
-        return build(weights, about), about
+            if digest_of(weights) != metadata.pop(_DIGEST, digest_of(weights)):
+                raise ValueError("its weights have changed since they were written")
+        return build(weights, metadata), metadata
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        what = str(error).splitlines()[0]  # torch lists each weight on a line of its own
-        fault = f"this is no {kind} of samcarry, or it is damaged ({what})"
+        reason = str(error).splitlines()[0]  # torch names each weight on a line of its own
+        fault = f"this is not a samcarry {kind} model file, or it is damaged ({reason})"
         if cure is None:
             raise DamagedError(path, fault) from error
         raise InputError(f"{path}: {fault}. {cure[0].upper()}{cure[1:]}.") from error

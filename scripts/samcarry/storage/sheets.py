@@ -1,4 +1,4 @@
-"""CSV sheets that people write: read as text, whatever a spreadsheet program made of them."""
+"""CSV sheets that people write, read as text, in the variants that spreadsheet programs save."""
 
 import csv
 import io
@@ -9,14 +9,14 @@ from samcarry.errors import InputError
 
 
 def read_sheet(path: str | Path, required: Sequence[str] = ()) -> list[dict[str, str]]:
-    """Rows of a CSV file as {column: text}, blanks around names and texts removed.
+    """Rows of a CSV file as {column: text}, without blanks around names and texts.
 
-    Comma and semicolon are told apart by the header; a byte order mark is ignored, and so are
-    empty lines.
+    The header decides whether commas or semicolons separate the fields. A byte order mark and empty lines
+    are ignored.
 
     Raises:
-        InputError: if the file cannot be read, lacks a `required` column, names a column twice, or
-            has a row with more fields than the header.
+        InputError: the file cannot be read, lacks a `required` column, has two columns of one name, or has a
+            row with more fields than the header.
     """
     path = Path(path)
     try:
@@ -44,8 +44,8 @@ def read_sheet(path: str | Path, required: Sequence[str] = ()) -> list[dict[str,
     for number, record in enumerate(records[1:], start=2):
         if len(record) > len(columns):
             raise InputError(
-                f"{path}: row {number} has {len(record)} fields, the header "
-                f"{len(columns)}; put quotes around a text that holds a {separator!r}"
+                f"{path}: row {number} has {len(record)} fields, but the header has {len(columns)}; "
+                f"put quotes around texts that contain {separator!r}"
             )
         if any(field.strip() for field in record):
             texts = [field.strip() for field in record] + [""] * (len(columns) - len(record))

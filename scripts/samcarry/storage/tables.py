@@ -1,4 +1,4 @@
-"""CSV tables that rules write and other rules read; for sheets that people write see `sheets`."""
+"""CSV tables that rules write and other rules read; `sheets` reads CSV files that people write."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -17,14 +17,14 @@ def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequenc
 
 
 def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a file of `write_table` as {column: text}.
+    """Rows of a file written by `write_table` as {column: text}.
 
     Args:
-        path: the file.
-        columns: columns that it must have; others may follow.
+        path: the CSV file.
+        columns: columns that must exist; the file may have others.
 
     Raises:
-        DamagedError: the file is missing, cannot be read or lacks a column, or a row has another length.
+        DamagedError: the file is missing, cannot be read, lacks a column, or has a row of another length.
     """
     try:
         with Path(path).open(encoding="utf-8", newline="") as stream:

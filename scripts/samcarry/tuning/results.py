@@ -1,4 +1,4 @@
-"""What a tuning hands back: the table of its trials, what they say about each parameter, and the best."""
+"""Results of tuning: a table of the trials, the gain by parameter, and the best settings."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,29 +14,29 @@ from samcarry.tuning.tuned_settings import blocks_of, write_tuned
 def write_results(
     tuned: str | Path,
     trials: str | Path,
-    answers: str | Path,
+    gains: str | Path,
     refiner: str,
     tried: Sequence[Tried],
     initial: tuple[float, int],
 ) -> None:
-    """Write the best settings (YAML), the table of trials and its answers (CSV).
+    """Write the best settings (YAML), the table of trials and the gain by parameter (CSV).
 
     Args:
-        tuned: file of the best settings.
-        trials: file of the table of trials.
-        answers: file of the answers.
+        tuned: file for the best settings.
+        trials: file for the table of trials.
+        gains: file for the gain by parameter.
         refiner: 'sam', 'medsam' or 'random_walk'.
         tried: the trials.
-        initial: as `gains.initial_dice` returns it.
+        initial: Dice of f_θ and number of masks, as from `objective.initial_dice`.
     """
     table = table_of(tried)
     write_frame(trials, table)
-    write_frame(answers, answers_of(table))
+    write_frame(gains, gains_by_parameter(table))
     write_tuned(tuned, blocks_of(refiner, best(tried).settings), comments_on(tried, initial))
 
 
 def comments_on(tried: Sequence[Tried], initial: tuple[float, int]) -> list[str]:
-    """Lines that say what was tried and what it won."""
+    """Lines that describe what was tried, and the gain."""
     top, (dice, pairs) = best(tried), initial
     different = len({tuple(trial.settings.items()) for trial in tried})
     winner = "the config's own" if top.gain == tried[0].gain else f"trial {top.number}"
@@ -50,9 +50,9 @@ def comments_on(tried: Sequence[Tried], initial: tuple[float, int]) -> list[str]
 
 
 def table_of(tried: Sequence[Tried]) -> pd.DataFrame:
-    """One row a trial. Columns: number, value (gain in points of Dice), then one a parameter.
+    """One row per trial. Columns: number, value (gain in points of Dice), and one for each parameter.
 
-    No second pass is 'none'. An operation 'none' has radius 0 and an empty element.
+    A second pass that is absent is 'none'. The operation 'none' has radius 0 and an empty element.
     """
     rows = [{"number": t.number, "value": round(100 * t.gain, 4), **t.settings} for t in tried]
     table = pd.DataFrame(rows)
@@ -61,36 +61,38 @@ def table_of(tried: Sequence[Tried]) -> pd.DataFrame:
     return table
 
 
-def answers_of(table: pd.DataFrame) -> pd.DataFrame:
-    """What the trials say about each parameter, the best value first.
+def gains_by_parameter(table: pd.DataFrame) -> pd.DataFrame:
+    """The gain for each value of each parameter, the best value first.
 
-    The search tries good settings more often than bad ones, and with company that suits them: the best
-    gain is the fairer comparison, the median tells how robust it is. Settings that came up again count
-    once.
+    The search tries good settings more often than bad ones, and combines them with other good ones. The
+    best gain is therefore the fairer comparison; the median shows how robust it is. Settings that were
+    drawn several times count once.
 
     Returns:
-        Columns: question, answer, settings (how many different ones), best, median (points of Dice).
+        Columns: question (the parameter), answer (its value), settings (how many different ones), best and
+        median (gain in points of Dice).
     """
     different = table.drop_duplicates([name for name in table if name not in ("number", "value")])
     parts = []
-    for question, column in _questions(different):
-        asked = column.notna()
-        gains = different["value"][asked].groupby(column[asked].astype(str))
+    for parameter, column in _parameters(different):
+        known = column.notna()
+        gains = different["value"][known].groupby(column[known].astype(str))
         columns = {"settings": gains.size(), "best": gains.max(), "median": gains.median()}
         part = pd.DataFrame(columns).sort_values("best", ascending=False, kind="stable")
-        parts.append(part.rename_axis("answer").reset_index().assign(question=question))
+        parts.append(part.rename_axis("answer").reset_index().assign(question=parameter))
     order = ["question", "answer", "settings", "best", "median"]
     return pd.concat(parts, ignore_index=True)[order].round(4)
 
 
-def _questions(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+def _parameters(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """Names of the parameters and their values; a value is NaN where the parameter has no effect."""
     if "first" in table:
         yield "first pass", table["first"]
         refined = (table["second"] != "none").map({True: "with", False: "without"})
         yield "self-refinement", refined
         yield "second pass", table["second"]
     if "operation" in table:
-        # Radius and width mean something only along with the operation; empty where there is none.
+        # Element, radius and width have no effect without an operation.
         shaped = table["operation"] != "none"
         yield "operation", table["operation"]
         yield "element", table["element"].where(shaped)

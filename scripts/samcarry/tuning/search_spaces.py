@@ -1,6 +1,6 @@
-"""Among which settings of SAM, MedSAM and the random walk tuning looks (paper §3.1).
+"""Search spaces for the settings of SAM, MedSAM and the random walk (paper §3.1).
 
-A space always holds the settings of the config too, however far these lie, since they are tried first.
+A space always contains the settings of the config, which are tried first; its ranges are widened if needed.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from samcarry.prompting.cleaning import CleaningSettings, structuring_element
 
 Settings = dict[str, Any]
-"""One value a parameter, by name, flat; what two draws have in common is written the same way."""
+"""{parameter: value} without blocks. Draws with the same effect lead to equal settings."""
 
 FIRST = ("box", "pos", "pos+neg")
 SECOND = ("box", "pos", "pos+neg", "mask", None)
@@ -21,15 +21,15 @@ ELEMENTS = ("square", "disk", "diamond", "star")
 
 @dataclass(frozen=True)
 class Space:
-    """What the sampler draws, and which settings a draw means."""
+    """What the sampler draws, and the settings that a draw stands for."""
 
     distributions: Mapping[str, BaseDistribution]
-    default: Mapping[str, Any]  # the draw that means the config's own settings
+    default: Mapping[str, Any]  # the draw that stands for the config's own settings
     settings_of: Callable[[Mapping[str, Any]], Settings]
 
 
 def sam_space(default: CleaningSettings, first: str, second: str | None, max_radius: int) -> Space:
-    """Prompts of both passes (no second pass among them) and the cleaning."""
+    """Space of SAM: prompts of both passes (the second pass may be absent), and the cleaning."""
     cleaning = medsam_space(default, max_radius)
 
     def settings_of(draw: Mapping[str, Any]) -> Settings:
@@ -44,11 +44,11 @@ def sam_space(default: CleaningSettings, first: str, second: str | None, max_rad
 
 
 def medsam_space(default: CleaningSettings, max_radius: int) -> Space:
-    """Operation, element and radius of the cleaning.
+    """Space of MedSAM: operation, element and radius of the cleaning.
 
-    Operation and radius are drawn as one number, `growth`: above 0 a dilation by that radius, below 0 an
-    erosion, 0 neither. So the sampler sees that a small erosion is next to a small dilation, and keeps
-    radius, operation and element together, which a radius asked only of some trials would not allow.
+    Operation and radius are drawn as one number, `growth`: positive for a dilation by that radius, negative
+    for an erosion, 0 for neither. A small erosion is then next to a small dilation. All trials have the same
+    parameters, so the sampler can model element, operation and radius jointly.
     """
     growth = {"none": 0, "dilation": default.radius, "erosion": -default.radius}[default.operation]
     furthest = max(max_radius, abs(growth))
@@ -62,10 +62,10 @@ def medsam_space(default: CleaningSettings, max_radius: int) -> Space:
 def random_walk_space(
     default: Mapping[str, Any], max_background_erosion: int, max_mask_erosion: int, max_sigma: float
 ) -> Space:
-    """Both erosions from 1 and 0 pixels up, and sigma from 1 up.
+    """Space of the random walk: background erosion from 1 px, mask erosion from 0 px, sigma from 1 up.
 
-    Sigma is drawn on a log scale, since it divides a difference of grey values: from 1 to 2 changes the
-    weights as much as from 10 to 20.
+    Sigma is drawn on a log scale because it divides a difference of grey values: a step from 1 to 2 changes
+    the weights as much as a step from 10 to 20.
     """
     background, mask, sigma = (default[k] for k in ("background_erosion", "mask_erosion", "sigma"))
     distributions = {
@@ -75,7 +75,7 @@ def random_walk_space(
     }
 
     def settings_of(draw: Mapping[str, Any]) -> Settings:
-        # Nobody can tell sigmas apart that differ by less, and settings are read by people.
+        # Three significant digits are enough, and easier to read.
         return {**draw, "sigma": float(f"{draw['sigma']:.3g}")}
 
     draw = {"background_erosion": background, "mask_erosion": mask, "sigma": float(sigma)}
@@ -83,7 +83,7 @@ def random_walk_space(
 
 
 def cleaning_of(settings: Mapping[str, Any]) -> CleaningSettings:
-    """The cleaning of flat settings."""
+    """The cleaning in settings without blocks."""
     return CleaningSettings(settings["operation"], settings["element"] or "square", settings["radius"])
 
 

@@ -1,119 +1,105 @@
-"""Tuning by Optuna (TPE, paper §3.1): a study in a journal file that outlives its processes.
+"""Tuning with Optuna's TPE sampler (paper §3.1) as a study that survives killed processes.
 
-With one process the same seed gives the same trials, whether or not it was killed on the way: each trial
-is drawn by a sampler seeded anew, and depends on nothing but the seed and the trials that are complete.
+With one process, the same seed gives the same trials, even if the process was killed and restarted. Each
+trial gets its own seeded sampler and depends only on the seed and the completed trials.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import logging
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from samcarry.errors import InputError
 from samcarry.runtime.progress import duration
+from samcarry.tuning.journal import open_study
 from samcarry.tuning.search_spaces import Settings, Space
 
 log = logging.getLogger(__name__)
-LOCK_SECONDS = 30
-"""The journal's lock is held for milliseconds; one this old was left behind by a process that is gone."""
-
 TRIALS_PER_LINE = 10
+"""Trials between two log lines."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """One complete trial."""
+    """One completed trial."""
 
-    number: int  # from 0, without gaps; the first is the config's own settings
+    number: int  # from 0, without gaps; trial 0 uses the config's own settings
     gain: float  # mean difference of Dice, -1..1
     settings: Settings
 
 
 def tune(
-    journal: str | Path, name: str, space: Space, gain: Callable[[Settings], float], trials: int, seed: int
+    journal: str | Path,
+    name: str,
+    space: Space,
+    objective: Callable[[Settings], float],
+    trials: int,
+    seed: int,
 ) -> list[Tried]:
-    """Try settings until `trials` are complete, beginning with the config's own.
+    """Try settings, starting with the config's own, until `trials` trials are complete; return them.
 
-    Several processes may call this at once with the same journal; one that ends while another is still at
-    a trial does not wait for it. What a killed process left unfinished does not count. Settings that come
-    up again, here or in another process, take the gain found before.
+    Several processes may call this at the same time with the same journal. A process that finishes while
+    another still computes a trial does not wait for it. Unfinished trials of killed processes do not count.
+    Settings that are drawn again, here or in another process, reuse the gain computed before.
 
     Args:
-        journal: file of the study, made if need be.
-        name: of the study; trials of another one in the same journal are left alone.
-        space: where to look.
-        gain: what to maximise.
-        trials: how many, those that the journal has already among them.
-        seed: of the sampler.
+        journal: file of the study; it is created if necessary.
+        name: name of the study; other studies in the same journal are left alone.
+        space: the search space.
+        objective: what to maximise.
+        trials: number of trials, including those already in the journal.
+        seed: seed of the sampler.
 
     Raises:
         InputError: the journal is damaged.
     """
-    with _open_study(Path(journal), name) as study:
-        here, began = 0, time.monotonic()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with open_study(Path(journal), name) as study:
+        computed, started = 0, time.monotonic()
         while len(done := _complete(study)) < trials:
-            _try_once(study, space, gain, done, seed)
-            here += 1
+            _try_once(study, space, objective, done, seed)
+            computed += 1
             if (count := len(done) + 1) % TRIALS_PER_LINE == 0 or count == trials:
-                left = (time.monotonic() - began) / here * (trials - count)
+                left = (time.monotonic() - started) / computed * (trials - count)
                 _report(_tried(_complete(study), space), count, trials, left)
     return _tried(done[:trials], space)
 
 
 def best(tried: Sequence[Tried]) -> Tried:
-    """The trial with the highest gain, the earliest of several."""
+    """The trial with the highest gain; of several, the earliest."""
     return max(tried, key=lambda trial: (trial.gain, -trial.number))
 
 
 def _try_once(
     study: optuna.Study,
     space: Space,
-    gain: Callable[[Settings], float],
+    objective: Callable[[Settings], float],
     done: Sequence[FrozenTrial],
     seed: int,
 ) -> None:
     distributions = dict(space.distributions)
     known = {_key(space.settings_of(trial.params)): trial.value for trial in done}
-    ahead = len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
-    if not done and not ahead:
-        value = gain(space.settings_of(space.default))
+    running = len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+    if not done and not running:
+        value = objective(space.settings_of(space.default))
         study.add_trial(create_trial(value=value, params=dict(space.default), distributions=distributions))
         return
-    # Trials that other processes are at count as well: else two of them would draw the same.
-    study.sampler = _OneSpace(distributions, _mixed(seed, len(done) + ahead))
+    # Trials running in other processes count too; otherwise two processes would draw the same settings.
+    trial_seed = _trial_seed(seed, len(done) + running)
+    study.sampler = optuna.samplers.TPESampler(seed=trial_seed, multivariate=True)
     trial = study.ask(distributions)
     settings = space.settings_of(trial.params)
-    found = known.get(_key(settings))
-    study.tell(trial, gain(settings) if found is None else found)
+    gain = known.get(_key(settings))
+    study.tell(trial, objective(settings) if gain is None else gain)
 
 
-class _OneSpace(optuna.samplers.TPESampler):
-    """TPE where all trials have the same parameters: Optuna would look that up in each of them, each time."""
-
-    def __init__(self, distributions: Mapping[str, BaseDistribution], seed: int) -> None:
-        super().__init__(seed=seed, multivariate=True)
-        self.drawn = {name: one for name, one in sorted(distributions.items()) if not one.single()}
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        return self.drawn
-
-
-def _mixed(seed: int, number: int) -> int:
-    """A seed of its own for each trial: neighbouring ones would overlap between studies."""
+def _trial_seed(seed: int, number: int) -> int:
+    """A seed for one trial; hashed, because consecutive seeds would overlap between studies."""
     return int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4])
 
 
@@ -137,57 +123,9 @@ def _report(tried: Sequence[Tried], count: int, trials: int, left: float) -> Non
     settings = " ".join(f"{name}={value}" for name, value in top.settings.items())
     log.info(
         "tried %d of %d, best gain %+.2f points of Dice (%s), %s left",
-        count, trials, 100 * top.gain, settings, duration(left),
-    )  # fmt: skip
-
-
-@contextlib.contextmanager
-def _open_study(journal: Path, name: str) -> Iterator[optuna.Study]:
-    """The study `name` of a journal, under a shared lock that falls with its process.
-
-    Who finds nobody else at work clears away what killed processes left: half a line, Optuna's own lock
-    file, and trials that would run for ever.
-    """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    with journal.open("ab+") as stream:
-        alone = _locked(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if alone:
-            _drop_half_a_line(stream)
-            Path(f"{journal}.lock").unlink(missing_ok=True)
-        else:
-            _locked(stream, fcntl.LOCK_SH)
-        study = _read_study(journal, name)
-        if alone:
-            for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                study.tell(trial.number, state=TrialState.FAIL)
-            _locked(stream, fcntl.LOCK_SH)
-        yield study
-
-
-def _locked(stream: BinaryIO, operation: int) -> bool:
-    try:
-        fcntl.flock(stream, operation)
-    except OSError:  # another process holds it, or this file system has no such locks
-        return False
-    return True
-
-
-def _drop_half_a_line(stream: BinaryIO) -> None:
-    stream.seek(0)
-    text = stream.read()
-    os.ftruncate(stream.fileno(), text.rfind(b"\n") + 1)
-
-
-def _read_study(journal: Path, name: str) -> optuna.Study:
-    try:
-        lock = JournalFileOpenLock(str(journal), grace_period=LOCK_SECONDS)
-        storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
-        return optuna.create_study(
-            storage=storage, study_name=name, direction="maximize", load_if_exists=True
-        )
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise InputError(
-            f"{journal}: this journal of a tuning is damaged ({error}). Delete it and run the same "
-            f"command again: tuning begins anew."
-        ) from error
+        count,
+        trials,
+        100 * top.gain,
+        settings,
+        duration(left),
+    )

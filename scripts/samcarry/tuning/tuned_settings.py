@@ -1,4 +1,4 @@
-"""The settings that tuning found: YAML whose blocks can be pasted into a config."""
+"""Tuned settings as YAML, in blocks that can be pasted into a config."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,18 +11,19 @@ from samcarry.storage.files import write_text
 
 
 def write_tuned(path: str | Path, blocks: Mapping[str, Any], comments: Sequence[str]) -> None:
-    """Write blocks of a config below lines of comment, atomically."""
+    """Write blocks of a config as YAML below comment lines, atomically."""
     text = yaml.safe_dump(dict(blocks), sort_keys=False, allow_unicode=True)
     write_text(path, "".join(f"# {line}\n" for line in comments) + text)
 
 
 def read_tuned(path: str | Path | Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The blocks that replace those of the config: `cleaning` and `sam`, or `random_walk`.
+    """The tuned blocks by name: `cleaning` and `sam`, or `random_walk`.
 
-    MedSAM's `cleaning` comes without the `medsam` around it, since who reads the file knows whose it is.
+    MedSAM's `cleaning` is returned without the enclosing `medsam`, because the caller knows that the file
+    is MedSAM's.
 
     Args:
-        path: a file of `write_tuned`, or nothing (an empty string or list) where tuning is off.
+        path: a file of `write_tuned`, or nothing (an empty string or list) if tuning is off.
 
     Raises:
         DamagedError: the file is missing or damaged.
@@ -37,12 +38,26 @@ def read_tuned(path: str | Path | Sequence[str]) -> dict[str, dict[str, Any]]:
         raise DamagedError(str(path), f"these tuned settings are damaged ({reason})") from error
 
 
-def blocks_of(refiner: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The blocks of the config that hold the settings of 'sam', 'medsam' or 'random_walk'.
+def tuned_over(configured: Mapping[str, Any], path: str | Path | Sequence[str], block: str) -> dict[str, Any]:
+    """The configured settings of a block, replaced by the tuned ones where there are any.
 
     Args:
-        refiner: whose settings.
-        settings: as a `search_spaces.Space` names them, flat.
+        configured: the settings in the config.
+        path: as for `read_tuned`.
+        block: name of the block, such as 'cleaning'.
+
+    Raises:
+        DamagedError: the file is missing or damaged.
+    """
+    return {**configured, **read_tuned(path).get(block, {})}
+
+
+def blocks_of(refiner: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The config blocks that hold the settings of a refiner.
+
+    Args:
+        refiner: 'sam', 'medsam' or 'random_walk'.
+        settings: its settings without blocks, as in `search_spaces`.
     """
     if refiner == "random_walk":
         return {"random_walk": dict(settings)}

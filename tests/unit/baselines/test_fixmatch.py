@@ -1,4 +1,4 @@
-"""FixMatch: confident answers alone teach, and they move with what the strong view pastes."""
+"""FixMatch: only confident predictions are targets, and they are pasted with their images."""
 
 import dataclasses
 
@@ -41,7 +41,7 @@ def test_in_bfloat16_the_loss_falls_as_in_float32(tmp_path):
     assert [step.loss for step in half] == pytest.approx([step.loss for step in full], rel=0.1)
 
 
-def test_a_killed_and_resumed_training_is_the_one_that_was_never_killed(tmp_path, monkeypatch):
+def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(tmp_path, monkeypatch):
     unbroken, _ = run(tmp_path / "unbroken")
 
     with monkeypatch.context() as patch:
@@ -51,18 +51,18 @@ def test_a_killed_and_resumed_training_is_the_one_that_was_never_killed(tmp_path
     assert states_equal(run(tmp_path)[0], unbroken)
 
 
-def test_the_masks_of_unlabelled_cases_are_not_looked_at(tmp_path):
+def test_the_masks_of_unlabelled_cases_are_not_used(tmp_path):
     data = pictures(1)
     one, _ = run(tmp_path / "one", unlabelled=data)
     other, _ = run(tmp_path / "other", unlabelled=TrainingData(data.images, ~data.masks))
     assert states_equal(one, other)
 
 
-def test_unlabelled_images_teach_something(tmp_path):
+def test_unlabelled_images_have_an_effect(tmp_path):
     assert not states_equal(run(tmp_path / "a", weight=0.0)[0], run(tmp_path / "b", weight=50.0)[0])
 
 
-def test_answers_that_are_not_confident_do_not_count():
+def test_predictions_that_are_not_confident_do_not_count():
     logits = torch.tensor([[[[2.0, -1.0, 3.0, 0.5]]]])
     probability = torch.tensor([[[[0.99, 0.01, 0.6, 0.4]]]])
     expected = F.binary_cross_entropy_with_logits(
@@ -72,21 +72,22 @@ def test_answers_that_are_not_confident_do_not_count():
     assert pseudo_loss(logits, torch.full_like(logits, 0.5), 0.95) == 0
 
 
-def test_answers_move_with_the_pasted_box():
-    """Each image is a constant that its answer repeats; after CutMix they still belong together."""
+def test_predictions_are_pasted_with_their_box():
+    """Images and predictions are constants that belong together, also after CutMix."""
     images = torch.tensor([0.0, 100.0, 200.0])[:, None, None, None].expand(3, 1, 40, 30)
-    answers = images.expand(3, 2, 40, 30) / 200
-    strong, moved = strong_view(images, answers, generator_of(0, 0))
-    of_answer = {0.0: 0, 0.5: 1, 1.0: 2}
+    predictions = images.expand(3, 2, 40, 30) / 200
+    strong, moved = strong_view(images, predictions, generator_of(0, 0))
+    index_of = {0.0: 0, 0.5: 1, 1.0: 2}
     grey = [
-        image[0][answer[0] == own].mean() for image, answer, own in zip(strong, moved, of_answer, strict=True)
+        image[0][prediction[0] == own].mean()
+        for image, prediction, own in zip(strong, moved, index_of, strict=True)
     ]
-    for image, answer, own in zip(strong, moved, of_answer, strict=True):
-        pasted = answer[0] != own
+    for image, prediction, own in zip(strong, moved, index_of, strict=True):
+        pasted = prediction[0] != own
         assert 0.03 < pasted.float().mean() < 0.3
-        assert torch.equal(answer[0] != own, answer[1] != own)
-        (origin,) = answer[0][pasted].unique().tolist()
-        assert image[0][pasted].mean() == pytest.approx(grey[of_answer[origin]], abs=0.5)
+        assert torch.equal(prediction[0] != own, prediction[1] != own)
+        (origin,) = prediction[0][pasted].unique().tolist()
+        assert image[0][pasted].mean() == pytest.approx(grey[index_of[origin]], abs=0.5)
 
 
 def test_a_strong_view_differs_from_the_weak_one_but_keeps_its_shape():

@@ -1,4 +1,4 @@
-"""Mean Teacher: the average follows its closed form, the consistency compares like with like."""
+"""Mean Teacher: the teacher is the moving average, and views are compared in the same coordinates."""
 
 import dataclasses
 
@@ -10,13 +10,12 @@ from samcarry.baselines import mean_teacher
 from samcarry.baselines.mean_teacher import (
     MeanTeacherSettings,
     consistency_loss,
-    follow,
-    seen,
     train_mean_teacher,
+    valid_pixels,
 )
-from samcarry.networks.batches import Batch, generator_of
+from samcarry.networks.batches import LabelledBatch, generator_of
 from samcarry.networks.training_data import TrainingData
-from samcarry.networks.training_loop import Checkpoint
+from samcarry.networks.training_loop import Checkpoint, train_loop
 from samcarry.networks.unet import UNet
 from support.tiny_training import SETTINGS, STATISTICS, dying_at, pictures, states_equal
 
@@ -41,17 +40,26 @@ def run(folder, alpha=0.9, weight=1.0, select=None, seconds=1e9, unlabelled=None
     )
 
 
-def test_the_average_is_its_closed_form():
-    """After k steps towards a constant student, a share alpha ** k of the start is left."""
-    teacher, student = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
-    first = [parameter.detach().clone() for parameter in teacher.parameters()]
-    for _ in range(50):
-        follow(teacher, student, 0.996)
-    for now, before, goal in zip(teacher.parameters(), first, student.parameters(), strict=True):
-        torch.testing.assert_close(now, 0.996**50 * before + (1 - 0.996**50) * goal)
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 0.9, 0.996, 1.0])
+def test_the_teacher_is_the_interpolated_average_of_the_students_bit_for_bit(tmp_path, monkeypatch, alpha):
+    """Teacher = alpha · teacher + (1 - alpha) · student after each step, beginning with the start."""
+    expected = [parameter.detach().clone() for parameter in start().parameters()]
+
+    def recording(loss_of, networks, trained, settings, checkpoint, after_step):
+        @torch.no_grad()
+        def average_too():
+            after_step()
+            for slow, parameter in zip(expected, networks["network"].parameters(), strict=True):
+                slow.lerp_(parameter, 1 - alpha)
+
+        return train_loop(loss_of, networks, trained, settings, checkpoint, after_step=average_too)
+
+    monkeypatch.setattr(mean_teacher, "train_loop", recording)
+    teacher, _ = run(tmp_path, alpha=alpha, iterations=20)
+    assert all(torch.equal(a, b) for a, b in zip(teacher.parameters(), expected, strict=True))
 
 
-def test_a_teacher_of_alpha_1_stays_what_it_was(tmp_path):
+def test_a_teacher_of_alpha_1_does_not_change(tmp_path):
     teacher, _ = run(tmp_path, alpha=1.0)
     assert states_equal(teacher, start())
 
@@ -68,16 +76,23 @@ def test_in_bfloat16_the_loss_falls_as_in_float32(tmp_path):
     assert [step.loss for step in half] == pytest.approx([step.loss for step in full], rel=0.1)
 
 
-def test_the_start_is_left_as_it_was(tmp_path):
+def test_the_start_is_not_changed(tmp_path):
     before = start()
     train_mean_teacher(
-        pictures(), pictures(1), STATISTICS, SETTINGS, MeanTeacherSettings(0.5, 1.0),
-        start=before, seed=0, device="cpu", checkpoint=Checkpoint(tmp_path / "c", 1e9, ""),
-    )  # fmt: skip
+        pictures(),
+        pictures(1),
+        STATISTICS,
+        SETTINGS,
+        MeanTeacherSettings(0.5, 1.0),
+        start=before,
+        seed=0,
+        device="cpu",
+        checkpoint=Checkpoint(tmp_path / "c", 1e9, ""),
+    )
     assert states_equal(before, start())
 
 
-def test_a_killed_and_resumed_training_is_the_one_that_was_never_killed(tmp_path, monkeypatch):
+def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(tmp_path, monkeypatch):
     unbroken, unbroken_curve = run(tmp_path / "unbroken")
 
     with monkeypatch.context() as patch:
@@ -90,7 +105,7 @@ def test_a_killed_and_resumed_training_is_the_one_that_was_never_killed(tmp_path
     assert curve == unbroken_curve
 
 
-def test_the_masks_of_unlabelled_cases_are_not_looked_at(tmp_path):
+def test_the_masks_of_unlabelled_cases_are_not_used(tmp_path):
     data = pictures(1)
     scrambled = TrainingData(data.images, ~data.masks)
     one, _ = run(tmp_path / "one", unlabelled=data)
@@ -102,7 +117,7 @@ def test_the_masks_of_unlabelled_cases_are_not_looked_at(tmp_path):
 
 
 class Pointwise(torch.nn.Module):
-    """A network that commutes with every affine map: it looks at one pixel at a time."""
+    """A network that commutes with affine maps, as it processes each pixel separately."""
 
     def forward(self, x):
         return torch.cat([2 * x, -x], dim=1)
@@ -111,14 +126,14 @@ class Pointwise(torch.nn.Module):
 def batch(count=3):
     y, x = torch.meshgrid(torch.arange(64) / 8, torch.arange(48) / 8, indexing="ij")
     image = (x.sin() * y.cos()).expand(count, 1, 64, 48)
-    return Batch(np.arange(count), image, torch.zeros(count, 2, 64, 48), None)
+    return LabelledBatch(np.arange(count), image, torch.zeros(count, 2, 64, 48), None)
 
 
 def loss(student, teacher, select=None, sigma=0.05):
     return consistency_loss(student, teacher, batch(), sigma, generator_of(0, 0), select)
 
 
-def test_views_are_brought_back_before_they_are_compared():
+def test_views_are_warped_back_before_they_are_compared():
     assert loss(Pointwise(), Pointwise()) < 0.02 * loss(Pointwise(), torch.nn.Conv2d(1, 2, 1))
 
 
@@ -128,15 +143,15 @@ def test_without_augmentation_the_consistency_is_the_mean_square():
     torch.testing.assert_close(loss(student, teacher, sigma=0.0), expected, rtol=1e-3, atol=1e-5)
 
 
-def test_what_a_view_did_not_show_does_not_count():
+def test_pixels_outside_a_view_do_not_count():
     shifted = torch.tensor([[[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]])  # by half a width
-    counts = seen(torch.ones(1, 1, 64, 48), shifted)
+    counts = valid_pixels(torch.ones(1, 1, 64, 48), shifted)
     assert counts.mean().item() == pytest.approx(0.5, abs=0.05)
 
 
-def test_cases_that_are_turned_down_do_not_count():
-    def first_only(chosen, logits):
-        return torch.tensor(chosen == 0)
+def test_rejected_cases_do_not_count():
+    def first_only(indices, logits):
+        return torch.tensor(indices == 0)
 
     class OffForTheFirst(Pointwise):
         def forward(self, x):
@@ -151,8 +166,8 @@ def test_cases_that_are_turned_down_do_not_count():
     assert loss(Pointwise(), OffForTheRest(), first_only) < 0.1
 
 
-def test_if_all_are_turned_down_the_loss_is_0():
+def test_if_all_cases_are_rejected_the_loss_is_0():
     assert (
-        loss(UNet(2, 4, 2), Pointwise(), lambda chosen, logits: torch.zeros(len(chosen), dtype=torch.bool))
+        loss(UNet(2, 4, 2), Pointwise(), lambda indices, logits: torch.zeros(len(indices), dtype=torch.bool))
         == 0
     )

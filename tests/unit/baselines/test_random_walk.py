@@ -1,4 +1,4 @@
-"""Random walk: against skimage where seeds do not overlap, against a dense solve where they do."""
+"""Random walk: equals scikit-image if seeds do not overlap, and a dense solution if they do."""
 
 import numpy as np
 import pytest
@@ -13,27 +13,27 @@ from samcarry.baselines.random_walk import (
     refine_by_random_walk,
     walk_probabilities,
 )
-from samcarry.prompting.cleaning import reshape, structuring_element
+from samcarry.prompting.cleaning import apply_morphology, structuring_element
 
 SIGMAS = (1, 3, 20)
 
 
 def smooth_image(rng, height, width):
-    """Grey values that change slowly, with noise: edges of every strength."""
+    """Slowly changing grey values with noise, so that edges have every strength."""
     rows, columns = np.mgrid[:height, :width]
     values = 120 + 60 * np.sin(rows / 5) + 50 * np.cos(columns / 4) + rng.normal(0, 4, (height, width))
     return values.clip(0, 255).astype(np.uint8)
 
 
 def scattered_seeds(rng, labels, height, width, share):
-    """Disjoint seeds (label, height, width) with at least a pixel of each label."""
+    """Disjoint seeds (label, height, width) with at least one pixel per label."""
     drawn = np.where(rng.random((height, width)) < share, rng.integers(0, labels, (height, width)), -1)
     drawn.ravel()[rng.choice(drawn.size, labels, replace=False)] = np.arange(labels)
     return np.stack([drawn == label for label in range(labels)])
 
 
 def by_skimage(image, seeds, sigma):
-    """Probabilities of disjoint seeds; its weights are exp(-beta Δ² / (10 std)) + 1e-10."""
+    """Probabilities of disjoint seeds by scikit-image, whose weights are exp(-beta Δ² / (10 std)) + 1e-10."""
     grey = image.astype(float)
     markers = (seeds * np.arange(1, len(seeds) + 1)[:, None, None]).sum(axis=0)
     beta = 10 * grey.std() / sigma**2
@@ -41,7 +41,7 @@ def by_skimage(image, seeds, sigma):
 
 
 def by_dense_solve(image, seeds, seeded, sigma):
-    """Each unknown pixel's probability is the weighted mean of its neighbours'; written out, solved whole."""
+    """Probabilities by a dense system: each unknown pixel is the weighted mean of its neighbours."""
     height, width = image.shape
     pixels = [(row, column) for row in range(height) for column in range(width)]
     matrix = np.eye(len(pixels))
@@ -87,7 +87,7 @@ def test_probabilities_equal_a_dense_solve_where_seeds_overlap(sigma):
         assert np.abs(walk_probabilities(image, seeds, seeded, sigma) - expected).max() < 1e-5
 
 
-def test_a_label_does_not_depend_on_what_other_labels_the_seeds_carry():
+def test_a_label_does_not_depend_on_other_labels_of_the_seeds():
     rng = np.random.default_rng(2)
     image, seeds = smooth_image(rng, 20, 20), rng.random((3, 20, 20)) < 0.05
     seeded = seeds.any(axis=0)
@@ -102,7 +102,7 @@ def test_a_label_does_not_depend_on_what_other_labels_the_seeds_carry():
     st.sampled_from((1e-3, 1, 5, 20, 1e4)),
     st.integers(0, 1000),
 )
-def test_probabilities_of_disjoint_seeds_lie_within_0_and_1_and_sum_to_1(image, sigma, seed):
+def test_probabilities_of_disjoint_seeds_are_within_0_and_1_and_sum_to_1(image, sigma, seed):
     rng = np.random.default_rng(seed)
     labels = min(3, image.size)
     seeds = scattered_seeds(rng, labels, *image.shape, 0.1)
@@ -145,7 +145,7 @@ def test_one_step_down_is_weighted_as_the_paper_of_the_method_says():
     assert found[0, 0, 1] == pytest.approx(1 / (1 + np.exp(-1)), abs=1e-9)
 
 
-def test_without_any_seed_the_error_says_so():
+def test_missing_seeds_are_an_error():
     with pytest.raises(ValueError, match="at least one seed"):
         walk_probabilities(np.zeros((3, 3), np.uint8), np.zeros((1, 3, 3), bool), np.zeros((3, 3), bool), 5)
 
@@ -154,14 +154,14 @@ def test_without_any_seed_the_error_says_so():
 
 
 def two_disks():
-    """Two bright overlapping disks on dark ground, and components that miss them by two pixels."""
+    """Two bright overlapping disks on a dark background, and components shifted by two pixels."""
     shape = (48, 40)
     true = np.stack([disk_mask(shape, 17, 18, 10), disk_mask(shape, 31, 20, 9)])
     image = (40 + 90 * true.sum(axis=0)).astype(np.uint8)
     return image, true, np.roll(true, (2, -2), axis=(1, 2))
 
 
-def test_components_that_are_off_are_drawn_to_the_edges_of_the_image():
+def test_shifted_components_are_moved_to_the_edges_of_the_image():
     image, true, components = two_disks()
     refined = refine_by_random_walk(image, components, RandomWalkSettings(4, 5, 10))
     assert (refined.any(axis=0) == true.any(axis=0)).all()
@@ -169,16 +169,16 @@ def test_components_that_are_off_are_drawn_to_the_edges_of_the_image():
 
 
 @pytest.mark.parametrize("radii", [(0, 0), (1, 0), (0, 3), (2, 1), (8, 16), (16, 2)])
-def test_refinement_equals_its_parts_put_together(radii):
-    """Seeds by `cleaning.reshape`, probabilities by a dense solve, each class kept above a half."""
+def test_refinement_equals_the_combination_of_its_parts(radii):
+    """Seeds by `cleaning.apply_morphology`, probabilities by a dense system, masks above a half."""
     rng = np.random.default_rng(3)
     shape = (24, 21)
     circles = [(8, 8, 6), (13, 11, 5), (23, 20, 5)]
     components = np.stack([disk_mask(shape, *circle) for circle in circles])
     image = smooth_image(rng, *shape)
     disks = [structuring_element("disk", radius) for radius in radii]
-    background = reshape(~components.any(axis=0), "erosion", disks[0])
-    seeds = np.stack([reshape(component, "erosion", disks[1]) for component in components])
+    background = apply_morphology(~components.any(axis=0), "erosion", disks[0])
+    seeds = np.stack([apply_morphology(component, "erosion", disks[1]) for component in components])
     expected = by_dense_solve(image, seeds, background | seeds.any(axis=0), 8)
     refined = refine_by_random_walk(image, components, RandomWalkSettings(*radii, 8))
     decided = np.abs(expected - 0.5) > 1e-6
@@ -194,7 +194,7 @@ def test_no_setting_deletes_or_invents_a_class_or_loses_its_seeds(components, ou
     assert (refined.any(axis=(1, 2)) == components.any(axis=(1, 2))).all()
     for component, mask in zip(components, refined, strict=True):
         if component.any():
-            assert mask[reshape(component, "erosion", structuring_element("disk", inner))].all()
+            assert mask[apply_morphology(component, "erosion", structuring_element("disk", inner))].all()
 
 
 @pytest.mark.parametrize("radius", [0, 1, 2, 3, 5, 8, 16])
@@ -204,7 +204,7 @@ def test_seeds_are_eroded_as_masks_are_cleaned_with_a_disk(radius):
         mask = rng.random(rng.integers(1, 40, 2)) < rng.choice([0.2, 0.9, 0.99, 0.999, 1])
         mask[: rng.integers(0, 9)] = False
         if mask.any():
-            expected = reshape(mask, "erosion", structuring_element("disk", radius))
+            expected = apply_morphology(mask, "erosion", structuring_element("disk", radius))
             assert (erode(mask, radius) == expected).all()
 
 
@@ -216,7 +216,7 @@ def test_a_class_at_the_border_is_not_eroded_there():
     assert (refined == component).all()
 
 
-def test_no_class_at_all_gives_empty_masks():
+def test_without_any_class_all_masks_are_empty():
     empty = np.zeros((3, 8, 9), dtype=bool)
     assert not refine_by_random_walk(np.zeros((8, 9), np.uint8), empty, RandomWalkSettings(1, 1, 5)).any()
 
@@ -251,7 +251,7 @@ def test_a_background_that_the_erosion_would_delete_is_kept():
     assert (refined == component).all()
 
 
-def test_where_every_pixel_is_a_seed_the_components_come_back():
+def test_if_every_pixel_is_a_seed_the_components_are_unchanged():
     image, _, components = two_disks()
     assert (refine_by_random_walk(image, components, RandomWalkSettings(0, 0, 5)) == components).all()
 

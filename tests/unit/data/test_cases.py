@@ -1,4 +1,4 @@
-"""A data set is found as it lies on disk, split by patient, and its faults are told all at once."""
+"""A data set is found on disk and split by patient, and all its faults are reported at once."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def sheet(folder: Path, text: str) -> None:
 
 
 def faults(folder: Path, **settings) -> list[str]:
-    """The faults that are found, a line each."""
+    """The reported faults, one per line."""
     with pytest.raises(InputError) as caught:
         find_cases(folder, **settings)
     return str(caught.value).splitlines()
@@ -36,10 +36,10 @@ def splits(folder: Path, **settings) -> dict[str, str]:
     return {case.case: case.split for case in find_cases(folder, **settings)[0]}
 
 
-def test_without_a_sheet_label_folders_decide(tmp_path):
+def test_without_cases_csv_the_label_folders_decide(tmp_path):
     add(tmp_path, "b", "a")
     add(tmp_path, "c", labelled=False, suffix=".JPG")
-    (tmp_path / "labels" / "a" / "Ulna.png").unlink()  # nothing present, and labelled all the same
+    (tmp_path / "labels" / "a" / "Ulna.png").unlink()  # no class is present, but the case is labelled
     cases, _ = find_cases(tmp_path, val_fraction=0, test_fraction=0)
     images, labels = tmp_path / "images", tmp_path / "labels"
     assert cases == [
@@ -51,7 +51,7 @@ def test_without_a_sheet_label_folders_decide(tmp_path):
     assert label_files(cases[1]) == {"Ulna": labels / "b" / "Ulna.png"}
 
 
-def test_the_sheet_names_patients_splits_and_order(tmp_path):
+def test_cases_csv_names_patients_splits_and_order(tmp_path):
     add(tmp_path, "a", "b", "c", "d")
     sheet(tmp_path, "case,patient,split,order,age\na,p,train,2,7\nb,p,train,,\nc,q,val,,\nd,r,test,,")
     cases, warnings = find_cases(tmp_path)
@@ -109,7 +109,7 @@ def test_all_images_of_a_patient_share_a_split(tmp_path):
     assert len({(case.patient, case.split) for case in cases}) == 30
 
 
-def test_the_sheets_patient_wins_over_the_pattern(tmp_path):
+def test_the_patient_in_cases_csv_takes_precedence_over_the_pattern(tmp_path):
     add(tmp_path, "1_a", "2_b")
     sheet(tmp_path, "case,patient\n1_a,someone")
     cases, _ = find_cases(tmp_path, patient_pattern=r"^(\d+)", val_fraction=0, test_fraction=0)
@@ -129,7 +129,7 @@ def test_unlabelled_images_of_test_patients_are_dropped_with_a_warning_or_kept(t
     assert warnings == []
 
 
-def test_an_empty_val_split_and_files_that_are_no_images_are_warned_of(tmp_path):
+def test_an_empty_val_split_and_files_that_are_not_images_cause_warnings(tmp_path):
     add(tmp_path, "a")
     (tmp_path / "images" / "notes.txt").touch()
     (tmp_path / "images" / ".DS_Store").touch()
@@ -149,11 +149,11 @@ def test_decomposed_unicode_names_of_macos_match_composed_ones(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a ", "<b>", "{n}", "ü" * 101, "a\tb", "a\u202eb"])
-def test_names_that_no_case_can_have(tmp_path, name):
+def test_invalid_names_of_cases(tmp_path, name):
     add(tmp_path, "fine")
     add(tmp_path, name)
     line = faults(tmp_path)[0]
-    assert "has blanks around its name" in line
+    assert "the name of a case cannot contain" in line
 
 
 @pytest.mark.parametrize("make", [False, True])
@@ -175,18 +175,18 @@ FAULTY_SHEETS = {
     "case,split\na,train\nghost,unlabelled": "there is no image",
     "case,split\na,training": "split 'training' of case 'a' is unknown",
     "case,split\na,train\nb,Unlabelled": "split 'Unlabelled' of case 'b' is unknown",
-    "case,split,order\na,train,first": "order 'first' of case 'a' is no whole number",
-    "case,split,order\na,train,1.5": "order '1.5' of case 'a' is no whole number",
-    "case,split\na,train\n../a,val": "'../a' is no name of a case",
+    "case,split,order\na,train,first": "order 'first' of case 'a' is not a whole number",
+    "case,split,order\na,train,1.5": "order '1.5' of case 'a' is not a whole number",
+    "case,split\na,train\n../a,val": "'../a' is not the name of a case",
     "case,split\na,train\nb,val": "'b' is in val but has no folder",
-    "case,split\na,": "gives no split for the labelled case 'a'",
+    "case,split\na,": "no split for the labelled case 'a'",
     "case,split\na,unlabelled": "no labelled case is in train",
     'case,split\n"a,train': "is not CSV",
 }
 
 
 @pytest.mark.parametrize("text", FAULTY_SHEETS)
-def test_faults_of_the_sheet(tmp_path, text):
+def test_faults_of_cases_csv(tmp_path, text):
     add(tmp_path, "a")
     add(tmp_path, "b", labelled=False)
     sheet(tmp_path, text)
@@ -195,7 +195,7 @@ def test_faults_of_the_sheet(tmp_path, text):
     assert all(str(tmp_path) in line for line in lines)
 
 
-def test_a_sheet_that_is_not_utf_8(tmp_path):
+def test_a_cases_csv_that_is_not_utf_8(tmp_path):
     add(tmp_path, "a")
     (tmp_path / "cases.csv").write_bytes("case\nZähne".encode("latin-1"))
     (line,) = faults(tmp_path)
@@ -209,7 +209,7 @@ def test_a_patient_in_two_splits(tmp_path):
     assert "cases.csv: patient 'p' is in train (a) and test (b)" in line
 
 
-def test_labels_for_no_image_and_a_file_among_the_label_folders(tmp_path):
+def test_labels_without_an_image_and_a_file_among_the_label_folders(tmp_path):
     add(tmp_path, "a", "b")
     (tmp_path / "images" / "b.png").unlink()
     (tmp_path / "labels" / "a.png").touch()
@@ -232,26 +232,26 @@ def test_no_labelled_case_at_all(tmp_path):
     assert "no labelled case is in train" in line
 
 
-def test_a_name_with_a_line_break_is_one_line_of_fault(tmp_path):
+def test_the_fault_of_a_name_with_a_line_break_is_one_line(tmp_path):
     add(tmp_path, "a", "b\nc")
     (line,) = faults(tmp_path, val_fraction=0, test_fraction=0)[:1]
-    assert "does not print" in line
+    assert "unprintable" in line
 
 
 @pytest.mark.parametrize("pattern", ["(", r"\d+", r"(\d)(\d)", r"(\d+)"])
-def test_patient_patterns_that_do_not_serve(tmp_path, pattern):
+def test_invalid_patient_patterns(tmp_path, pattern):
     add(tmp_path, "a")
     (line,) = faults(tmp_path, patient_pattern=pattern, val_fraction=0, test_fraction=0)
     assert "patient_pattern" in line
 
 
-def test_fractions_must_leave_something_for_training(tmp_path):
+def test_fractions_must_leave_cases_for_training(tmp_path):
     add(tmp_path, "a")
     with pytest.raises(InputError, match="val_fraction"):
         find_cases(tmp_path, val_fraction=0.5, test_fraction=0.5)
 
 
-def test_many_faults_are_told_together_but_not_endlessly(tmp_path):
+def test_at_most_fifty_faults_are_listed(tmp_path):
     add(tmp_path, "a")
     for number in range(60):
         (tmp_path / "labels" / f"ghost{number:02}").mkdir()

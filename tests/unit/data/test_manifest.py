@@ -1,4 +1,4 @@
-"""Training cases come in a stable order, shards are for good, and the manifest reads back."""
+"""The order of training cases is stable, shards are permanent, and a manifest can be read back."""
 
 from collections import Counter
 from pathlib import Path
@@ -33,14 +33,14 @@ def test_the_first_training_case_covers_most_classes(tmp_path):
     assert sorted(order) == ["a", "b", "c"]
 
 
-def test_an_explicit_order_wins_and_the_others_follow():
+def test_an_explicit_order_comes_first_and_the_others_follow():
     cases = [make("a"), make("b", order=7), make("c", order=-1), make("d")]
     order = order_training_cases(cases, {"a": {"x", "y"}}, seed=0)
     assert order[:2] == ["c", "b"]
     assert sorted(order[2:]) == ["a", "d"]
 
 
-def test_the_rest_is_permuted_by_the_seed_and_a_new_case_leaves_it_as_it_is():
+def test_the_seed_permutes_the_rest_and_a_new_case_does_not_change_the_order():
     cases = [make(f"case{number:02}") for number in range(20)]
     classes = {"case00": {"x"}}
     order = order_training_cases(cases, classes, seed=0)
@@ -51,7 +51,7 @@ def test_the_rest_is_permuted_by_the_seed_and_a_new_case_leaves_it_as_it_is():
     assert [name for name in more if name != "new"] == order
 
 
-def test_shards_fill_up_in_order_of_name_and_hold_one_split():
+def test_shards_are_filled_by_name_and_contain_one_split():
     cases = [make(name, "unlabelled") for name in "edcba"] + [make("t"), make("v", "val")]
     assert assign_shards(cases, {}, shard_size=2) == {
         "a": "unlabelled-0000",
@@ -64,7 +64,7 @@ def test_shards_fill_up_in_order_of_name_and_hold_one_split():
     }
 
 
-def test_new_cases_fill_the_last_shard_and_not_the_gaps_of_removed_ones():
+def test_new_cases_fill_the_last_shard_and_not_the_gaps_of_removed_cases():
     before = assign_shards([make(name, "unlabelled") for name in "bcdef"], {}, shard_size=2)
     after = assign_shards([make(name, "unlabelled") for name in "acdefg"], before, shard_size=2)
     assert {name: after[name] for name in "cdef"} == {name: before[name] for name in "cdef"}
@@ -75,13 +75,13 @@ def test_a_case_that_changes_its_split_changes_its_shard():
     assert assign_shards([make("a", "val")], {"a": "unlabelled-0004"}, 2) == {"a": "val-0000"}
 
 
-def test_a_smaller_shard_size_does_not_break_up_old_shards():
+def test_a_smaller_shard_size_does_not_split_old_shards():
     before = assign_shards([make(name) for name in "abc"], {}, shard_size=3)
     after = assign_shards([make(name) for name in "abcd"], before, shard_size=1)
     assert after == {**before, "d": "train-0001"}
 
 
-def test_a_shard_holds_at_least_one_case():
+def test_a_shard_contains_at_least_one_case():
     with pytest.raises(InputError, match="shard_size 0"):
         assign_shards([], {}, shard_size=0)
 
@@ -98,14 +98,14 @@ def test_adding_cases_never_moves_one_and_never_overfills_a_shard(first, later, 
     assert {name: after[name] for name in before} == before
     assert max(Counter(after.values()).values(), default=0) <= size
     assert all(shard.rsplit("-", 1)[0] == union[name] for name, shard in after.items())
-    # With nothing removed, every shard is full but the last of its split, and nothing is in doubt.
+    # If no case was removed, every shard but the last of its split is full, and the result is unique.
     for split in SPLITS:
         counts = Counter(shard for name, shard in sorted(after.items()) if union[name] == split)
         assert all(counts[shard] == size for shard in sorted(counts)[:-1])
     assert after == assign_shards([make(*item) for item in union.items()], after, size)
 
 
-def test_the_manifest_reads_back_as_it_was_written(tmp_path):
+def test_a_manifest_can_be_read_back(tmp_path):
     cases = [make("Zähne, oben", order=3), make("b"), make("u", "unlabelled")]
     rows = manifest_rows(
         "/data",
@@ -137,7 +137,7 @@ def test_the_manifest_reads_back_as_it_was_written(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["manifest.csv"]
 
 
-def test_what_is_no_manifest_is_refused(tmp_path):
+def test_a_file_that_is_not_a_manifest_is_rejected(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         read_manifest(tmp_path / "none.csv")
     path = tmp_path / "manifest.csv"

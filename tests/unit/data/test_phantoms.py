@@ -1,4 +1,4 @@
-"""The phantom data set: what it promises to the rules that use it."""
+"""Properties of the phantom data set on which other rules depend."""
 
 import csv
 from itertools import islice
@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from samcarry.data.contract import COLUMNS
 from samcarry.data.phantoms import CLASSES, Phantom, draw_phantoms, write_dataset
 from samcarry.errors import InputError
 
@@ -31,12 +32,12 @@ def assert_same(one: Phantom, other: Phantom):
         np.testing.assert_array_equal(one.masks[name], other.masks[name])
 
 
-def test_images_and_masks_are_what_the_docstring_says(phantoms):
+def test_images_and_masks_match_the_docstring(phantoms):
     assert len(CLASSES) == len(set(CLASSES)) >= 8
     for phantom in phantoms:
         assert phantom.image.shape == (192, 192)
         assert phantom.image.dtype == np.uint8
-        assert phantom.image.std() > 15, "nothing to be seen"
+        assert phantom.image.std() > 15, "the image is almost uniform"
         assert phantom.case.startswith(f"{phantom.patient}_")
         assert set(phantom.masks) <= set(CLASSES)
         for mask in phantom.masks.values():
@@ -44,7 +45,7 @@ def test_images_and_masks_are_what_the_docstring_says(phantoms):
             assert mask.dtype == bool
 
 
-def test_each_split_has_the_number_of_images_asked_for(phantoms):
+def test_each_split_has_the_requested_number_of_images(phantoms):
     splits = [phantom.split for phantom in phantoms]
     assert {split: splits.count(split) for split in COUNTS} == COUNTS
     assert len({phantom.case for phantom in phantoms}) == len(phantoms)
@@ -77,7 +78,7 @@ def test_some_classes_are_often_absent_and_others_never(phantoms):
     assert (rates == 0).sum() >= 3
 
 
-def test_a_class_is_one_piece_of_reasonable_size(phantoms):
+def test_a_class_is_one_component_of_reasonable_size(phantoms):
     for phantom in phantoms:
         for name, mask in phantom.masks.items():
             assert ndimage.label(mask)[1] == 1, (phantom.case, name)
@@ -90,7 +91,7 @@ def test_classes_overlap(phantoms):
     assert 0.03 < np.mean([(layer > 1).sum() / (layer > 0).sum() for layer in layers]) < 0.3
 
 
-def test_the_same_seed_draws_the_same_and_another_does_not():
+def test_the_seed_determines_the_cases():
     first, again, other = draw(train=3, val=1), draw(train=3, val=1), draw(seed=4, train=3, val=1)
     for one, two in zip(first, again, strict=True):
         assert_same(one, two)
@@ -119,14 +120,14 @@ def test_other_image_sizes(height, width):
         ({"train": 1, "height": 20}, "64 x 64"),
     ],
 )
-def test_wrong_arguments_are_refused_at_once(arguments, words):
+def test_invalid_arguments_are_rejected_at_once(arguments, words):
     with pytest.raises(InputError, match=words):
         draw(**arguments)
 
 
-def test_the_written_data_set_keeps_the_contract(tmp_path):
+def test_the_written_data_set_has_the_documented_layout(tmp_path):
     phantoms = draw(train=5, val=1, unlabelled=2)
-    write_dataset(phantoms[:2], tmp_path)  # an older one, to be replaced
+    write_dataset(phantoms[:2], tmp_path)  # an older data set that is replaced
     write_dataset(iter(phantoms), tmp_path)
 
     assert {path.name for path in tmp_path.iterdir()} == {"images", "labels", "cases.csv"}
@@ -142,7 +143,7 @@ def test_the_written_data_set_keeps_the_contract(tmp_path):
 
     with (tmp_path / "cases.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert list(rows[0]) == ["case", "patient", "split", "order"]
+    assert tuple(rows[0]) == COLUMNS
     assert [(row["case"], row["patient"], row["split"]) for row in rows] == [
         (phantom.case, phantom.patient, phantom.split) for phantom in phantoms
     ]

@@ -1,4 +1,4 @@
-"""Paired differences, their intervals and tests, against hand-computed ones."""
+"""Paired differences, their intervals and tests, against values computed by hand."""
 
 import itertools
 import math
@@ -106,7 +106,7 @@ def test_too_few_cases_have_no_interval(count):
     assert np.isnan([row["low"], row["high"]]).all()
 
 
-def test_a_pair_of_which_one_has_no_rows_is_left_out():
+def test_a_pair_with_a_method_without_rows_is_left_out():
     rows = of_cases(ours_r=BETTER)
     found = compare(rows, [("unet_full", "unet"), ("ours_r", "unet")])
     assert found["method"].tolist() == ["ours_r"]
@@ -123,7 +123,7 @@ def test_fewer_than_six_cases_that_differ_have_no_p():
     assert compared(ours_r=[*BETTER[:5], 0.4])["p"] < 1
 
 
-def test_equal_differences_are_ties_although_floating_point_tells_them_apart():
+def test_equal_differences_are_ties_although_floating_point_separates_them():
     exact = stats.wilcoxon([3, 3, -4, -4, 2, -1, 1, -3]).pvalue
     assert compared(ours_r=[0.8, 0.8, 0.1, 0.1, 0.7, 0.4, 0.6, 0.2])["p"] == pytest.approx(exact)
 

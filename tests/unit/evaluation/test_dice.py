@@ -1,4 +1,4 @@
-"""Dice of two masks, against two other libraries and by hand."""
+"""Dice of masks, against two other libraries and by hand."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from monai.metrics import DiceMetric
 from scipy.spatial import distance
 
-from samcarry.evaluation.dice import dice
+from samcarry.evaluation.dice import dice, mean_dice
 
 MASKS = st.tuples(st.integers(1, 8), st.integers(1, 8)).flatmap(
     lambda shape: st.tuples(arrays(bool, shape), arrays(bool, shape))
@@ -33,7 +33,7 @@ def test_dice_equals_monais(pair):
 
 
 @given(MASKS)
-def test_dice_is_what_the_iou_says(pair):
+def test_dice_follows_from_the_iou(pair):
     reference, predicted = pair
     assume(reference.any())
     iou = (reference & predicted).sum() / (reference | predicted).sum()
@@ -41,7 +41,7 @@ def test_dice_is_what_the_iou_says(pair):
 
 
 @given(MASKS)
-def test_dice_is_symmetric_where_both_are_there(pair):
+def test_dice_is_symmetric_if_both_masks_are_present(pair):
     one, other = pair
     assume(one.any() and other.any())
     assert dice(one, other) == dice(other, one)
@@ -68,3 +68,15 @@ def test_dice_is_undefined_where_the_reference_is_empty(predicted):
 
 def test_dice_is_0_where_a_class_is_missed():
     assert dice(np.ones((3, 3), dtype=bool), np.zeros((3, 3), dtype=bool)) == 0
+
+
+def test_mean_dice_is_over_the_classes_that_the_reference_has():
+    references = np.zeros((3, 4, 4), dtype=bool)
+    references[0, :2], references[1, :, :2] = True, True
+    predicted = np.ones_like(references)
+    predicted[1] = references[1]
+    assert mean_dice(references, predicted) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_mean_dice_is_undefined_without_any_class():
+    assert mean_dice(np.zeros((2, 3, 3), dtype=bool), np.ones((2, 3, 3), dtype=bool)) is None

@@ -1,4 +1,4 @@
-"""Hausdorff distance and surface Dice against MONAI and their definitions; rows of dice.csv."""
+"""Hausdorff distance and surface Dice, against MONAI and their definitions; rows of dice.csv."""
 
 import csv
 import itertools
@@ -16,7 +16,7 @@ from scipy.spatial.distance import cdist
 
 from samcarry.evaluation.scores import COLUMNS, DiceRow, dice_rows, surface_scores, write_dice
 
-# Both are about what the libraries do inside.
+# Both warnings come from inside the libraries.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Please import .* from the `scipy.ndimage`:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:monai.metrics.utils get_mask_edges:FutureWarning"),
@@ -168,7 +168,7 @@ def test_a_class_that_is_missed_costs_the_diagonal():
 
 
 @given(small_masks())
-def test_no_answer_is_never_better_than_an_answer(pair):
+def test_an_empty_prediction_never_scores_better_than_another(pair):
     missed = surface_scores(pair[0], np.zeros_like(pair[0]), 1)
     distance, share = surface_scores(*pair, 1)
     assert distance <= missed[0]
@@ -205,11 +205,11 @@ def test_there_is_a_row_for_each_case_and_class():
     ]
 
 
-def test_rows_carry_what_they_are_about():
+def test_rows_name_data_set_n_seed_and_method():
     assert {(row.dataset, row.n, row.seed, row.method) for row in rows()} == {("wrist", 5, 2, "unet")}
 
 
-def test_a_row_counts_pixels_and_tells_dice():
+def test_a_row_holds_pixel_counts_and_dice():
     row = rows()[0]
     assert (row.reference_px, row.predicted_px, row.dice) == (3, 2, pytest.approx(2 / 5))
 

@@ -1,4 +1,4 @@
-"""Table 1 in its three forms, from rows whose means are visible."""
+"""Table 1 as CSV, Markdown and LaTeX, from rows whose means are easy to see."""
 
 import csv
 import re
@@ -50,7 +50,7 @@ def cells_of(text, method):
 # ---- the figures ----------------------------------------------------------------------------
 
 
-def test_methods_come_in_the_papers_order_with_their_supervision():
+def test_methods_are_in_the_papers_order_with_their_supervision():
     table = made()
     assert list(zip(table["supervision"], table["method"], strict=True)) == [
         ("fully", "unet"),
@@ -69,7 +69,7 @@ def test_figures_are_those_of_the_rows_in_percent():
     assert row["false_positives"] == 100
 
 
-def test_a_method_that_cannot_be_had_is_a_row_with_its_reason():
+def test_a_method_that_cannot_be_run_is_a_row_with_its_reason():
     row = made(missing={"unet_medsam": "no weights"}).set_index("method").loc["unet_medsam"]
     assert (row["seeds"], row["cases"], row["missing"]) == (0, 0, "no weights")
     assert pd.isna(row["mean"])
@@ -116,11 +116,10 @@ def test_without_figures_in_the_paper_there_is_no_such_column():
 # ---- Markdown -------------------------------------------------------------------------------
 
 
-def test_a_row_tells_name_scores_counts_and_id():
-    assert cells_of(markdown(), "unet") == [
-        "fully", "U-Net (f_θ)", "50.0 ± 14.1", "–", "5.0 ± 1.4", "25.0 ± 7.1", "**0.0**",
-        "1", "2", "`unet`",
-    ]  # fmt: skip
+def test_a_row_holds_name_scores_counts_and_id():
+    group, name, *scores, seeds, cases, method_id = cells_of(markdown(), "unet")
+    assert (group, name, seeds, cases, method_id) == ("fully", "U-Net (f_θ)", "1", "2", "`unet`")
+    assert scores == ["50.0 ± 14.1", "–", "5.0 ± 1.4", "25.0 ± 7.1", "**0.0**"]
 
 
 def test_the_best_of_the_papers_methods_is_bold_whether_most_or_least_is_best():
@@ -173,18 +172,18 @@ def test_notes_are_numbered_and_shared():
     assert text.endswith("\n\n¹ Tiny.\n\n² Other.\n")
 
 
-def test_the_caption_tells_what_is_told_and_of_what():
+def test_the_caption_explains_the_figures():
     text = markdown()
     for part in ("n = 5", "2 cases of the test split", "one seed", "within 2 px", "never bold", "diagonal"):
         assert part in text
 
 
-def test_the_caption_speaks_of_rows_beyond_the_paper_only_where_there_are_some():
+def test_the_caption_mentions_rows_beyond_the_paper_only_if_there_are_some():
     assert "beyond the paper" not in markdown(methods=["unet", "ours_r"])
 
 
-def test_methods_that_were_not_judged_on_test_are_told_so():
-    assert "no test case: methods are judged on val" in markdown(split="val")
+def test_the_caption_says_if_methods_were_not_evaluated_on_test():
+    assert "no test case: methods are evaluated on val" in markdown(split="val")
 
 
 def test_nothing_undefined_is_printed_as_nan():

@@ -1,17 +1,19 @@
-"""One PNG a class in any layout: the pattern tells case and class, and what it cannot tell is refused."""
+"""One PNG per class: the pattern gives case and class, and ambiguous files are refused."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from samcarry.errors import InputError
-from samcarry.formats.class_pngs import read_class_pngs
+from samcarry.formats.class_pngs import read_class_pngs, write_class_masks
+from samcarry.images.masks import read_mask
 from support.drawn_annotations import drawn
-
-# pycocotools 2.0.11 hands arrays to numpy 2 in an older way.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SQUARE = np.zeros((4, 5), dtype=bool)
 SQUARE[1:3, 1:4] = True
@@ -51,33 +53,33 @@ def refused(pattern, **more) -> list[str]:
         ("*/{case}/m*_{class}.png", ["x/P1/m1_radius.png", "y/P1/m_ulna.png", "x/P2_left/m3_radius.png"]),
     ],
 )
-def test_case_and_class_are_told_by_the_pattern(tmp_path, pattern, files):
+def test_the_pattern_gives_case_and_class(tmp_path, pattern, files):
     for file in files:
         write(tmp_path / "masks" / file)
     expected = {"P1": {"radius": 6, "ulna": 6}, "P2_left": {"radius": 6}}
     assert found(tmp_path / "masks" / pattern, cases=CASES) == expected
 
 
-def test_known_cases_part_what_a_pattern_leaves_open(tmp_path):
+def test_known_cases_resolve_an_ambiguous_pattern(tmp_path):
     write(tmp_path / "P1_distal_radius.png")
     assert found(tmp_path / "{case}_{class}.png", cases=["P1"]) == {"P1": {"distal_radius": 6}}
     (line,) = refused(tmp_path / "{case}_{class}.png", cases=["P1", "P1_distal"])
     assert "may be class 'radius' of case 'P1_distal' or class 'distal_radius' of case 'P1'" in line
 
 
-def test_classes_that_are_not_asked_for_leave_an_annotated_case_without_shapes(tmp_path):
+def test_skipped_classes_leave_an_annotated_case_without_shapes(tmp_path):
     write(tmp_path / "P1" / "radius.png")
-    assert found(tmp_path / "{case}/{class}.png", choose={}.get) == {"P1": {}}
+    assert found(tmp_path / "{case}/{class}.png", map_class={}.get) == {"P1": {}}
 
 
-def test_files_of_one_class_by_different_names_are_united(tmp_path):
+def test_files_mapped_to_one_class_are_united(tmp_path):
     write(tmp_path / "P1" / "a.png")
     write(tmp_path / "P1" / "b.png", ~SQUARE)
-    assert found(tmp_path / "{case}/{class}.png", choose=lambda name: "bone") == {"P1": {"bone": 20}}
+    assert found(tmp_path / "{case}/{class}.png", map_class=lambda name: "bone") == {"P1": {"bone": 20}}
 
 
 @pytest.mark.parametrize(
-    ("pattern", "told"),
+    ("pattern", "message"),
     [
         ("{case}.png", "has no {class}"),
         ("{class}.png", "has no {case}"),
@@ -86,14 +88,14 @@ def test_files_of_one_class_by_different_names_are_united(tmp_path):
         ("{case}/{class}.png", "no file in"),
     ],
 )
-def test_patterns_that_cannot_be_are_refused(tmp_path, pattern, told):
+def test_impossible_patterns_are_refused(tmp_path, pattern, message):
     write(tmp_path / "P1_radius.png")
     (line,) = refused(tmp_path / pattern)
     assert line.startswith(str(tmp_path / pattern))
-    assert told in line
+    assert message in line
 
 
-def test_all_faults_are_told_at_once_each_with_its_file(tmp_path):
+def test_all_faults_are_reported_together_each_with_its_file(tmp_path):
     write(tmp_path / "m/P1/a.png")
     write(tmp_path / "m/P1/b.png", SQUARE[:2])
     write(tmp_path / "m/P1/c.png", format="JPEG")
@@ -102,6 +104,25 @@ def test_all_faults_are_told_at_once_each_with_its_file(tmp_path):
     write(tmp_path / "m/P1/f;g.png")
     lines = refused(tmp_path / "m/{case}/{class}.png")
     expected = ["e.png: is a link", "b.png: is 5 x 2, ", "c.png: not a PNG", "d.png: the file is empty"]
-    assert [text in line for text, line in zip([*expected, "f;g.png: is of class"], lines, strict=True)] == [
-        True
-    ] * 5
+    assert [
+        text in line for text, line in zip([*expected, "f;g.png: has the class"], lines, strict=True)
+    ] == [True] * 5
+
+
+CLASSES = ["Radius", "Os capitatum", "Zahn Ⅴ"]
+# Arbitrary pixels, so holes, overlaps, single pixels and empty classes occur.
+MASKS = array_shapes(min_dims=2, max_dims=2, max_side=9).flatmap(
+    lambda shape: arrays(bool, (3, *shape), elements=st.booleans(), fill=st.just(False))
+)
+
+
+@settings(max_examples=40)
+@given(MASKS)
+def test_written_pngs_are_read_back(masks):
+    with tempfile.TemporaryDirectory() as folder:
+        write_class_masks(folder, masks, CLASSES)
+        for mask, name in zip(masks, CLASSES, strict=True):
+            path = Path(folder) / f"{name}.png"
+            assert path.exists() == mask.any()
+            if mask.any():
+                np.testing.assert_array_equal(read_mask(path), mask)

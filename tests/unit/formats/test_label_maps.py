@@ -1,20 +1,21 @@
-"""Label maps: numbers, palettes and colours become the shapes of classes; nothing unnamed is swallowed."""
+"""Label maps: numbers, palettes and colours become the shapes of classes, and unnamed values are refused."""
+
+import csv
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
+from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from samcarry.errors import InputError
-from samcarry.formats.class_tables import class_table, read_class_table, write_class_table
+from samcarry.formats.class_tables import parse_class_table, read_class_table, write_class_table
 from samcarry.formats.label_maps import label_map, read_label_map, write_label_map
-from samcarry.formats.rasterise import draw
+from samcarry.formats.rasterise import draw_masks
 from support.drawn_annotations import drawn
-
-# pycocotools 2.0.11 hands arrays to numpy 2 in an older way.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 NUMBERS = np.array([[0, 1, 1], [2, 2, 0]], np.uint8)
 COLOURS = np.array([(0, 0, 0), (255, 0, 0), (0, 128, 255)], np.uint8)
@@ -29,10 +30,12 @@ def palette():
     return image
 
 
-def read(path, given=None, choose=None):
+def read(path, given=None, map_class=None):
     """The masks by class."""
-    table = None if given is None else class_table(given, "the table")
-    (annotation,) = read_label_map(path, **({} if choose is None else {"choose": choose}), table=table)
+    table = None if given is None else parse_class_table(given, "the table")
+    (annotation,) = read_label_map(
+        path, **({} if map_class is None else {"map_class": map_class}), table=table
+    )
     return {name: mask.tolist() for name, mask in drawn(annotation).items()}
 
 
@@ -79,11 +82,11 @@ def test_what_is_transparent_is_background_whatever_its_colour(tmp_path):
     assert read(tmp_path / "a.png", IN_COLOUR) == {"radius": RADIUS, "ulna": ULNA}
 
 
-def test_without_a_table_classes_are_called_by_their_numbers(tmp_path):
+def test_without_a_table_numbers_are_class_names(tmp_path):
     Image.fromarray(NUMBERS).save(tmp_path / "a.png")
     assert read(tmp_path / "a.png") == {"1": RADIUS, "2": ULNA}
     renamed = {"1": "bone", "2": None}
-    assert read(tmp_path / "a.png", choose=renamed.get) == {"bone": RADIUS}
+    assert read(tmp_path / "a.png", map_class=renamed.get) == {"bone": RADIUS}
 
 
 def test_zero_is_a_class_where_the_table_names_it_and_several_values_may_be_one_class(tmp_path):
@@ -95,31 +98,31 @@ def test_zero_is_a_class_where_the_table_names_it_and_several_values_may_be_one_
     }
 
 
-def test_values_that_the_table_lacks_are_told_with_count_and_place(tmp_path):
+def test_unnamed_values_are_reported_with_count_and_place(tmp_path):
     Image.fromarray(NUMBERS).save(tmp_path / "a.png")
     line = refused(tmp_path / "a.png", {"1": "radius"})
-    assert "holds what the table does not name: value 2 (2 pixels, first in row 1, column 0)" in line
+    assert "holds values that the table does not name: value 2 (2 pixels, first in row 1, column 0)" in line
     noise = np.arange(300, dtype=np.uint16).reshape(10, 30)
     Image.fromarray(noise).save(tmp_path / "b.png")
     assert "and 295 more" in refused(tmp_path / "b.png", {"1": "radius"})
 
 
 @pytest.mark.parametrize(
-    ("pixels", "given", "told"),
+    ("pixels", "given", "message"),
     [
         (COLOURS[NUMBERS], None, "is in colours; name them in a table"),
         (COLOURS[NUMBERS], NAMED, "is in colours; name them in a table"),
-        (NUMBERS.astype(np.uint16), IN_COLOUR, "beyond 0 to 255, which the table's colours have"),
-        (NUMBERS.astype(np.int32) * -1, NAMED, "beyond 0 to 65535"),
-        (NUMBERS.astype(np.int32) * 70000, NAMED, "beyond 0 to 65535"),
-        (NUMBERS.astype(np.float32), NAMED, "no whole numbers and no colours"),
-        (np.arange(257, dtype=np.uint16)[None], None, "257 different numbers, as a photograph does"),
+        (NUMBERS.astype(np.uint16), IN_COLOUR, "outside 0 to 255, the limit of the table's colours"),
+        (NUMBERS.astype(np.int32) * -1, NAMED, "outside 0 to 65535"),
+        (NUMBERS.astype(np.int32) * 70000, NAMED, "outside 0 to 65535"),
+        (NUMBERS.astype(np.float32), NAMED, "neither whole numbers nor colours"),
+        (np.arange(257, dtype=np.uint16)[None], None, "257 different numbers, like a photograph"),
     ],
     ids=["colours", "colours, table of numbers", "deep", "negative", "32 bit", "float", "photograph"],
 )
-def test_what_is_no_label_map_is_refused(tmp_path, pixels, given, told):
+def test_other_images_than_label_maps_are_refused(tmp_path, pixels, given, message):
     Image.fromarray(pixels).save(tmp_path / "a.tif")
-    assert told in refused(tmp_path / "a.tif", given)
+    assert message in refused(tmp_path / "a.tif", given)
 
 
 def test_lossy_and_inverted_files_are_refused(tmp_path):
@@ -129,15 +132,17 @@ def test_lossy_and_inverted_files_are_refused(tmp_path):
     assert "white is 0" in refused(tmp_path / "b.tif")
 
 
-def test_a_class_that_no_file_can_be_called_is_told_with_its_value(tmp_path):
+def test_an_invalid_class_name_is_reported_with_its_value(tmp_path):
     Image.fromarray(NUMBERS).save(tmp_path / "a.png")
-    assert "value 1 is of class 'left/radius'" in refused(tmp_path / "a.png", {"1": "left/radius", "2": "b"})
+    assert "value 1 has the class 'left/radius'" in refused(
+        tmp_path / "a.png", {"1": "left/radius", "2": "b"}
+    )
 
 
 @pytest.mark.parametrize("classes", [3, 300], ids=["palette", "16 bit"])
 @settings(max_examples=20)
 @given(data=st.data())
-def test_our_own_export_comes_back_the_same(tmp_path_factory, classes, data):
+def test_our_own_export_is_read_back_unchanged(tmp_path_factory, classes, data):
     folder = tmp_path_factory.mktemp("there")
     masks = np.zeros((classes, 7, 5), dtype=bool)
     masks[-3:] = data.draw(arrays(bool, (3, 7, 5)))
@@ -146,6 +151,53 @@ def test_our_own_export_comes_back_the_same(tmp_path_factory, classes, data):
     write_class_table(folder / "classes.csv", names)
     (annotation,) = read_label_map(folder / "a.png", table=read_class_table(folder / "classes.csv"))
     numbers = np.zeros((7, 5), np.uint16)
-    for name, mask in draw(annotation, 7, 5, []).items():
+    for name, mask in draw_masks(annotation, 7, 5, []).items():
         numbers[mask] = names.index(name) + 1
     assert numbers.tolist() == label_map(masks).tolist()
+
+
+CLASSES = ["Radius", "Os capitatum", "Zahn Ⅴ"]
+# Arbitrary pixels, so holes, overlaps, single pixels and empty classes occur.
+MASKS = array_shapes(min_dims=2, max_dims=2, max_side=9).flatmap(
+    lambda shape: arrays(bool, (3, *shape), elements=st.booleans(), fill=st.just(False))
+)
+
+
+@settings(max_examples=40)
+@given(MASKS)
+def test_a_label_map_png_holds_the_numbers(masks):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.png"
+        write_label_map(path, masks)
+        with Image.open(path) as image:
+            np.testing.assert_array_equal(np.asarray(image), label_map(masks))
+        np.testing.assert_array_equal(label_map(masks) > 0, masks.any(axis=0))
+
+
+def test_the_smaller_class_is_kept_wherever_it_is_in_the_list():
+    masks = np.zeros((3, 4, 4), bool)
+    masks[0, 0, 0] = masks[1] = masks[2, :2] = True
+    assert label_map(masks).tolist() == [[1, 3, 3, 3], [3, 3, 3, 3], [2, 2, 2, 2], [2, 2, 2, 2]]
+
+
+def test_of_equal_classes_the_later_is_kept():
+    assert (label_map(np.ones((2, 2, 2), bool)) == 2).all()
+
+
+def test_more_than_255_classes_have_a_16_bit_label_map(tmp_path):
+    masks = np.eye(300, dtype=bool).reshape(300, 10, 30)
+    write_label_map(tmp_path / "a.png", masks)
+    assert np.asarray(Image.open(tmp_path / "a.png")).ravel().tolist() == list(range(1, 301))
+
+
+def test_a_label_map_shows_the_colours_of_the_table(tmp_path):
+    masks = np.eye(3, dtype=bool).reshape(3, 1, 3)
+    write_label_map(tmp_path / "a.png", masks)
+    write_class_table(tmp_path / "classes.csv", CLASSES)
+    with (tmp_path / "classes.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["number"], row["class"]) for row in rows[1:]] == [
+        (str(number), name) for number, name in enumerate(CLASSES, 1)
+    ]
+    shown = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))[0]
+    assert shown.tolist() == [[int(row[key]) for key in ("red", "green", "blue")] for row in rows[1:]]

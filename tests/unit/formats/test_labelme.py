@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 
 from samcarry.errors import InputError
 from samcarry.formats.labelme import read_labelme
-from samcarry.formats.rasterise import draw
+from samcarry.formats.rasterise import draw_masks
 from support.labelme_files import pack, shape
 
 
@@ -29,7 +29,7 @@ def draw_one(path: Path) -> list[str]:
     (read,) = read_labelme(path)
     assert (read.name, read.size) == ("a.png", (5, 6))
     faults: list[str] = []
-    masks = draw(read, *read.size, faults)
+    masks = draw_masks(read, *read.size, faults)
     assert not faults
     return ["".join(".#"[pixel] for pixel in row) for row in masks["ulna"].astype(int)]
 
@@ -39,7 +39,7 @@ def draw_one(path: Path) -> list[str]:
     [
         shape([[1, 1], [4, 1], [4, 3], [1, 3]]),
         shape([[1, 1], [4, 1], [4, 3], [1, 3]], None),
-        shape([[4.4, 3.2], [1.4, 1.1]], "rectangle"),  # drawn from its lower right corner
+        shape([[4.4, 3.2], [1.4, 1.1]], "rectangle"),  # drawn starting at its lower right corner
         shape([[1, 1], [4, 1], [4, 3], [1, 3]], "oriented_rectangle"),
         shape([[1, 1], [3, 2]], "mask", mask=pack(np.ones((2, 3), bool))),
     ],
@@ -48,13 +48,13 @@ def test_shapes_of_columns_1_to_3_and_rows_1_and_2(tmp_path, entry):
     assert draw_one(save(tmp_path, entry)) == ["......", ".###..", ".###..", "......", "......"]
 
 
-def test_a_circle_is_a_centre_and_a_point_of_its_rim(tmp_path):
+def test_a_circle_is_a_centre_and_a_point_on_its_edge(tmp_path):
     drawn = draw_one(save(tmp_path, shape([[2.5, 2.5], [3.6, 2.5]], "circle")))
     assert drawn == ["......", "..#...", ".###..", "..#...", "......"]
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 5), st.integers(1, 6))))
-def test_any_mask_comes_back(tmp_path_factory, mask):
+def test_any_mask_is_read_back(tmp_path_factory, mask):
     corners = [[0, 0], [mask.shape[1] - 1, mask.shape[0] - 1]]
     drawn = draw_one(save(tmp_path_factory.mktemp("l"), shape(corners, "mask", mask=pack(mask))))
     canvas = np.zeros((5, 6), bool)
@@ -62,11 +62,11 @@ def test_any_mask_comes_back(tmp_path_factory, mask):
     assert drawn == ["".join(".#"[pixel] for pixel in row) for row in canvas.astype(int)]
 
 
-def test_a_shape_wholly_outside_is_found_when_drawn(tmp_path):
+def test_a_shape_entirely_outside_is_found_when_drawn(tmp_path):
     (read,) = read_labelme(save(tmp_path, shape([[6, 1], [9, 1], [9, 3]])))
     faults: list[str] = []
-    draw(read, 5, 6, faults)
-    expected = "image 'a.png': shape 1 lies wholly outside the image of 6 x 5; move or remove it"
+    draw_masks(read, 5, 6, faults)
+    expected = "image 'a.png': shape 1 is entirely outside the image of 6 x 5; move or remove it"
     assert faults == [f"{tmp_path / 'a.json'}: {expected}"]
 
 
@@ -75,14 +75,14 @@ def test_a_shape_wholly_outside_is_found_when_drawn(tmp_path):
     [
         (shape([[1, 1], [2, 2]]), "2 points"),
         (shape([[1, 1]], "circle"), "1 points"),
-        (shape([[1, 1], [2, 2], [float("inf"), 2]]), "no number near the image"),
-        (shape([[1, 1], [2, 2]], "spline"), "no area"),
-        (shape([[1, 1], [2, 2]], ["polygon"]), "no area"),
+        (shape([[1, 1], [2, 2], [float("inf"), 2]]), "far outside the image"),
+        (shape([[1, 1], [2, 2]], "spline"), "not a supported shape"),
+        (shape([[1, 1], [2, 2]], ["polygon"]), "not a supported shape"),
         (shape([[1, 1], [2, 2]], "mask"), "no text 'mask'"),
-        (shape([[1, 1], [2, 2]], "mask", mask="§"), "cannot be unpacked"),
-        (shape([[1, 1], [2, 2]], "mask", mask="AAAA"), "no PNG"),
+        (shape([[1, 1], [2, 2]], "mask", mask="§"), "cannot be decoded"),
+        (shape([[1, 1], [2, 2]], "mask", mask="AAAA"), "not a PNG"),
         (shape([[1, 1], [2, 2]], "mask", mask=pack(np.ones((2, 3), bool))), "3 x 2 in a box of 2 x 2"),
-        (shape([[1, 1], [2, 2], [1, 2]], label=" ulna"), "no name for a file"),
+        (shape([[1, 1], [2, 2], [1, 2]], label=" ulna"), "cannot be a file name"),
         ("ulna", "no text 'label'"),
     ],
 )
@@ -95,10 +95,10 @@ def test_a_broken_shape_is_named(tmp_path, entry, fault):
     assert fault in line
 
 
-def test_lines_and_points_are_passed_over_and_counted(tmp_path):
+def test_lines_and_points_are_skipped_and_counted(tmp_path):
     kinds = ("line", "linestrip", "point", "points")
     (read,) = read_labelme(save(tmp_path, *(shape([[1, 1]], kind, label="a/b") for kind in kinds)))
-    assert (read.shapes, read.passed_over) == ((), kinds)
+    assert (read.shapes, read.skipped) == ((), kinds)
 
 
 @pytest.mark.parametrize(

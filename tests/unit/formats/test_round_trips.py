@@ -16,8 +16,8 @@ from samcarry.formats.cvat import read_cvat
 from samcarry.formats.dicom_seg import read_dicom_seg
 from samcarry.formats.label_maps import read_label_map
 from samcarry.formats.nifti import read_nifti
-from samcarry.formats.rasterise import draw
-from samcarry.formats.writers import MaskFiles
+from samcarry.formats.rasterise import draw_masks
+from samcarry.formats.writers import MaskWriter
 from support.dicom_files import write as write_image
 
 CASES = ("a", "Fräulein 2")
@@ -34,13 +34,13 @@ def rings_and_overlaps():
     return masks
 
 
-# Any pixels whatever: holes, parts, overlaps, single pixels and empty classes are all among them.
+# Arbitrary pixels, so holes, parts, overlaps, single pixels and empty classes occur.
 SIZES = array_shapes(min_dims=2, max_dims=2, max_side=9)
 MASKS = SIZES.flatmap(lambda size: arrays(bool, (4, *size), elements=st.booleans(), fill=st.just(False)))
 APART = SIZES.flatmap(lambda size: arrays(np.uint8, size, elements=st.integers(0, 4))).map(
     lambda numbers: np.stack([numbers == number for number in range(1, 5)])
 )
-# Names that are files' names on every system, with all that XML, JSON and CSV have to escape but /, \ and ,;
+# Valid file names on every system, with all characters that XML, JSON and CSV escape, except / \\ , ;
 NAMES = st.text(st.sampled_from("aZ9 äßéⅤ骨'\"&<>|%#=()+~^`$!.-_[]{}"), min_size=1, max_size=12).filter(
     lambda name: is_class_name(name) and not name.endswith(".")
 )
@@ -50,9 +50,9 @@ CLASSES = st.lists(NAMES, min_size=4, max_size=4, unique_by=lambda name: name.ca
 ODD = ["Os capitatum", "Zähne \"5\" & 'ⅴ'", "-rf", "[x] *%s"]
 
 
-def there(folder, formats, several, classes):
-    """Export images that are called as CASES."""
-    files = MaskFiles(folder / "out", classes, formats)
+def export(folder, formats, several, classes):
+    """Export images with the names CASES."""
+    files = MaskWriter(folder / "out", classes, formats)
     for case, masks in zip(CASES, several, strict=False):
         grey = np.zeros(masks.shape[1:], np.uint8)
         source = folder / f"{case}.dcm"
@@ -72,11 +72,11 @@ def there(folder, formats, several, classes):
     return folder / "out"
 
 
-def assert_back(annotations, several, classes):
-    """The annotations are of these masks; a class that is absent has no shape."""
+def assert_same(annotations, several, classes):
+    """Check that the annotations are these masks; an absent class has no shape."""
     for annotation, masks in zip(annotations, several, strict=True):
         faults = []
-        drawn = draw(annotation, *masks.shape[1:], faults)
+        drawn = draw_masks(annotation, *masks.shape[1:], faults)
         assert faults == []
         assert annotation.size in (None, masks.shape[1:])
         assert set(drawn) == {name for name, mask in zip(classes, masks, strict=True) if mask.any()}
@@ -89,8 +89,8 @@ def assert_back(annotations, several, classes):
 @example([rings_and_overlaps()], ODD)
 def test_coco(several, classes):
     with tempfile.TemporaryDirectory() as folder:
-        out = there(Path(folder), ["coco"], several, classes)
-        assert_back(read_coco(out / "coco.json"), several, classes)
+        out = export(Path(folder), ["coco"], several, classes)
+        assert_same(read_coco(out / "coco.json"), several, classes)
 
 
 @settings(max_examples=25)
@@ -98,11 +98,11 @@ def test_coco(several, classes):
 @example([rings_and_overlaps()], ODD)
 def test_cvat(several, classes):
     with tempfile.TemporaryDirectory() as folder:
-        out = there(Path(folder), ["cvat"], several, classes)
+        out = export(Path(folder), ["cvat"], several, classes)
         annotations = read_cvat(out / "annotations.xml")
         names = [f"{case}.png" for case in CASES[: len(several)]]
         assert [annotation.name for annotation in annotations] == names
-        assert_back(annotations, several, classes)
+        assert_same(annotations, several, classes)
 
 
 @settings(max_examples=25)
@@ -110,27 +110,27 @@ def test_cvat(several, classes):
 @example(rings_and_overlaps(), ODD)
 def test_nifti(masks, classes):
     with tempfile.TemporaryDirectory() as folder:
-        out = there(Path(folder), ["nifti"], [masks], classes)
-        assert_back(read_nifti(out / "nifti/a.nii.gz"), [masks], classes)
+        out = export(Path(folder), ["nifti"], [masks], classes)
+        assert_same(read_nifti(out / "nifti/a.nii.gz"), [masks], classes)
 
 
 @settings(max_examples=25)
 @given(APART, CLASSES)
 def test_label_map_of_classes_that_do_not_overlap(masks, classes):
     with tempfile.TemporaryDirectory() as folder:
-        out = there(Path(folder), ["labelmap"], [masks], classes)
+        out = export(Path(folder), ["labelmap"], [masks], classes)
         table = read_class_table(out / "classes.csv")
-        assert_back(read_label_map(out / "labelmaps/a.png", table=table), [masks], classes)
+        assert_same(read_label_map(out / "labelmaps/a.png", table=table), [masks], classes)
 
 
 @settings(max_examples=25)
 @given(MASKS.filter(np.any), CLASSES)
 @example(rings_and_overlaps(), ODD)
-def test_one_png_a_class(masks, classes):
+def test_one_png_per_class(masks, classes):
     with tempfile.TemporaryDirectory() as folder:
-        out = there(Path(folder), ["png"], [masks], classes)
+        out = export(Path(folder), ["png"], [masks], classes)
         annotations = read_class_pngs(out / "masks/{case}/{class}.png", cases=CASES)
-        assert_back(annotations, [masks], classes)
+        assert_same(annotations, [masks], classes)
 
 
 @settings(max_examples=25)
@@ -138,17 +138,17 @@ def test_one_png_a_class(masks, classes):
 @example(rings_and_overlaps(), ODD)
 def test_dicom_seg(masks, classes):
     with tempfile.TemporaryDirectory() as folder:
-        out = there(Path(folder), ["dicomseg"], [masks], classes)
+        out = export(Path(folder), ["dicomseg"], [masks], classes)
         annotations = read_dicom_seg(out / "dicomseg/a.dcm", images={UID: "a.dcm"})
         assert [annotation.name for annotation in annotations] == ["a.dcm"]
-        assert_back(annotations, [masks], classes)
+        assert_same(annotations, [masks], classes)
 
 
 def test_a_label_map_of_overlapping_classes_keeps_the_smaller_one(tmp_path):
     masks = rings_and_overlaps()
-    out = there(tmp_path, ["labelmap"], [masks], ODD)
+    out = export(tmp_path, ["labelmap"], [masks], ODD)
     (annotation,) = read_label_map(out / "labelmaps/a.png", table=read_class_table(out / "classes.csv"))
-    drawn = draw(annotation, 7, 9, [])
+    drawn = draw_masks(annotation, 7, 9, [])
     np.testing.assert_array_equal(drawn["-rf"], masks[2])
     np.testing.assert_array_equal(drawn[ODD[1]], masks[1])
     np.testing.assert_array_equal(drawn[ODD[0]], masks[0] & ~masks[1] & ~masks[2])

@@ -1,116 +1,95 @@
-"""What all readers of annotations owe: a damaged file ends in a line, never in a traceback."""
+"""Shapes: entries are read, skipped or reported by their place; of bitmaps only the header is read."""
 
-import json
-import random
-import re
+import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from samcarry.errors import InputError
-from samcarry.formats.coco import read_coco
-from samcarry.formats.labelme import read_labelme
-from samcarry.formats.rasterise import draw
-from samcarry.formats.supervisely import read_supervisely
-from support.coco_files import annotation, document
-from support.labelme_files import pack as pack_png
-from support.labelme_files import shape
-from support.supervisely_files import bitmap, pack, polygon
-
-MASK = np.eye(3, dtype=bool)
-GOOD = {
-    read_coco: document(
-        annotation(),
-        annotation({"counts": [1, 2, 27], "size": [5, 6]}, 2),
-        annotation({"counts": "12k0", "size": [5, 6]}, 3, category_id=4),
-    ),
-    read_supervisely: {
-        "size": {"height": 5, "width": 6},
-        "objects": [polygon(interior=[[[1, 1], [2, 1], [2, 2]]]), bitmap(pack(MASK), (1, 1), id=2)],
-    },
-    read_labelme: {
-        "imagePath": "a.png",
-        "imageHeight": 5,
-        "imageWidth": 6,
-        "shapes": [
-            shape([[1, 1], [4, 1], [4, 3]]),
-            shape([[1, 1], [2, 2]], "circle"),
-            shape([[1, 1], [3, 3]], "mask", mask=pack_png(MASK)),
-        ],
-    },
-}
-ODD = (None, True, -1, 0, 3, 1e308, float("nan"), 10**30, 10**400, "", "../a", "ä\0", [], [[]], {}, {"a": 1})
-
-
-def mutated(content: dict, rng: random.Random) -> bytes:
-    """The document with an odd value at some place, or its text with some bytes changed or cut off."""
-    content = json.loads(json.dumps(content))
-    if rng.random() < 0.5:
-        place = content
-        while True:
-            keys = list(place) if isinstance(place, dict) else list(range(len(place)))
-            key = rng.choice(keys)
-            if not isinstance(place[key], dict | list) or not place[key] or rng.random() < 0.2:
-                break
-            place = place[key]
-        place[key] = rng.choice(ODD)
-        return json.dumps(content).encode()
-    text = bytearray(json.dumps(content).encode())
-    for _ in range(rng.randint(1, 3)):
-        text[rng.randrange(len(text))] = rng.choice((rng.randrange(256), *b'0123456789{}[]",:-'))
-    return bytes(text[: rng.randrange(len(text))] if rng.random() < 0.2 else text)
-
-
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.parametrize("read", GOOD, ids=lambda read: read.__name__)
-def test_mutated_files_are_read_or_refused_in_lines_that_name_the_file(tmp_path, read):
-    rng = random.Random(0)
-    path = tmp_path / "a.json"
-    path.write_text(json.dumps(GOOD[read]))
-    (good,) = read(path)
-    assert sum(mask.any() for mask in draw(good, 5, 6, []).values()) > 0
-    refused = 0
-    for _ in range(500):
-        path.write_bytes(mutated(GOOD[read], rng))
-        try:
-            faults: list[str] = []
-            for entry in read(path):
-                draw(entry, 5, 6, faults)
-        except InputError as error:
-            faults += str(error).splitlines()
-        assert all(re.match(rf"{path}: .+; .+", fault) for fault in faults), faults
-        refused += bool(faults)
-    assert 200 < refused < 500
-
-
-@pytest.mark.parametrize("read", GOOD, ids=lambda read: read.__name__)
-@pytest.mark.parametrize(
-    ("content", "fault"),
-    [
-        (b"", "is empty"),
-        (b" \n", "is empty"),
-        (b'{"images": [', "no JSON, damaged or truncated"),
-        ('{"a": "ä"}'.encode("latin-1"), "no UTF-8"),
-        (b'{"a":' + b"[" * 200_000, "nested too deep"),
-        (b'{"a":' * 200_000, "nested too deep"),
-        (b'{"a": ' + b"9" * 10_000 + b"}", "no JSON"),
-        (b"[]", "no JSON object"),
-    ],
+from samcarry.formats.shapes import (
+    Bitmap,
+    LabelledShape,
+    Polygon,
+    SkippedShapeError,
+    collect_shapes,
+    make_bitmap,
+    open_png,
+    same_name,
 )
-def test_a_file_that_is_no_json_object(tmp_path, read, content, fault):
-    path = tmp_path / "a.json"
-    path.write_bytes(content)
-    with pytest.raises(InputError) as caught:
-        read(path)
-    (line,) = str(caught.value).splitlines()
-    assert line.startswith(f"{path}: ")
-    assert fault in line
+
+TRIANGLE = Polygon(np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]]))
 
 
-@pytest.mark.parametrize("read", GOOD, ids=lambda read: read.__name__)
-def test_a_byte_order_mark_is_no_fault_and_a_missing_file_is(tmp_path, read):
-    path = tmp_path / "a.json"
-    path.write_text(json.dumps(GOOD[read]), encoding="utf-8-sig")
-    assert len(read(path)) == 1
-    with pytest.raises(InputError, match="cannot be read"):
-        read(tmp_path / "none.json")
+def png(width: int, height: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("L", (width, height)).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def read(entry: str):
+    """Read 'ulna' as a triangle, skip 'line', drop 'drop', refuse anything else."""
+    if entry == "line":
+        raise SkippedShapeError(entry)
+    if entry == "drop":
+        return None
+    if entry != "ulna":
+        raise InputError("is broken; draw it again")
+    return entry, TRIANGLE
+
+
+def test_entries_are_read_skipped_or_reported_by_their_place():
+    faults = ["an earlier fault"]
+    entries = [
+        (f"shape {n}", kind) for n, kind in enumerate(["ulna", "line", "drop", "x", "line", "ulna"], 1)
+    ]
+    shapes, skipped = collect_shapes(entries, read, "a.json", faults)
+    assert shapes == (
+        LabelledShape("shape 1", "ulna", (TRIANGLE,)),
+        LabelledShape("shape 6", "ulna", (TRIANGLE,)),
+    )
+    assert skipped == ("line", "line")
+    assert faults == ["an earlier fault", "a.json: shape 4 is broken; draw it again"]
+
+
+@pytest.mark.parametrize("name", ["Os capitatum", "骨", "a.b"])
+def test_a_valid_class_keeps_its_name(name):
+    assert same_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "a;b", " a", "a\n"])
+def test_a_class_that_cannot_be_a_file_name_is_refused(name):
+    with pytest.raises(InputError, match="cannot be a file name; rename"):
+        same_name(name)
+
+
+def test_the_origin_of_a_bitmap_is_the_pixel_that_contains_it():
+    content = png(7, 5)
+    assert make_bitmap(content, 2.9, -0.1) == Bitmap(content, left=2, top=-1, height=5, width=7)
+
+
+def test_the_pixels_of_a_bitmap_are_not_decoded():
+    header = struct.pack(">IIBBBBB", 7, 5, 8, 0, 0, 0, 0)
+    chunks = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in ((b"IHDR", header), (b"IDAT", b"damaged"), (b"IEND", b""))
+    )
+    assert make_bitmap(b"\x89PNG\r\n\x1a\n" + chunks, 0, 0).width == 7
+
+
+def test_other_files_than_png_are_refused():
+    for content in (b"", b"no PNG", png(7, 5)[:20]):
+        with pytest.raises(InputError, match="not a PNG"):
+            open_png(content)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize(("side", "message"), [(10_001, "10001 x 10001 pixels"), (60_000, "not a PNG")])
+def test_huge_bitmaps_are_refused(side, message):
+    huge = bytearray(png(7, 5))
+    header = struct.pack(">II", side, side) + huge[24:29]
+    huge[16:33] = header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    with pytest.raises(InputError, match=message):
+        make_bitmap(bytes(huge), 0, 0)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from samcarry.errors import InputError
-from samcarry.formats.rasterise import draw
+from samcarry.formats.rasterise import draw_masks
 from samcarry.formats.supervisely import read_supervisely
 from support.supervisely_files import BOX, bitmap, pack, polygon
 
@@ -31,7 +31,7 @@ def draw_one(path: Path) -> dict[str, np.ndarray]:
     (read,) = read_supervisely(path)
     assert read.name == "1.jpg"
     faults: list[str] = []
-    masks = draw(read, *read.size, faults)
+    masks = draw_masks(read, *read.size, faults)
     assert not faults
     return masks
 
@@ -40,36 +40,34 @@ def drawing(mask: np.ndarray) -> list[str]:
     return ["".join(".#"[pixel] for pixel in row) for row in mask.astype(int)]
 
 
-def test_a_polygon_takes_the_pixels_that_its_outline_runs_through_and_loses_those_of_its_holes(tmp_path):
+def test_a_polygon_includes_its_outline_and_excludes_its_holes(tmp_path):
     hole = [[2, 1], [3, 1], [3, 2], [2, 2]]
     masks = draw_one(save(tmp_path, polygon(interior=[hole])))
     assert drawing(masks["13"]) == ["#####.", "##..#.", "##..#.", "#####.", "#####."]
 
 
-def test_a_hole_takes_nothing_from_another_shape(tmp_path):
+def test_a_hole_does_not_cut_another_shape(tmp_path):
     other = polygon([[2, 2], [2, 3], [3, 3], [3, 2]], number=2)
     masks = draw_one(save(tmp_path, polygon(interior=[BOX]), other))
     assert drawing(masks["13"]) == ["......", "......", "..##..", "..##..", "......"]
 
 
-def test_a_rectangle_holds_both_of_its_corners(tmp_path):
+def test_a_rectangle_includes_both_of_its_corners(tmp_path):
     masks = draw_one(save(tmp_path, polygon([[1, 1], [3, 2]], geometryType="rectangle")))
     assert drawing(masks["13"]) == ["......", ".###..", ".###..", "......", "......"]
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))), st.integers(-3, 6), st.integers(-3, 6))
-def test_any_bitmap_comes_back_at_its_origin_and_what_reaches_outside_is_cut_off(
-    tmp_path_factory, mask, left, top
-):
+def test_any_bitmap_is_drawn_at_its_origin_and_cut_off_outside(tmp_path_factory, mask, left, top):
     path = save(tmp_path_factory.mktemp("s"), bitmap(pack(mask), (left, top)), height=11, width=11)
     canvas = np.zeros((40, 40), bool)
     canvas[10 + top : 10 + top + mask.shape[0], 10 + left : 10 + left + mask.shape[1]] = mask
     (read,) = read_supervisely(path)
     faults: list[str] = []
-    masks = draw(read, 11, 11, faults)
+    masks = draw_masks(read, 11, 11, faults)
     assert (masks["13"] == canvas[10:21, 10:21]).all()
     outside = left + mask.shape[1] <= 0 or top + mask.shape[0] <= 0
-    assert ["wholly outside" in fault for fault in faults] == [True] * outside
+    assert ["entirely outside" in fault for fault in faults] == [True] * outside
 
 
 def bomb() -> str:
@@ -79,20 +77,20 @@ def bomb() -> str:
 FAULTY = {
     "two points": (polygon([[1, 1], [2, 2]]), "2 points"),
     "triples": (polygon([[1, 1, 1]] * 3), "no list of points"),
-    "nan": (polygon([[1, 1], [2, 2], [float("nan"), 1]]), "no number near the image"),
+    "nan": (polygon([[1, 1], [2, 2], [float("nan"), 1]]), "far outside the image"),
     "hole of two points": (polygon(interior=[[[1, 1], [2, 2]]]), "2 points"),
-    "holes": (polygon(points={"exterior": BOX, "interior": 3}), "holes that are no list"),
+    "holes": (polygon(points={"exterior": BOX, "interior": 3}), "holes that are not a list"),
     "no points": (polygon(points=None), "no object 'points'"),
-    "spline": (polygon(geometryType="spline"), "no area"),
-    "no base64": (bitmap("§§"), "cannot be unpacked"),
-    "no zlib": (bitmap("AAAA"), "cannot be unpacked"),
-    "no PNG": (bitmap(base64.b64encode(zlib.compress(b"x")).decode()), "no PNG"),
-    "cut off": (bitmap(base64.b64encode(zlib.compress(b"x" * 99)[:-6]).decode()), "cut off"),
+    "spline": (polygon(geometryType="spline"), "not a supported shape"),
+    "no base64": (bitmap("§§"), "cannot be decoded"),
+    "no zlib": (bitmap("AAAA"), "cannot be decoded"),
+    "not a PNG": (bitmap(base64.b64encode(zlib.compress(b"x")).decode()), "not a PNG"),
+    "cut off": (bitmap(base64.b64encode(zlib.compress(b"x" * 99)[:-6]).decode()), "truncated"),
     "bomb": (bitmap(bomb()), "far too large"),
-    "origin": (bitmap(pack(np.ones((2, 2))), (None, 0)), "no number"),
-    "class": (polygon(classTitle="a/b"), "no name for a file"),
+    "origin": (bitmap(pack(np.ones((2, 2))), (None, 0)), "not a number"),
+    "class": (polygon(classTitle="a/b"), "cannot be a file name"),
     "no class": (polygon(classTitle=13), "no text 'classTitle'"),
-    "id": (polygon(number=9), "the id 9 of another one"),
+    "id": (polygon(number=9), "same id 9"),
 }
 
 
@@ -107,14 +105,14 @@ def test_a_broken_object_is_named(tmp_path, kind):
     assert fault in line
 
 
-def test_lines_points_and_the_like_are_passed_over_and_counted(tmp_path):
+def test_lines_points_graphs_and_cuboids_are_skipped_and_counted(tmp_path):
     kinds = ("point", "line", "graph", "cuboid")
     objects = [polygon(geometryType=kind, points=None, number=n) for n, kind in enumerate(kinds)]
     (read,) = read_supervisely(save(tmp_path, *objects))
-    assert (read.shapes, read.passed_over) == ((), kinds)
+    assert (read.shapes, read.skipped) == ((), kinds)
 
 
-def test_a_file_that_is_no_annotation(tmp_path):
+def test_a_file_without_size_and_objects_is_refused(tmp_path):
     with pytest.raises(InputError) as caught:
         read_supervisely(save(tmp_path, size=None, objects=None))
     assert [line.split(": ")[1][:8] for line in str(caught.value).splitlines()] == ["has no o", "has no l"]
@@ -127,5 +125,5 @@ def test_a_bitmap_larger_than_its_image_and_a_damaged_one_are_found_when_drawn(t
     path = save(tmp_path, bitmap(pack(np.ones((9, 2)))), bitmap(damaged, id=2))
     (read,) = read_supervisely(path)
     faults: list[str] = []
-    draw(read, 5, 6, faults)
+    draw_masks(read, 5, 6, faults)
     assert ["larger than its image" in faults[0], "damaged bitmap" in faults[1]] == [True, True]

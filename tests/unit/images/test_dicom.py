@@ -1,4 +1,4 @@
-"""DICOM radiographs become the grey values that a viewer shows; nothing else of the header gets out."""
+"""DICOM radiographs become the grey values that a viewer shows; no personal data is revealed."""
 
 import logging
 
@@ -14,8 +14,8 @@ from samcarry.images.grey import image_size, read_grey
 from support.dicom_files import VALUES, write
 
 
-def refused(path):
-    """The message with which a file is refused: one line that names it and nobody else."""
+def rejection(path):
+    """The error message for a file: one line that names the file and no person."""
     with pytest.raises(InputError) as caught:
         read_grey(path)
     message = str(caught.value)
@@ -41,9 +41,9 @@ def test_monochrome1_inverted_equals_monochrome2(tmp_path):
     assert read_grey(dark).tolist() == read_grey(write(tmp_path / "b.dcm")).tolist()
 
 
-def test_the_files_window_is_applied_after_its_rescaling(tmp_path):
+def test_the_window_in_the_file_is_applied_after_its_rescaling(tmp_path):
     rescaled = {"RescaleSlope": 2, "RescaleIntercept": -1000}
-    window = {"WindowCenter": 3000.5, "WindowWidth": 4001}  # 1000 to 5000, which 1000 to 3000 become
+    window = {"WindowCenter": 3000.5, "WindowWidth": 4001}  # 1000 to 5000, which are stored as 1000 to 3000
     assert read_grey(write(tmp_path / "a.dcm", **rescaled, **window)).tolist() == [[0, 0, 128], [255] * 3]
 
 
@@ -56,57 +56,57 @@ def test_a_voi_table_is_applied(tmp_path):
     assert read_grey(turned).tolist() == read_grey(write(tmp_path / "b.dcm", 4095 - VALUES)).tolist()
 
 
-def test_a_percentile_window_takes_the_place_of_the_files_own(tmp_path):
+def test_a_percentile_window_replaces_the_window_in_the_file(tmp_path):
     path = write(tmp_path / "a.dcm", WindowCenter=10, WindowWidth=2)
     assert read_grey(path, window=(0, 100)).tolist() == np.rint(VALUES / 4095 * 255).tolist()
 
 
-def test_dicom_is_known_without_a_suffix_and_without_a_preamble(tmp_path):
+def test_dicom_is_recognised_without_a_suffix_and_without_a_preamble(tmp_path):
     plain = read_grey(write(tmp_path / "IM0001"))
     (tmp_path / "b.dcm").write_bytes((tmp_path / "IM0001").read_bytes()[132:])
     assert read_grey(tmp_path / "b.dcm").tolist() == plain.tolist()
 
 
 @pytest.mark.parametrize(
-    ("elements", "told"),
+    ("elements", "words"),
     [
         ({"values": np.zeros((2, 3, 4), np.uint16), "NumberOfFrames": 2}, "several frames"),
         ({"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3}, "colour"),
-        ({"PixelData": None}, "without pixel data"),
+        ({"PixelData": None}, "no pixel data"),
         ({"WindowCenter": 5, "WindowWidth": 0}, "damaged"),
-        ({"RescaleSlope": 0, "RescaleIntercept": 5}, "no finite number or zero"),
+        ({"RescaleSlope": 0, "RescaleIntercept": 5}, "zero or not a finite number"),
     ],
 )
-def test_what_is_no_single_grey_image_is_refused(tmp_path, elements, told):
-    assert told in refused(write(tmp_path / "a.dcm", **elements))
+def test_anything_but_a_single_grey_image_is_rejected(tmp_path, elements, words):
+    assert words in rejection(write(tmp_path / "a.dcm", **elements))
 
 
-def test_a_codec_that_nothing_decodes_is_named(tmp_path):
-    pixels = encapsulate([b"no JPEG-LS at all"])
+def test_a_codec_without_a_decoder_is_named(tmp_path):
+    pixels = encapsulate([b"not JPEG-LS"])
     path = write(tmp_path / "a.dcm", syntax=JPEGLSLossless, PixelData=pixels)
-    assert "JPEG-LS Lossless" in refused(path)
+    assert "JPEG-LS Lossless" in rejection(path)
 
 
 @pytest.mark.parametrize("keep", [0, 1, 100, 140, 200, 300, -1, -6])
-def test_truncated_files_are_refused(tmp_path, keep):
+def test_truncated_files_are_rejected(tmp_path, keep):
     path = write(tmp_path / "a.dcm")
     content = path.read_bytes()
     path.write_bytes(content[:keep])
-    refused(path)
+    rejection(path)
 
 
-def test_other_files_and_too_many_pixels_are_refused(tmp_path, monkeypatch):
-    (tmp_path / "b.dcm").write_bytes(b"no DICOM at all" * 30)
-    refused(tmp_path / "b.dcm")
-    refused(tmp_path / "none.dcm")
+def test_other_files_and_too_many_pixels_are_rejected(tmp_path, monkeypatch):
+    (tmp_path / "b.dcm").write_bytes(b"not a DICOM file" * 30)
+    rejection(tmp_path / "b.dcm")
+    rejection(tmp_path / "none.dcm")
     monkeypatch.setattr(grey, "MOST_PIXELS", 5)
-    assert "more than 5 pixels" in refused(write(tmp_path / "a.dcm"))
+    assert "more than 5 pixels" in rejection(write(tmp_path / "a.dcm"))
 
 
-def test_what_pydicom_says_of_the_header_reaches_no_log(tmp_path, caplog, recwarn):
+def test_messages_of_pydicom_about_the_header_are_not_logged(tmp_path, caplog, recwarn):
     path = write(tmp_path / "a.dcm", WindowCenter=1, WindowWidth=2)
     path.write_bytes(path.read_bytes().replace(b"MONOCHROME2", b"SecretName "))
     with caplog.at_level(logging.DEBUG):
-        refused(path)
+        rejection(path)
     assert not caplog.records
     assert not recwarn.list

@@ -1,4 +1,4 @@
-"""Grey images come out right whatever they were saved as, and bad files are refused in one line."""
+"""Grey images are read correctly from every file type, and invalid files are rejected in one line."""
 
 import warnings
 from pathlib import Path
@@ -9,13 +9,13 @@ from PIL import Image
 
 from samcarry.errors import InputError
 from samcarry.images import grey
-from samcarry.images.grey import image_size, read_grey, resize_grey, write_grey
+from samcarry.images.grey import as_grey, image_size, read_grey, resize_grey, write_grey
 
-GREY = np.array([[0, 1, 127], [128, 254, 255]], dtype=np.uint8)  # 2 high, 3 wide
+GREY = np.array([[0, 1, 127], [128, 254, 255]], dtype=np.uint8)  # height 2, width 3
 
 
-def refused(path: Path, call=read_grey) -> str:
-    """The message with which a file is refused: one line that names it."""
+def rejection(path: Path, call=read_grey) -> str:
+    """The error message for a file: one line that names the file."""
     with pytest.raises(InputError) as caught:
         call(path)
     message = str(caught.value)
@@ -54,7 +54,7 @@ def test_window_stretches_12_bit_values_in_a_16_bit_file(tmp_path):
     assert stretched[10, 0] == pytest.approx(128, abs=1)
 
 
-def test_window_of_a_constant_image_is_black_and_warns_of_nothing(tmp_path):
+def test_a_constant_image_with_a_window_is_black_without_a_warning(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(np.full((4, 4), 9, np.uint8)).save(path)
     with warnings.catch_warnings():
@@ -85,7 +85,7 @@ def test_colours_become_luminance(tmp_path):
     assert read_grey(path).tolist() == [[76, 150, 29]]
 
 
-def test_a_palette_goes_by_its_colours_and_not_by_its_indices(tmp_path):
+def test_the_colours_of_a_palette_count_and_not_its_indices(tmp_path):
     path = tmp_path / "a.png"
     image = Image.fromarray(np.array([[0, 1, 2]], np.uint8))
     image.putpalette([200, 200, 200, 0, 0, 0, 50, 50, 50])
@@ -96,10 +96,10 @@ def test_a_palette_goes_by_its_colours_and_not_by_its_indices(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_tiff_in_which_white_is_zero_is_inverted_whatever_its_depth(tmp_path, dtype):
+def test_a_tiff_in_which_white_is_zero_is_inverted_at_any_bit_depth(tmp_path, dtype):
     path = tmp_path / "a.tif"
     depth = np.iinfo(dtype).max // 255
-    # Pillow inverts 8 bits when it writes, and deeper ones neither when it writes nor reads.
+    # Pillow inverts 8-bit TIFFs on writing, but does not invert those with more bits on writing or reading.
     stored = GREY if dtype == np.uint8 else 255 - GREY
     Image.fromarray(stored.astype(dtype) * depth).save(path, tiffinfo={262: 0})
     with Image.open(path) as stored:
@@ -109,10 +109,10 @@ def test_a_tiff_in_which_white_is_zero_is_inverted_whatever_its_depth(tmp_path, 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_applied_and_the_header_tells_the_same_size(tmp_path, suffix, orientation):
+def test_exif_orientation_is_applied_and_the_header_gives_the_same_size(tmp_path, suffix, orientation):
     path = tmp_path / f"a{suffix}"
     stored = np.zeros((16, 32), np.uint8)
-    stored[:8, :8] = 255  # upper left as stored
+    stored[:8, :8] = 255  # upper left corner of the stored array
     exif = Image.Exif()
     exif[274] = orientation
     Image.fromarray(stored).save(path, exif=exif)
@@ -123,76 +123,84 @@ def test_exif_orientation_is_applied_and_the_header_tells_the_same_size(tmp_path
     assert grey[corner[orientation]] > 200
 
 
+def test_arrays_are_converted_like_files():
+    assert as_grey(GREY, None, "array").tolist() == GREY.tolist()
+    assert as_grey(GREY.astype(np.uint16) * 257, None, "array").tolist() == GREY.tolist()
+    assert as_grey(GREY.astype(float), (0, 100), "array").tolist() == GREY.tolist()
+    with pytest.raises(InputError, match=r"array: .*window"):
+        as_grey(GREY.astype(float), None, "array")
+
+
 def test_floating_point_needs_a_window(tmp_path):
     path = tmp_path / "a.tif"
     Image.fromarray(GREY.astype(np.float32)).save(path)
-    assert "window" in refused(path)
+    assert "window" in rejection(path)
     assert read_grey(path, window=(0, 100)).tolist() == GREY.tolist()
 
 
-def test_nan_is_refused(tmp_path):
+def test_nan_is_rejected(tmp_path):
     path = tmp_path / "a.tif"
     Image.fromarray(np.array([[0, np.nan]], np.float32)).save(path)
-    assert "NaN" in refused(path, lambda path: read_grey(path, (0, 100)))
+    assert "NaN" in rejection(path, lambda path: read_grey(path, (0, 100)))
 
 
-def test_missing_empty_and_foreign_files_are_refused(tmp_path):
-    assert "no such file" in refused(tmp_path / "none.png")
+def test_missing_empty_and_other_files_are_rejected(tmp_path):
+    assert "no such file" in rejection(tmp_path / "none.png")
     empty = tmp_path / "empty.png"
     empty.touch()
-    assert "empty" in refused(empty)
+    assert "empty" in rejection(empty)
     text = tmp_path / "text.png"
     text.write_text("not an image")
-    assert "not a PNG" in refused(text)
+    assert "not a PNG" in rejection(text)
     gif = tmp_path / "gif.png"
     Image.fromarray(GREY).save(gif, format="GIF")
-    assert "not a PNG" in refused(gif)
+    assert "not a PNG" in rejection(gif)
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow's, before it gives up
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # by Pillow, before it raises an error
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
-def test_truncated_files_are_refused(tmp_path, suffix):
+def test_truncated_files_are_rejected(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     content = path.read_bytes()
     for length in (len(content) // 2, 20):
         path.write_bytes(content[:length])
-        refused(path)
+        rejection(path)
 
 
-def test_damaged_pixels_are_refused(tmp_path):
+def test_damaged_pixels_are_rejected(tmp_path):
     path = tmp_path / "a.png"
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
-    assert "damaged" in refused(path)
+    assert "damaged" in rejection(path)
 
 
-def test_several_frames_are_refused(tmp_path):
+def test_several_frames_are_rejected(tmp_path):
     path = tmp_path / "a.tif"
     Image.fromarray(GREY).save(path, save_all=True, append_images=[Image.fromarray(GREY)])
-    assert "several frames" in refused(path)
+    assert "several frames" in rejection(path)
 
 
-def test_too_many_pixels_are_refused_from_the_header(tmp_path, monkeypatch):
+def test_too_many_pixels_are_rejected_from_the_header(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     Image.fromarray(GREY).save(path)
     monkeypatch.setattr(grey, "MOST_PIXELS", 5)
-    assert "more than 5 pixels" in refused(path)
-    assert "more than 5 pixels" in refused(path, image_size)
+    assert "more than 5 pixels" in rejection(path)
+    assert "more than 5 pixels" in rejection(path, image_size)
 
 
-def test_pillows_own_refusal_of_a_bomb_is_told_alike(tmp_path, monkeypatch):
+def test_a_decompression_bomb_detected_by_pillow_gets_the_same_message(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     Image.fromarray(GREY).save(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2)
-    assert "more than" in refused(path)
+    assert "more than" in rejection(path)
 
 
-def test_a_window_that_does_not_rise_is_refused(tmp_path):
+def test_a_window_that_does_not_increase_is_rejected(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(GREY).save(path)
     with pytest.raises(InputError, match="percentiles"):

@@ -1,4 +1,4 @@
-"""Masks: black is background in every kind of PNG, and resizing goes by area."""
+"""Masks: black is background in every type of PNG, and resizing uses the area."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from samcarry.errors import InputError
-from samcarry.images.masks import read_mask, resize_mask, write_mask
+from samcarry.images.masks import mask_at_size, read_mask, resize_mask, write_mask
 
 MASK = np.array([[False, True, True], [False, False, True]])
 
@@ -33,12 +33,12 @@ def test_1_bit(tmp_path):
 def test_any_colour_but_black_is_the_class(tmp_path):
     path = tmp_path / "a.png"
     colours = np.zeros((2, 3, 3), np.uint8)
-    colours[MASK] = (0, 0, 1)  # a blue that luminance would round to black
+    colours[MASK] = (0, 0, 1)  # a blue whose luminance rounds to 0
     Image.fromarray(colours).save(path)
     assert read_mask(path).tolist() == MASK.tolist()
 
 
-def test_a_palette_goes_by_its_colours(tmp_path):
+def test_the_colours_of_a_palette_count(tmp_path):
     path = tmp_path / "a.png"
     image = Image.fromarray(np.array([[0, 1, 2]], np.uint8))
     image.putpalette([255, 0, 0, 0, 0, 0, 0, 0, 0])
@@ -57,7 +57,7 @@ def test_a_palette_with_a_transparent_colour(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_what_is_transparent_is_background(tmp_path, mode):
+def test_transparent_pixels_are_background(tmp_path, mode):
     path = tmp_path / "a.png"
     image = Image.new("L", (3, 2), 255).convert(mode)
     image.putalpha(Image.fromarray(MASK.astype(np.uint8) * 255))
@@ -71,14 +71,14 @@ def test_opaque_black_is_background(tmp_path):
     assert read_mask(path).tolist() == MASK.tolist()
 
 
-def test_lossy_files_under_a_png_name_are_refused(tmp_path):
+def test_a_jpeg_named_png_is_rejected(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(MASK.astype(np.uint8) * 255).save(path, format="JPEG")
     with pytest.raises(InputError, match=r"a\.png: not a PNG file"):
         read_mask(path)
 
 
-def test_truncated_and_empty_masks_are_refused(tmp_path):
+def test_truncated_and_empty_masks_are_rejected(tmp_path):
     path = tmp_path / "a.png"
     write_mask(path, np.random.default_rng(0).random((64, 64)) > 0.5)
     path.write_bytes(path.read_bytes()[:100])
@@ -103,16 +103,29 @@ def test_exactly_half_is_enough_in_any_division():
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
-def test_a_mask_keeps_itself_at_its_own_size_and_when_enlarged(mask):
+def test_a_mask_is_unchanged_at_its_own_size_and_when_enlarged(mask):
     height, width = mask.shape
     assert (resize_mask(mask, height, width) == mask).all()
     assert (resize_mask(mask, 3 * height, 3 * width) == mask.repeat(3, 0).repeat(3, 1)).all()
 
 
-def test_written_masks_are_0_and_255_and_read_back(tmp_path):
+def test_written_masks_are_0_and_255_and_can_be_read_back(tmp_path):
     path = tmp_path / "new" / "Os capitatum.png"
     write_mask(path, MASK)
     with Image.open(path) as stored:
         assert stored.mode == "L"
         assert np.unique(np.asarray(stored)).tolist() == [0, 255]
     assert read_mask(path).tolist() == MASK.tolist()
+
+
+def test_a_probability_map_keeps_its_smallest_object_at_a_smaller_size():
+    values = np.zeros((12, 12), np.uint8)
+    values[5, 6] = 255
+    assert mask_at_size(values, 3, 3).sum() >= 1
+    assert not mask_at_size(np.full((12, 12), 127, np.uint8), 3, 3).any()
+
+
+def test_a_probability_map_is_thresholded_at_half_at_its_own_size():
+    assert mask_at_size(np.array([[0, 127, 128, 255]], np.uint8), 1, 4).tolist() == [
+        [False, False, True, True]
+    ]

@@ -1,4 +1,4 @@
-"""The import of annotated wrists: what is taken, what is skipped and counted, what is mirrored."""
+"""Import of wrist studies: what is imported, what is skipped and counted, what is mirrored."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def study(tmp_path) -> dict:
 
 
 def refused(study: dict, **changes) -> list[str]:
-    """The faults, a line each; nothing is left behind."""
+    """The faults, one line each; also checks that nothing is left behind."""
     with pytest.raises(InputError) as caught:
         import_cvat(**{**study, **changes})
     destination = study["destination"]
@@ -76,7 +76,7 @@ def refused(study: dict, **changes) -> list[str]:
     return str(caught.value).splitlines()
 
 
-def test_the_result_is_a_data_set_in_the_plain_contract(study):
+def test_the_result_is_a_data_set(study):
     import_cvat(**study)
     cases, warnings = find_cases(study["destination"])
     assert [(c.case, c.patient, c.split, c.order, c.labels is not None) for c in cases] == [
@@ -102,44 +102,44 @@ def test_right_hands_and_their_masks_are_mirrored_and_left_ones_are_not(study):
     assert read_grey(out / "images" / f"{PLAIN}.png").tolist() == GREY[:, ::-1].tolist()
 
 
-def test_mirroring_and_the_choice_of_frontal_views_can_be_turned_off(study):
+def test_mirroring_and_frontal_only_can_be_turned_off(study):
     import_cvat(**study, mirror_right=False, frontal_only=False)
     out = study["destination"]
     assert read_grey(out / "images" / f"{RIGHT}.png").tolist() == GREY.tolist()
     assert (out / "images" / f"{LATERAL}.png").exists()
 
 
-def test_what_is_skipped_is_counted_and_named(study):
+def test_skipped_images_are_counted_and_named(study):
     train, val, unlabelled, dropped = import_cvat(**study)
     assert train == (
-        "train: took 2 of 5 images, 1 of them mirrored; skipped "
+        "train: imported 2 of 5 images, 1 of them mirrored; skipped "
         f"1 not frontal ({LATERAL}), 1 not in the table (1498), 1 without an image file (missing)"
     )
-    assert val == "val: took 1 of 1 images, 1 of them mirrored"
-    assert unlabelled == "unlabelled: took 2 of 2 images, 1 of them mirrored"
-    assert dropped == "dropped 6 shapes not asked for: Sonstiges 6"
+    assert val == "val: imported 1 of 1 images, 1 of them mirrored"
+    assert unlabelled == "unlabelled: imported 2 of 2 images, 1 of them mirrored"
+    assert dropped == "dropped 6 shapes of other classes: Sonstiges 6"
 
 
-def test_a_list_of_unlabelled_images_is_followed_and_gaps_are_counted(study, tmp_path):
+def test_a_list_chooses_the_unlabelled_images_and_missing_ones_are_counted(study, tmp_path):
     names = tmp_path / "unlabelled.csv"
     names.write_text(f",filestem\n0,{UNUSED}\n1,{LEFT}\n2,gone\n")
     *_, line, _ = import_cvat(**{**study, "unlabelled": names})
-    # LEFT is annotated; what is missing is named.
-    assert line.startswith("unlabelled: took 1 of 2 images")
+    # LEFT is annotated; missing images are named.
+    assert line.startswith("unlabelled: imported 1 of 2 images")
     assert line.endswith("1 not in the table (gone)")
     assert not (study["destination"] / "images" / f"{PLAIN}.png").exists()
 
 
-def test_so_many_unlabelled_images_as_asked_for_are_drawn_with_a_seed(study):
+def test_the_requested_number_of_unlabelled_images_is_drawn_with_a_seed(study):
     drawn = set()
     for seed in range(9):
         *_, line, _ = import_cvat(**{**study, "unlabelled": 1}, seed=seed)
-        assert line.startswith("unlabelled: took 1 of 1 images")
+        assert line.startswith("unlabelled: imported 1 of 1 images")
         (name,) = {PLAIN, UNUSED} & {file.stem for file in (study["destination"] / "images").iterdir()}
         drawn.add(name)
     assert drawn == {PLAIN, UNUSED}
     *_, line, _ = import_cvat(**{**study, "unlabelled": 500})
-    assert line.startswith("unlabelled: took 2 of 2 images")
+    assert line.startswith("unlabelled: imported 2 of 2 images")
 
 
 def test_a_second_import_replaces_the_first(study):
@@ -150,10 +150,10 @@ def test_a_second_import_replaces_the_first(study):
     assert [folder.name for folder in study["destination"].parent.iterdir()] == ["wrist"]
 
 
-def test_a_split_of_which_no_image_is_there(study, tmp_path):
+def test_a_split_without_any_image_is_a_fault(study, tmp_path):
     annotations = {**study["annotations"], "test": [write_annotations(tmp_path / "t.xml", "gone")]}
     (line,) = refused(study, annotations=annotations)
-    assert "no image of test is there" in line
+    assert "has no image of test" in line
     assert "1 not in the table (gone)" in line
     names = tmp_path / "unlabelled.csv"
     names.write_text("filestem\ngone\n")
@@ -162,12 +162,12 @@ def test_a_split_of_which_no_image_is_there(study, tmp_path):
     assert "1 not in the table (gone)" in line
 
 
-def test_faults_of_all_images_are_told_at_once(study):
+def test_faults_of_all_images_are_reported_together(study):
     part = study["images"] / "part1"
     Image.fromarray(GREY.T).save(part / f"{RIGHT}.png")
     (part / f"{PLAIN}.png").write_bytes(b"")
     size, empty = refused(study)
-    assert size.startswith(f"{part / RIGHT}.png: is 5 x 6, its annotation in")
+    assert size.startswith(f"{part / RIGHT}.png: is 5 x 6, but its annotation in")
     assert "for 6 x 5" in size
     assert empty.startswith(f"{part / PLAIN}.png: the file is empty")
 
@@ -194,15 +194,15 @@ def test_faults_of_the_table(study, text, fault):
     assert fault in line
 
 
-def test_faults_of_all_files_are_told_at_once(study, tmp_path):
+def test_faults_of_all_files_are_reported_together(study, tmp_path):
     (tmp_path / "broken.xml").write_text("<annotations>")
     lateral = write_annotations(tmp_path / "other.xml", VAL, bone="Femur")
     outside = write_annotations(tmp_path / "outside.xml", "../" + PLAIN)
     annotations = {**study["annotations"], "val": [tmp_path / "broken.xml", lateral, outside]}
     broken, other, leaving = refused(study, annotations=annotations)
     assert broken.startswith(f"{tmp_path / 'broken.xml'}: is not readable XML")
-    assert other.startswith(f"{lateral}: none of its shapes is of the classes asked for (it has Femur")
-    assert leaving.startswith(f"{outside}: image '../{PLAIN}.png' has a path that leaves")
+    assert other.startswith(f"{lateral}: none of its shapes has a wanted class (it has Femur")
+    assert leaving.startswith(f"{outside}: image '../{PLAIN}.png' has a path that leads out of")
 
 
 def test_an_order_without_names(study):
@@ -211,9 +211,9 @@ def test_an_order_without_names(study):
     assert line.startswith(f"{study['order']}: has no column filestem")
 
 
-def test_the_folder_of_the_images_is_never_replaced(study):
+def test_the_folder_of_the_images_is_never_overwritten(study):
     for destination in (study["images"], study["images"].parent):
-        with pytest.raises(InputError, match="would replace"):
+        with pytest.raises(InputError, match="would overwrite"):
             import_cvat(**{**study, "destination": destination})
     assert len(list((study["images"] / "part1").iterdir())) == 6
 
@@ -234,11 +234,11 @@ def test_the_authors_validation_split(tmp_path):
         destination=tmp_path / "wrist",
     )
     assert lines[0] == (
-        "val: took 10 of 12 images, 4 of them mirrored; skipped 2 not in the table (1498, 2077)"
+        "val: imported 10 of 12 images, 4 of them mirrored; skipped 2 not in the table (1498, 2077)"
     )
     for image in sorted((tmp_path / "wrist" / "images").glob("*R1*.png")):
         grey = read_grey(image)
         radius = read_mask(tmp_path / "wrist" / "labels" / image.stem / "Radius.png")
-        # Bone is brighter than what surrounds it, and brighter than its mirror image's place.
+        # Bone is brighter than its surroundings, and brighter than the mirrored position.
         assert grey[radius].mean() > grey.mean() + 30
         assert grey[radius].mean() > grey[radius[:, ::-1]].mean() + 10

@@ -1,4 +1,4 @@
-"""Batches: random numbers, normalisation, and image and masks that move together."""
+"""Batches: random numbers, normalisation, and images and masks that are warped together."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ import torch
 from samcarry.networks import batches
 from samcarry.networks.batches import augment, draw_affine, draw_batch, generator_of, inverse, warp
 from samcarry.networks.training_data import TrainingData
-from samcarry.networks.unet import normalise
+from samcarry.networks.unet import normalise_images
 from support.tiny_training import STATISTICS, pictures
 
 
@@ -20,7 +20,7 @@ def batch(seed, iteration, **changes):
     return augment(drawn.images, drawn.masks, sizes["affine_sigma"], generator)
 
 
-def test_a_batch_depends_on_seed_and_iteration_alone():
+def test_a_batch_depends_only_on_seed_and_iteration():
     first = batch(3, 7)
     batch(3, 8)
     again = batch(3, 7)
@@ -49,7 +49,7 @@ def test_cases_are_drawn_evenly():
 def test_normalising_gives_mean_0_and_deviation_1():
     statistics = dataclasses.replace(STATISTICS, mean=100 / 255, std=50 / 255)
     images = torch.tensor([[[50, 100, 150]]], dtype=torch.uint8)
-    assert normalise(images, statistics.mean, statistics.std).tolist() == [
+    assert normalise_images(images, statistics.mean, statistics.std).tolist() == [
         [[pytest.approx([-1, 0, 1], abs=1e-5)]]
     ]
 
@@ -93,7 +93,7 @@ def test_all_classes_of_a_sample_move_in_the_same_way():
     assert torch.equal(masks[:, 0], masks[:, 1])
 
 
-def test_what_comes_from_outside_is_no_class_and_of_mean_grey():
+def test_pixels_from_outside_have_no_class_and_mean_grey():
     everywhere = torch.ones(1, 1, 32, 32)
     images, masks = augment(everywhere, everywhere, 0.3, torch.Generator().manual_seed(1))
     assert masks.min() == 0
@@ -101,16 +101,16 @@ def test_what_comes_from_outside_is_no_class_and_of_mean_grey():
 
 
 def test_the_six_numbers_scatter_by_sigma(monkeypatch):
-    seen = []
+    thetas = []
 
     def grid_of(theta, size, align_corners):
-        seen.append(theta)
+        thetas.append(theta)
         return torch.zeros(len(theta), *size[2:], 2)
 
     monkeypatch.setattr(batches.F, "affine_grid", grid_of)
     many = torch.zeros(3000, 1, 2, 2)
     augment(many, many, 0.03, torch.Generator().manual_seed(0))
-    scatter = seen[0] - torch.eye(2, 3)
+    scatter = thetas[0] - torch.eye(2, 3)
     assert scatter.std(0).flatten().tolist() == pytest.approx([0.03] * 6, rel=0.05)
 
 
@@ -135,5 +135,5 @@ def test_weights_follow_their_cases():
     )
     drawn = draw_batch(data, STATISTICS, 20, generator_of(0, 0), "cpu")
     assert drawn.weights.shape == (20, 2, 1, 1)
-    for place, weights in zip(drawn.chosen, drawn.weights[:, :, 0, 0], strict=True):
+    for place, weights in zip(drawn.indices, drawn.weights[:, :, 0, 0], strict=True):
         assert weights.tolist() == data.weights[place].tolist()

@@ -1,4 +1,4 @@
-"""Statistics of X^n: grey values and class weights, from its cases alone."""
+"""Statistics of X^n: grey values and class weights, from its cases only."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""A training set gathered from shards: the wanted cases, in the wanted order, or a clear refusal."""
+"""Training data gathered from shards: the wanted cases in the wanted order, or a clear error."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ import pytest
 from samcarry.errors import InputError
 from samcarry.networks.batches import draw_batch, generator_of
 from samcarry.networks.statistics import SubsetStatistics
-from samcarry.networks.training_data import gather
-from samcarry.storage.stacks import Stack, pairs_of, read_shards, write_stack
+from samcarry.networks.training_data import gather, gather_unlabelled
+from samcarry.storage.stacks import Stack
 
 CLASSES = ("bone", "cast")
 
@@ -29,12 +29,12 @@ def masks(kind="mask", **value):
 PAIRS = [(images(a=10, b=20), masks(a=0, b=1)), (images(c=30, d=40), masks(c=1, d=0))]
 
 
-def test_cases_come_in_the_order_wanted_across_shards(tmp_path):
+def test_cases_are_in_the_order_wanted_across_shards(tmp_path):
     data = gather(PAIRS, ["d", "a", "c"], tmp_path)
     assert data.images[:, 0, 0].tolist() == [40, 10, 30]
 
 
-def test_masks_go_with_their_images(tmp_path):
+def test_masks_are_gathered_with_their_images(tmp_path):
     data = gather(PAIRS, ["c", "d", "b", "a"], tmp_path)
     assert data.images[:, 0, 0].tolist() == [30, 40, 20, 10]
     assert data.masks[:, 0, 0, 0].tolist() == [True, False, True, False]
@@ -65,14 +65,14 @@ def test_probabilities_become_foreground_above_a_half(tmp_path):
     assert data.masks[:, 0, 0, 0].tolist() == [False, True]
 
 
-def test_the_arrays_lie_on_disk(tmp_path):
+def test_the_arrays_are_on_disk(tmp_path):
     data = gather(PAIRS, ["a"], tmp_path)
     assert isinstance(data.images, np.memmap)
     assert isinstance(data.masks, np.memmap)
 
 
 def mapped_megabytes():
-    """Memory of this process that shows files."""
+    """Resident memory of this process that maps files, in MB."""
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if "RssFile" in line)
     return int(line.split()[1]) / 1024
 
@@ -108,46 +108,36 @@ def test_a_wanted_case_without_masks_is_named(tmp_path):
         gather([(images(a=1, nolabel=2), masks(a=0))], ["a", "nolabel"], tmp_path)
 
 
-def test_no_shard_at_all_is_told(tmp_path):
+def test_missing_shards_are_reported(tmp_path):
     with pytest.raises(InputError, match=r"^case a is in none"):
         gather([], ["a"], tmp_path)
 
 
-def test_no_case_at_all_is_told(tmp_path):
+def test_an_empty_list_of_cases_is_reported(tmp_path):
     with pytest.raises(InputError, match="no case to train on"):
         gather(PAIRS, [], tmp_path)
 
 
-@pytest.fixture
-def files(tmp_path):
-    """Two image shards and two mask shards on disk."""
-    for number, (image_stack, mask_stack) in enumerate(PAIRS):
-        write_stack(tmp_path / f"images{number}.nii.gz", image_stack)
-        write_stack(tmp_path / f"masks{number}.nii.gz", mask_stack)
-    return [[str(tmp_path / f"{kind}{n}.nii.gz") for n in range(2)] for kind in ("images", "masks")]
+UNLABELLED = [images(a=10, b=20), images(c=30, d=40)]
 
 
-def test_pairs_are_read_shard_by_shard(files):
-    assert [(one.cases, other.cases) for one, other in pairs_of(*files)] == [
-        (("a", "b"), ("a", "b")),
-        (("c", "d"), ("c", "d")),
-    ]
+def test_unlabelled_images_are_gathered_in_the_order_wanted_with_empty_masks(tmp_path):
+    data = gather_unlabelled(iter(UNLABELLED), ["d", "a"], 5, tmp_path)
+    assert data.images[:, 0, 0].tolist() == [40, 10]
+    assert isinstance(data.images, np.memmap)
+    assert data.masks.shape == (2, 5, 2, 3)
+    assert data.masks.dtype == bool
+    assert not data.masks.any()
 
 
-def test_pairs_of_lists_of_different_length_are_refused(files):
-    with pytest.raises(ValueError, match="shorter"):
-        list(pairs_of(files[0], files[1][:1]))
-
-
-def test_single_images_are_found_in_any_shard(files):
-    found = read_shards(files[0], ["d", "a"])
-    assert {case: value.tolist() for case, value in found.items()} == {
-        "a": [[10] * 3] * 2,
-        "d": [[40] * 3] * 2,
-    }
-
-
-def test_single_masks_are_bool(files):
-    found = read_shards(files[1], ["b"])
-    assert found["b"].dtype == bool
-    assert found["b"].sum(axis=(1, 2)).tolist() == [6, 0]
+@pytest.mark.parametrize(
+    ("stacks", "cases", "message"),
+    [
+        (UNLABELLED, ["a", "x"], r"^case x is in none of the prepared shards"),
+        ([], ["a"], r"^case a is in none"),
+        (UNLABELLED, [], "no case to train on"),
+    ],
+)
+def test_missing_unlabelled_cases_are_reported(tmp_path, stacks, cases, message):
+    with pytest.raises(InputError, match=message):
+        gather_unlabelled(stacks, cases, 5, tmp_path)

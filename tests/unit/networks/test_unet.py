@@ -1,4 +1,4 @@
-"""The U-Net has the paper's size, and is the same network after it lay on disk."""
+"""The U-Net has the paper's size, and is unchanged after writing and reading."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from samcarry.errors import InputError
 from samcarry.networks.unet import UNet, load_unet, save_unet
 
-ABOUT = {"classes": ["Radius", "Ulna"], "size": [8, 16], "mean": 0.35, "std": 0.22}
+METADATA = {"classes": ["Radius", "Ulna"], "size": [8, 16], "mean": 0.35, "std": 0.22}
 
 
 def small(seed=0):
@@ -16,7 +16,7 @@ def small(seed=0):
 
 
 def refused(path):
-    """The message with which a file is refused: one line that names it."""
+    """The error message for a file: one line that names it."""
     with pytest.raises(InputError) as caught:
         load_unet(path)
     assert str(path) in str(caught.value)
@@ -36,7 +36,7 @@ def test_channels_double_from_64_to_1024():
     assert [block[0].out_channels for block in network.encoder] == [64, 128, 256, 512, 1024]
 
 
-def test_one_logit_a_class_at_full_resolution():
+def test_there_is_one_logit_per_class_at_full_resolution():
     network = UNet(3, width=4, depth=3)
     assert network(torch.zeros(2, 1, 16, 24)).shape == (2, 3, 16, 24)
 
@@ -59,29 +59,29 @@ def test_the_network_sees_across_its_depth():
     assert difference[..., 4:, 4:].abs().max() > 0
 
 
-def test_a_saved_network_answers_the_same(tmp_path):
+def test_a_saved_network_gives_the_same_output(tmp_path):
     network = small()
-    save_unet(tmp_path / "model.safetensors", network, ABOUT)
+    save_unet(tmp_path / "model.safetensors", network, METADATA)
     back, _ = load_unet(tmp_path / "model.safetensors")
     image = torch.randn(1, 1, 8, 16)
     with torch.no_grad():
         assert torch.equal(back(image), network(image))
 
 
-def test_what_a_user_needs_beside_the_weights_comes_back(tmp_path):
-    save_unet(tmp_path / "model.safetensors", small(), {**ABOUT, "classes": ["Zähne", "Ⅴ"]})
-    _, about = load_unet(tmp_path / "model.safetensors")
-    assert about == {**ABOUT, "classes": ["Zähne", "Ⅴ"], "width": 4, "depth": 2}
+def test_metadata_are_read_with_the_weights(tmp_path):
+    save_unet(tmp_path / "model.safetensors", small(), {**METADATA, "classes": ["Zähne", "Ⅴ"]})
+    _, metadata = load_unet(tmp_path / "model.safetensors")
+    assert metadata == {**METADATA, "classes": ["Zähne", "Ⅴ"], "width": 4, "depth": 2}
 
 
 def test_a_loaded_network_is_in_evaluation_mode(tmp_path):
-    save_unet(tmp_path / "model.safetensors", small().train(), ABOUT)
+    save_unet(tmp_path / "model.safetensors", small().train(), METADATA)
     assert not load_unet(tmp_path / "model.safetensors")[0].training
 
 
 def test_the_same_network_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
-        save_unet(tmp_path / name, small(), ABOUT)
+        save_unet(tmp_path / name, small(), METADATA)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -91,24 +91,24 @@ def test_a_missing_model_is_refused(tmp_path):
 
 def test_a_flipped_bit_in_the_weights_is_found(tmp_path):
     path = tmp_path / "model.safetensors"
-    save_unet(path, small(), ABOUT)
+    save_unet(path, small(), METADATA)
     content = bytearray(path.read_bytes())
     content[-7] ^= 1
     path.write_bytes(content)
-    assert "not those that were written" in refused(path)
+    assert "weights have changed" in refused(path)
 
 
 @pytest.mark.parametrize("keep", [0, 5, 200, 5000])
 def test_a_truncated_model_is_refused(tmp_path, keep):
     path = tmp_path / "model.safetensors"
-    save_unet(path, small(), ABOUT)
+    save_unet(path, small(), METADATA)
     path.write_bytes(path.read_bytes()[:keep])
     assert "damaged" in refused(path)
 
 
 def test_weights_that_do_not_fit_their_description_are_refused_in_one_line(tmp_path):
     path = tmp_path / "model.safetensors"
-    save_unet(path, small(), {**ABOUT, "classes": ["only one"]})
+    save_unet(path, small(), {**METADATA, "classes": ["only one"]})
     refused(path)
 
 

@@ -103,7 +103,7 @@ def test_the_command_that_is_named_mends(results):
     line = clock_fault([str(results)], time.time_ns(), [sys.executable, script.__file__])
     command = shlex.split(line.split("`")[1])
     outcome = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert outcome.stdout == "1 files were from the future and are from now\n"
+    assert outcome.stdout == "files with a fixed modification time: 1\n"
     assert file.stat().st_mtime_ns < time.time_ns()
     assert clock_fault([str(results)], time.time_ns(), command) == ""
 

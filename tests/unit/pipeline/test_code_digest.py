@@ -113,8 +113,14 @@ def test_an_edit_does_not_rerun_long_jobs_that_do_not_depend_on_it(tmp_path, edi
 
 
 def test_the_packages_of_a_script_count():
-    names = [path.relative_to(SCRIPTS / "samcarry").as_posix() for path in modules_of(CLEAN, SCRIPTS)]
-    assert {"__init__.py", "prompting/__init__.py", "prompting/cleaning.py"} <= set(names)
+    names = {path.relative_to(SCRIPTS).as_posix() for path in modules_of(CLEAN, SCRIPTS)}
+    assert {"job.py", "samcarry/__init__.py", "samcarry/prompting/cleaning.py"} <= names
+
+
+def test_what_job_imports_on_demand_does_not_count():
+    names = {path.relative_to(SCRIPTS).as_posix() for path in modules_of(CLEAN, SCRIPTS)}
+    assert "samcarry/runtime/device.py" not in names
+    assert "torch" not in imported_names(CLEAN, SCRIPTS)
 
 
 def test_imported_names_are_modules():

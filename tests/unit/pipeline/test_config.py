@@ -1,11 +1,11 @@
-"""Parts of a config that have to fit each other: one line where they do not."""
+"""Parts of a config that have to fit together: one line if they do not."""
 
 import copy
 
 import pytest
 
 from samcarry.errors import InputError
-from samcarry.pipeline.config import check_settings, main_sams, method_notes, sams_of
+from samcarry.pipeline.config import check_settings, main_sams, method_notes, refiners_tuned, sams_of
 
 
 @pytest.fixture
@@ -18,6 +18,7 @@ def config(tmp_path):
         "source": {"format": "phantom"},
         "methods": ["unet", "ours_r"],
         "ablation": {"n": [], "methods": ["unet"]},
+        "table": {"methods": ["unet", "ours_r"]},
         "tuning": {"trials": 0},
         "medsam": {"model": "small"},
         "sam": {
@@ -52,7 +53,9 @@ def test_a_good_config_passes_and_its_models_are_completed(config):
     ("change", "parts"),
     [
         ({"images__width": 40}, ("images.width is 40", "multiple of 16")),
-        ({"source__format": "folder"}, ("source.folder", "where the data lie")),
+        ({"source__format": "folder"}, ("source.folder", "where the data are")),
+        ({"methods": ["unet_sma"]}, ("methods: 'unet_sma' is not a method", "did you mean 'unet_sam'")),
+        ({"table__methods": ["ours"]}, ("table.methods: 'ours'", "choose from nnunet_bce")),
         ({"sam__model": "huge"}, ("sam.model is 'huge'", "tiny, small")),
         ({"sam__model": "small"}, ("boxes only", "medsam.model")),
         ({"medsam__model": "tiny"}, ("medsam.model is 'tiny'", "protocol: medsam")),
@@ -60,7 +63,7 @@ def test_a_good_config_passes_and_its_models_are_completed(config):
         ({"sam__models__tiny__file": "no/where.pth"}, ("no/where.pth", "no such file")),
     ],
 )
-def test_what_does_not_fit_is_told_in_one_line(config, change, parts):
+def test_what_does_not_fit_is_reported_in_one_line(config, change, parts):
     with pytest.raises(InputError) as caught:
         check_settings(changed(config, **change))
     assert all(part in str(caught.value) for part in parts)
@@ -108,14 +111,14 @@ def test_imports_that_fit(config, keys):
         ({"counts": {"train": 1}, "annotations": {"train": "a.xml"}}, ("counts and annotations by split",)),
     ],
 )
-def test_keys_of_an_import_that_go_ill_together_are_told_in_one_line(config, keys, parts):
+def test_contradicting_keys_of_an_import_are_reported_in_one_line(config, keys, parts):
     with pytest.raises(InputError) as caught:
         check_settings(with_import(config, **keys))
     assert all(part in str(caught.value) for part in parts)
     assert "\n" not in str(caught.value)
 
 
-def test_a_checkpoint_that_no_method_asks_need_not_be_there(config):
+def test_a_checkpoint_that_no_method_needs_may_be_missing(config):
     check_settings(changed(config, sam__models__tiny__file="no/where.pth", methods=["unet", "ours_p"]))
 
 
@@ -130,7 +133,7 @@ def test_a_checkpoint_that_no_method_asks_need_not_be_there(config):
         (["unet_medsam", "unet_sam"], ["small", "tiny"]),
     ],
 )
-def test_methods_ask_for_their_sams(config, methods, asked):
+def test_methods_need_their_sams(config, methods, asked):
     assert sams_of(config, methods) == asked
 
 
@@ -148,7 +151,20 @@ def test_a_stand_in_for_medsam_is_noted_and_medsam_itself_is_not(config):
 
 def test_tuning_on_the_judged_cases_is_noted(config):
     notes = method_notes(changed(config, tuning__trials=5), "val")
-    assert "tuned on the very cases" in notes["unet_sam"]
-    assert "not MedSAM's own weights; settings tuned" in notes["unet_medsam"]
-    assert "tuned on the very cases" in notes["ours_r"]
+    assert "tuned on the same cases" in notes["unet_sam"]
+    assert "not MedSAM's own weights; its settings were tuned" in notes["unet_medsam"]
+    assert "tuned on the same cases" in notes["ours_r"]
     assert "unet" not in notes
+
+
+@pytest.mark.parametrize(
+    ("methods", "trials", "studies"),
+    [
+        (["unet", "ours_p", "mean_teacher"], 5, []),
+        (["ours_r"], 5, ["sam"]),
+        (["unet_random_walk", "unet_medsam", "unet_sam"], 5, ["sam", "medsam", "random_walk"]),
+        (["unet_sam"], 0, []),
+    ],
+)
+def test_the_studies_that_tune_a_table_are_those_of_its_methods(config, methods, trials, studies):
+    assert refiners_tuned(changed(config, table__methods=methods, tuning__trials=trials)) == studies

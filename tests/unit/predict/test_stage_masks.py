@@ -1,4 +1,4 @@
-"""Masks of a stage lie on the user's own image: enlarged, turned back, called by its name."""
+"""Exported masks fit the user's own image: its size, its orientation and its name."""
 
 import json
 
@@ -35,8 +35,8 @@ def study(tmp_path):
 def export(study, source_images, formats):
     rows = [row("left"), row("right")]
     originals = find_originals(study / "data", rows, source_images)
-    about = {"stage": "unet_sam"}
-    export_stage(study / "out", [study / "stack.nii.gz"], originals, formats, window=None, about=about)
+    metadata = {"stage": "unet_sam"}
+    export_stage(study / "out", [study / "stack.nii.gz"], originals, formats, window=None, metadata=metadata)
     return json.loads((study / "out/export.json").read_text())
 
 
@@ -44,7 +44,7 @@ def columns(path):
     return np.flatnonzero(read_mask(path).any(axis=0)).tolist()
 
 
-def test_an_imported_right_hand_is_turned_back_and_called_as_the_user_does(study):
+def test_a_mirrored_image_is_mirrored_back_and_keeps_the_users_name(study):
     record = export(study, study / "own", ["png", "coco"])
     assert columns(study / "out/masks/left/edge.png") == list(range(15))
     assert columns(study / "out/masks/right/edge.png") == list(range(45, 60))
@@ -53,7 +53,7 @@ def test_an_imported_right_hand_is_turned_back_and_called_as_the_user_does(study
     assert [case["mirrored_back"] for case in record["cases"]] == [False, True]
 
 
-def test_a_folder_of_the_users_own_is_as_it_is(study):
+def test_a_folder_of_the_user_is_not_mirrored(study):
     record = export(study, None, ["png"])
     assert columns(study / "out/masks/right/edge.png") == list(range(15))
     assert [case["image"] for case in record["cases"]] == ["left.png", "right.png"]
@@ -70,13 +70,13 @@ def test_the_record_lists_every_file_and_the_overlap_rule(study):
     assert record["stage"] == "unet_sam"
 
 
-def test_an_earlier_export_is_replaced_as_a_whole(study):
+def test_an_earlier_export_is_replaced_completely(study):
     export(study, None, ["png", "labelmap"])
     export(study, None, ["coco"])
     assert not (study / "out/labelmaps").exists()
 
 
-def test_probabilities_are_enlarged_before_they_are_cut():
+def test_probabilities_are_enlarged_before_they_are_thresholded():
     ramp = np.repeat(np.linspace(0, 255, 8).astype(np.uint8)[None], 8, axis=0)
     mask = mask_at_size(ramp, 80, 80)
     first = int(np.argmax(mask[0]))
@@ -86,7 +86,7 @@ def test_probabilities_are_enlarged_before_they_are_cut():
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 11), (80, 80), (3, 3), (1, 1)])
-def test_one_pixel_does_not_vanish_and_nothing_comes_of_nothing(size):
+def test_one_pixel_is_kept_and_an_empty_map_stays_empty(size):
     small = np.zeros((8, 8), np.uint8)
     assert not mask_at_size(small, *size).any()
     small[5, 2] = 255

@@ -1,4 +1,4 @@
-"""Cleaning: Eq. 1 and the morphology, against a brute-force reading and against skimage."""
+"""Cleaning: Eq. 1 equals a brute-force implementation, and the morphology scikit-image."""
 
 from fractions import Fraction
 
@@ -11,9 +11,9 @@ from skimage import morphology
 
 from samcarry.prompting.cleaning import (
     CleaningSettings,
+    apply_morphology,
     clean,
     most_likely_component,
-    reshape,
     structuring_element,
 )
 
@@ -23,24 +23,24 @@ NONE = CleaningSettings("none", "disk", 0)
 
 def components(foreground):
     """Sets of 8-connected pixels, the one with the uppermost, then leftmost pixel first."""
-    left = {(int(row), int(column)) for row, column in np.argwhere(foreground)}
+    remaining = {(int(row), int(column)) for row, column in np.argwhere(foreground)}
     found = []
-    while left:
-        frontier = [min(left)]
-        left.remove(frontier[0])
+    while remaining:
+        frontier = [min(remaining)]
+        remaining.remove(frontier[0])
         component = set()
         while frontier:
             row, column = frontier.pop()
             component.add((row, column))
-            around = {(row + i, column + j) for i in (-1, 0, 1) for j in (-1, 0, 1)} & left
-            left -= around
+            around = {(row + i, column + j) for i in (-1, 0, 1) for j in (-1, 0, 1)} & remaining
+            remaining -= around
             frontier += around
         found.append(component)
     return found
 
 
 def eq_1(probability):
-    """The component with the greatest mean probability, the first of equal ones; by exact fractions."""
+    """The component with the highest mean probability, the first of equal ones, by exact fractions."""
     best, best_mean = None, Fraction(-1)
     for component in components(probability > 127):
         mean = Fraction(sum(int(probability[pixel]) for pixel in component), len(component))
@@ -54,7 +54,7 @@ def pixels(mask):
 
 
 def square(size, *sides, shape=(40, 40)):
-    """An empty mask with one square of a size at a place."""
+    """A mask with one square of a size at a position."""
     mask = np.zeros(shape, dtype=bool)
     row, column = sides
     mask[row : row + size, column : column + size] = True
@@ -64,7 +64,7 @@ def square(size, *sides, shape=(40, 40)):
 # ---- Eq. 1 ----------------------------------------------------------------------------------
 
 
-def test_eq_1_equals_its_brute_force_reading_on_two_thousand_maps():
+def test_eq_1_equals_a_brute_force_implementation_on_two_thousand_maps():
     rng = np.random.default_rng(0)
     for _ in range(2000):
         shape = rng.integers(1, 10, 2)
@@ -73,21 +73,21 @@ def test_eq_1_equals_its_brute_force_reading_on_two_thousand_maps():
         assert pixels(most_likely_component(probability)) == eq_1(probability)
 
 
-def test_eq_1_equals_its_brute_force_reading_where_most_components_tie():
+def test_eq_1_equals_a_brute_force_implementation_where_most_components_tie():
     rng = np.random.default_rng(1)
     for _ in range(1000):
         probability = rng.choice(np.array([0, 200, 220], np.uint8), (7, 8), p=[0.75, 0.2, 0.05])
         assert pixels(most_likely_component(probability)) == eq_1(probability)
 
 
-def test_the_likelier_component_wins_over_the_larger_one():
+def test_the_more_likely_component_wins_over_the_larger_one():
     probability = np.zeros((20, 20), np.uint8)
     probability[2:10, 2:10] = 180
     probability[14:16, 14:16] = 181
     assert pixels(most_likely_component(probability)) == {(14, 14), (14, 15), (15, 14), (15, 15)}
 
 
-def test_a_hair_of_mean_probability_decides():
+def test_a_tiny_difference_of_mean_probability_decides():
     probability = np.full((100, 5), 0, np.uint8)
     probability[:, 0] = 200
     probability[:, 4] = 200
@@ -147,15 +147,15 @@ def test_an_element_of_radius_8_is_as_wide_as_its_docstring_says(element, width)
 
 @pytest.mark.parametrize(("element", "width"), WIDTHS)
 def test_a_single_pixel_dilated_is_as_wide_as_its_element(element, width):
-    grown = reshape(square(1, 20, 20), "dilation", structuring_element(element, 8))
+    grown = apply_morphology(square(1, 20, 20), "dilation", structuring_element(element, 8))
     assert (grown.any(axis=0).sum(), grown.any(axis=1).sum()) == (width, width)
 
 
 @pytest.mark.parametrize("element", ELEMENTS)
 def test_radius_0_changes_nothing(element):
     mask = square(5, 3, 4)
-    assert (reshape(mask, "dilation", structuring_element(element, 0)) == mask).all()
-    assert (reshape(mask, "erosion", structuring_element(element, 0)) == mask).all()
+    assert (apply_morphology(mask, "dilation", structuring_element(element, 0)) == mask).all()
+    assert (apply_morphology(mask, "erosion", structuring_element(element, 0)) == mask).all()
 
 
 def test_the_disk_is_round_and_the_diamond_is_not():
@@ -169,7 +169,7 @@ def test_the_disk_is_round_and_the_diamond_is_not():
 
 
 def random_masks(count):
-    """Small masks of every density, many of which touch the border."""
+    """Small masks of every density; many touch the border."""
     rng = np.random.default_rng(2)
     for _ in range(count):
         mask = rng.random(rng.integers(3, 14, 2)) < rng.choice([0.03, 0.3, 0.9])
@@ -183,7 +183,7 @@ def test_dilation_equals_skimages(element, radius):
     footprint = structuring_element(element, radius)
     for mask in random_masks(150):
         expected = morphology.dilation(mask, footprint, mode="ignore")
-        assert (reshape(mask, "dilation", footprint) == expected).all()
+        assert (apply_morphology(mask, "dilation", footprint) == expected).all()
 
 
 @pytest.mark.parametrize("element", ELEMENTS)
@@ -194,7 +194,7 @@ def test_erosion_equals_skimages_unless_nothing_is_left(element, radius):
     odd = np.pad(footprint, (0, even))
     for mask in random_masks(150):
         expected = morphology.erosion(mask, odd, mode="ignore")
-        assert (reshape(mask, "erosion", footprint) == (expected if expected.any() else mask)).all()
+        assert (apply_morphology(mask, "erosion", footprint) == (expected if expected.any() else mask)).all()
 
 
 @pytest.mark.parametrize("element", ELEMENTS)
@@ -203,7 +203,7 @@ def test_a_dilation_after_an_erosion_stays_within_the_mask(element, radius):
     mask = square(50, 5, 5, shape=(60, 60))
     mask[35:, 35:] = False
     footprint = structuring_element(element, radius)
-    opened = reshape(reshape(mask, "erosion", footprint), "dilation", footprint)
+    opened = apply_morphology(apply_morphology(mask, "erosion", footprint), "dilation", footprint)
     assert not (opened & ~mask).any()
 
 
@@ -218,14 +218,16 @@ def test_erosion_with_a_disk_keeps_pixels_that_far_from_the_background(radius):
             for pixel in pixels(mask)
             if all((row - pixel[0]) ** 2 + (column - pixel[1]) ** 2 > radius**2 for row, column in outside)
         }
-        assert pixels(reshape(mask, "erosion", structuring_element("disk", radius))) == (kept or pixels(mask))
+        assert pixels(apply_morphology(mask, "erosion", structuring_element("disk", radius))) == (
+            kept or pixels(mask)
+        )
 
 
 @pytest.mark.parametrize("element", ELEMENTS)
 def test_nothing_shrinks_at_the_border_of_the_image(element):
     mask = np.zeros((30, 40), dtype=bool)
     mask[:, :20] = True
-    eroded = reshape(mask, "erosion", structuring_element(element, 4))
+    eroded = apply_morphology(mask, "erosion", structuring_element(element, 4))
     assert eroded[:, :12].all()
     assert not eroded[:, 19:].any()
 
@@ -233,25 +235,25 @@ def test_nothing_shrinks_at_the_border_of_the_image(element):
 @pytest.mark.parametrize("element", ELEMENTS)
 def test_a_mask_that_fills_the_image_survives_erosion(element):
     full = np.ones((12, 9), dtype=bool)
-    assert reshape(full, "erosion", structuring_element(element, 8)).all()
+    assert apply_morphology(full, "erosion", structuring_element(element, 8)).all()
 
 
 @pytest.mark.parametrize("element", ELEMENTS)
-def test_an_erosion_that_would_delete_a_class_leaves_it_as_it_is(element):
+def test_an_erosion_that_would_delete_a_class_leaves_it_unchanged(element):
     mask = square(3, 10, 10)
-    assert (reshape(mask, "erosion", structuring_element(element, 8)) == mask).all()
+    assert (apply_morphology(mask, "erosion", structuring_element(element, 8)) == mask).all()
 
 
 def test_the_mask_given_is_not_changed():
     mask = square(6, 10, 10)
-    reshape(mask, "dilation", structuring_element("disk", 3))
+    apply_morphology(mask, "dilation", structuring_element("disk", 3))
     assert (mask == square(6, 10, 10)).all()
 
 
 # ---- all classes of a case ------------------------------------------------------------------
 
 
-def test_each_class_is_cleaned_for_itself():
+def test_each_class_is_cleaned_separately():
     probabilities = np.zeros((2, 10, 10), np.uint8)
     probabilities[0, 2:4, 2:4] = 200
     probabilities[0, 7, 7] = 190

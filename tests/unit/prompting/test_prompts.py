@@ -1,4 +1,4 @@
-"""Prompts of hand-made masks: boxes, centres, and the points of the others."""
+"""Prompts from hand-made masks: boxes, positive points and negative points."""
 
 import json
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_a_single_present_class_has_no_negative_points():
     assert prompts[1].negative == ()
 
 
-def test_an_absent_class_has_no_prompt_and_is_no_ones_negative():
+def test_an_absent_class_has_no_prompt_and_is_no_negative_of_others():
     first, absent, last = extract_prompts(masks(np.s_[0:2, 0:2], None, np.s_[10:12, 20:24]))
     assert absent is None
     assert first.negative == ((22.0, 11.0),)
@@ -58,22 +58,22 @@ def test_the_negatives_are_the_positives_of_all_others_in_order_of_class():
     ]
 
 
-def test_no_class_at_all_has_no_prompts():
+def test_without_any_class_there_are_no_prompts():
     assert extract_prompts(masks(None, None)) == [None, None]
 
 
-def test_the_point_lies_in_the_part_that_no_other_class_covers():
+def test_the_point_is_in_the_part_that_no_other_class_covers():
     left, right = extract_prompts(masks(np.s_[0:4, 0:10], np.s_[0:4, 6:20]))
     assert left.positive == (3.0, 2.0)  # columns 0 to 5 are its own
     assert right.positive == (15.0, 2.0)  # columns 10 to 19 are
 
 
-def test_the_box_goes_round_the_whole_class_although_part_is_covered():
+def test_the_box_contains_the_whole_class_even_if_part_is_covered():
     left, _ = extract_prompts(masks(np.s_[0:4, 0:10], np.s_[0:4, 6:20]))
     assert left.box == (0.0, 0.0, 10.0, 4.0)
 
 
-def test_a_class_that_is_wholly_covered_by_another_keeps_its_own_centre():
+def test_a_class_that_is_entirely_covered_by_another_keeps_its_own_centre():
     outer, inner = extract_prompts(masks(np.s_[0:20, 0:30], np.s_[4:6, 4:8]))
     assert inner.positive == (6.0, 5.0)
     assert inner.box == (4.0, 4.0, 8.0, 6.0)
@@ -85,7 +85,7 @@ def test_two_classes_of_the_same_pixels_both_have_prompts():
     assert one == other == Prompt((4.0, 4.0, 8.0, 6.0), (6.0, 5.0), ((6.0, 5.0),))
 
 
-def test_the_centre_of_a_concave_class_may_lie_outside_it():
+def test_the_centre_of_a_concave_class_may_be_outside_it():
     ring = masks(np.s_[4:15, 4:15])
     ring[0, 6:13, 6:13] = False
     (prompt,) = extract_prompts(ring)
@@ -123,13 +123,13 @@ def test_a_box_is_ordered_and_contains_the_positive_point(drawn):
 
 
 @given(MASKS)
-def test_a_prompt_is_there_for_exactly_the_classes_that_are(drawn):
+def test_exactly_the_present_classes_have_a_prompt(drawn):
     present = [prompt is not None for prompt in extract_prompts(drawn)]
     assert present == drawn.any(axis=(1, 2)).tolist()
 
 
 @given(MASKS)
-def test_prompts_come_back_from_their_file(drawn):
+def test_prompts_are_read_as_written(drawn):
     classes = tuple(f"Zahn {index}" for index in range(len(drawn)))
     prompts = extract_prompts(drawn)
     with TemporaryDirectory() as folder:
@@ -137,7 +137,7 @@ def test_prompts_come_back_from_their_file(drawn):
         assert read_prompts(Path(folder) / "a.json") == ({"a": prompts}, classes)
 
 
-def test_an_absent_class_is_named_as_absent_in_the_file(tmp_path):
+def test_an_absent_class_is_null_in_the_file(tmp_path):
     prompts = extract_prompts(masks(None, np.s_[0:2, 0:2]))
     write_prompts(tmp_path / "a.json", {"a": prompts}, ["Ulna", "Radius"])
     assert json.loads((tmp_path / "a.json").read_text()) == {
@@ -148,11 +148,11 @@ def test_an_absent_class_is_named_as_absent_in_the_file(tmp_path):
     }
 
 
-def test_prompts_go_by_the_names_of_classes_and_not_by_their_order(tmp_path):
+def test_prompts_are_read_by_the_names_of_classes_and_not_by_their_order(tmp_path):
     prompts = extract_prompts(masks(np.s_[0:2, 0:2], None))
     write_prompts(tmp_path / "a.json", {"a": prompts}, ["Radius", "Ulna"])
-    turned, _ = read_prompts(tmp_path / "a.json", classes=["Ulna", "Radius"])
-    assert turned == {"a": prompts[::-1]}
+    reordered, _ = read_prompts(tmp_path / "a.json", classes=["Ulna", "Radius"])
+    assert reordered == {"a": prompts[::-1]}
 
 
 def test_prompts_of_several_shards_are_read_together(tmp_path):
@@ -161,7 +161,7 @@ def test_prompts_of_several_shards_are_read_together(tmp_path):
     assert list(read_prompts(tmp_path / "a.json", tmp_path / "b.json")[0]) == ["a", "b"]
 
 
-def test_a_class_that_a_file_does_not_name_is_an_error(tmp_path):
+def test_a_class_that_is_missing_in_a_file_is_an_error(tmp_path):
     write_prompts(tmp_path / "a.json", {"a": [None]}, ["Radius"])
     with pytest.raises(KeyError, match="Ulna"):
         read_prompts(tmp_path / "a.json", classes=["Radius", "Ulna"])

@@ -1,4 +1,4 @@
-"""Tolerant prompts: points inside, boxes that grow where P leaks out, a soft mask."""
+"""Tolerant prompts: points inside, boxes that grow where P continues outside, a soft mask."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from samcarry.prompting.tolerant_prompts import deepest_point, extract_tolerant_prompts, grown_box, soft_masks
+from samcarry.prompting.tolerant_prompts import deepest_point, extract_tolerant_prompts, grow_box, soft_masks
 
 
 def ring():
-    """A ring, whose centre of mass lies in its hole."""
+    """A ring, whose centre of mass is in its hole."""
     y, x = np.mgrid[:40, :40]
     away = np.hypot(y - 20, x - 20)
     return (away < 15) & (away > 8)
 
 
-def test_the_point_of_a_concave_class_lies_inside_it():
+def test_the_point_of_a_concave_class_is_inside_it():
     x, y = deepest_point(ring())
     assert ring()[int(y), int(x)]
 
@@ -33,37 +33,37 @@ def test_the_image_border_is_an_edge_too():
 
 
 @given(arrays(bool, (9, 7)).filter(lambda mask: mask.any()))
-def test_the_point_always_lies_inside(mask):
+def test_the_point_is_always_inside(mask):
     x, y = deepest_point(mask)
     assert mask[int(y), int(x)]
 
 
-def leaking(right):
-    """Probability of a box [10, 20) × [10, 20) that goes on by `right` columns."""
+def extended(right):
+    """Probability in a box [10, 20) × [10, 20) that continues by `right` columns."""
     probability = np.zeros((40, 40))
     probability[10:20, 10 : 20 + right] = 0.4
     return probability
 
 
-def test_a_box_grows_as_far_as_probability_leaks():
-    assert grown_box((10, 10, 20, 20), leaking(0)) == (10, 10, 20, 20)
-    assert grown_box((10, 10, 20, 20), leaking(1)) == (10, 10, 21, 20)
+def test_a_box_grows_as_far_as_probability_continues():
+    assert grow_box((10, 10, 20, 20), extended(0)) == (10, 10, 20, 20)
+    assert grow_box((10, 10, 20, 20), extended(1)) == (10, 10, 21, 20)
 
 
 def test_a_box_grows_by_a_fifth_at_most():
-    assert grown_box((10, 10, 20, 20), leaking(9)) == (10, 10, 22, 20)
+    assert grow_box((10, 10, 20, 20), extended(9)) == (10, 10, 22, 20)
 
 
-def test_each_side_grows_for_itself():
+def test_each_side_grows_separately():
     up = np.zeros((40, 40))
     up[9:20, 10:20] = 0.4
-    assert grown_box((10, 10, 20, 20), up) == (10, 9, 20, 20)
+    assert grow_box((10, 10, 20, 20), up) == (10, 9, 20, 20)
     left = up.T
-    assert grown_box((10, 10, 20, 20), left) == (9, 10, 20, 20)
+    assert grow_box((10, 10, 20, 20), left) == (9, 10, 20, 20)
 
 
 def test_a_box_stays_within_the_image():
-    assert grown_box((0, 0, 40, 40), np.ones((40, 40))) == (0, 0, 40, 40)
+    assert grow_box((0, 0, 40, 40), np.ones((40, 40))) == (0, 0, 40, 40)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_points_avoid_what_another_class_covers(case):
     assert not masks[2, int(y), int(x)]
 
 
-def test_a_class_wholly_covered_by_another_still_has_a_point(case):
+def test_a_class_entirely_covered_by_another_still_has_a_point(case):
     masks, probabilities = case
     masks[1] = masks[0]
     prompts = extract_tolerant_prompts(masks, probabilities)

@@ -1,4 +1,4 @@
-"""Plots: every method and n is there, lines run through the means, the best trial is starred."""
+"""Plots: all methods and n are shown, lines connect the means, and a star marks the best trial."""
 
 import numpy as np
 import pandas as pd
@@ -34,10 +34,13 @@ def curves(figure: Figure):
     }
 
 
-def test_lines_run_through_the_means_of_cases_whose_seeds_are_averaged_first(tmp_path, drawn):
+def test_lines_connect_the_means_over_cases_after_averaging_over_seeds(tmp_path, drawn):
     rows = dice_rows(
-        (1, "unet", "a", 0, 0.2), (1, "unet", "a", 1, 0.4), (1, "unet", "b", 0, 0.9), (5, "unet", "a", 0, 0.5)
-    )  # fmt: skip
+        (1, "unet", "a", 0, 0.2),
+        (1, "unet", "a", 1, 0.4),
+        (1, "unet", "b", 0, 0.9),
+        (5, "unet", "a", 0, 0.5),
+    )
     draw_ablation([tmp_path / "a.png"], rows, ["unet"], NAMES)
     assert curves(drawn[0])["U-Net"] == pytest.approx([60, 50])
 
@@ -54,7 +57,7 @@ def test_full_supervision_is_one_level_line(tmp_path, drawn):
     assert curves(drawn[0])["all labels"] == pytest.approx([80, 80])
 
 
-def test_n_stand_in_order_as_labels(tmp_path, drawn):
+def test_the_values_of_n_are_labels_in_order(tmp_path, drawn):
     rows = dice_rows(*[(n, "unet", "a", 0, 0.5) for n in (10, 1, 43)])
     draw_ablation([tmp_path / "a.png"], rows, ["unet"], NAMES)
     assert [label.get_text() for label in drawn[0].axes[0].get_xticklabels()] == ["1", "10", "43"]
@@ -125,5 +128,5 @@ def test_any_mix_of_few_trials_is_drawn(tmp_path, table):
     assert (tmp_path / "a.png").stat().st_size > 5000
 
 
-def test_number_value_and_state_are_no_parameters():
+def test_number_value_and_state_are_not_parameters():
     assert parameters_of(pd.DataFrame(columns=["number", "value", "state", "radius"])) == ["radius"]

@@ -1,4 +1,4 @@
-"""What a run says about itself: sums over jobs, versions that differ, damaged models."""
+"""Provenance: sums over jobs, versions that differ, and damaged models."""
 
 import hashlib
 import json
@@ -42,27 +42,27 @@ def test_no_measurements_are_an_empty_table(tmp_path):
     assert time_and_memory(tmp_path / "none").empty
 
 
-def test_versions_that_differ_are_all_told():
+def test_versions_that_differ_are_all_listed():
     records = [{"versions": {"torch": "2.14", "numpy": "2.4"}}, {"versions": {"torch": "2.13"}}, {}]
     assert versions_of(records) == {"numpy": "2.4", "torch": "2.13 and 2.14"}
 
 
-def test_a_model_is_told_by_its_hash_and_what_made_it(tmp_path):
-    about = {"cases": ["a", "b"], "made_by": {"rule": "train_f_phi", "params": {"code": "abc"}}}
+def test_a_model_has_a_hash_and_a_rule(tmp_path):
+    metadata = {"cases": ["a", "b"], "made_by": {"rule": "train_f_phi", "params": {"code": "abc"}}}
     path = tmp_path / "model.safetensors"
-    save_file({"w": np.zeros(2, np.float32)}, path, {"samcarry": json.dumps(about)})
+    save_file({"w": np.zeros(2, np.float32)}, path, {"samcarry": json.dumps(metadata)})
     (row,) = model_table([path]).to_dict("records")
     assert (row["rule"], row["cases"], row["code"]) == ("train_f_phi", 2, "abc")
     assert row["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_file_that_is_no_model_is_named(tmp_path):
+def test_a_file_that_is_not_a_model_is_named(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"rubbish")
     with pytest.raises(DamagedError, match=r"model\.safetensors"):
         model_table([tmp_path / "model.safetensors"])
 
 
-def test_settings_of_a_stack_come_without_code_and_cases():
+def test_settings_of_a_stack_exclude_code_and_cases():
     made_by = {
         "rule": "clean",
         "params": {"code": "abc", "cases": ["a"], "radius": 2},

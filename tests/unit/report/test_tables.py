@@ -1,4 +1,4 @@
-"""Tables of the report: what is bold, what is n/a and why, and which comparisons matter most."""
+"""Tables of the report: bold figures, reasons for n/a, and the comparisons that matter most."""
 
 import pandas as pd
 import pytest
@@ -9,8 +9,8 @@ from samcarry.report.tables import (
     class_table,
     cost_table,
     difference_table,
-    duration,
     main_differences,
+    measured_time,
     method_table,
     numbered_notes,
     plain_table,
@@ -24,13 +24,22 @@ def dice_rows(**by_method):
     return pd.DataFrame(
         [
             {
-                "dataset": "d", "n": 5, "seed": 0, "method": method, "case": case, "class": "Ulna",
-                "reference_px": 4, "predicted_px": 4, "dice": value, "hd95_px": 3.0, "surface_dice": value,
+                "dataset": "d",
+                "n": 5,
+                "seed": 0,
+                "method": method,
+                "case": case,
+                "class": "Ulna",
+                "reference_px": 4,
+                "predicted_px": 4,
+                "dice": value,
+                "hd95_px": 3.0,
+                "surface_dice": value,
             }
             for method, values in by_method.items()
             for case, value in zip("ab", values, strict=True)
         ]
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -45,7 +54,7 @@ def table():
     )
 
 
-def test_mean_and_deviation_stand_together_and_the_best_with_few_labels_is_bold(table):
+def test_cells_hold_mean_and_deviation_and_the_best_with_few_labels_is_bold(table):
     shown = method_table("t", table)
     assert [row[0:2] for row in shown.rows] == [
         ("U-Net (f_θ) [1]", "60.0 ± 14.1"),
@@ -57,7 +66,7 @@ def test_mean_and_deviation_stand_together_and_the_best_with_few_labels_is_bold(
     assert all(line != 3 for line, _ in shown.bold)
 
 
-def test_notes_and_reasons_are_numbered_as_the_table_points_at_them(table):
+def test_notes_and_reasons_have_the_numbers_of_the_table(table):
     assert numbered_notes(table) == ["[1] a note", "[2] n/a: no weights"]
 
 
@@ -65,11 +74,22 @@ def differences():
     pairs = [("unet_sam", "unet"), ("ours_r", "unet"), ("mean_teacher", "unet"), ("unet_full", "ours_r")]
     return pd.DataFrame(
         [
-            {"method": method, "against": against, "difference": 2.0, "low": float("nan"), "high": 3.5,
-             "p": 0.00021, "p_holm": 0.00084, "better": 1.0, "wins": 4, "losses": 0, "cases": 4}
+            {
+                "method": method,
+                "against": against,
+                "difference": 2.0,
+                "low": float("nan"),
+                "high": 3.5,
+                "p": 0.00021,
+                "p_holm": 0.00084,
+                "better": 1.0,
+                "wins": 4,
+                "losses": 0,
+                "cases": 4,
+            }
             for method, against in pairs
         ]
-    )  # fmt: skip
+    )
 
 
 def test_small_p_values_stay_visible_and_a_missing_bound_is_a_dash():
@@ -79,9 +99,8 @@ def test_small_p_values_stay_visible_and_a_missing_bound_is_a_dash():
 
 def test_the_main_comparisons_are_those_with_ours_r_and_what_sam_adds():
     kept = main_differences(differences())
-    assert list(zip(kept["method"], kept["against"], strict=True)) == [
-        ("unet_sam", "unet"), ("ours_r", "unet"), ("unet_full", "ours_r")
-    ]  # fmt: skip
+    pairs = list(zip(kept["method"], kept["against"], strict=True))
+    assert pairs == [("unet_sam", "unet"), ("ours_r", "unet"), ("unet_full", "ours_r")]
 
 
 def test_classes_have_a_column_a_method_and_a_dash_where_there_is_no_score():
@@ -106,9 +125,8 @@ def test_images_patients_and_classes_are_counted_by_split():
     ]
     assert split_table("t", rows).rows[0] == ("train", "2", "1", "2")
     assert split_table("t", rows).rows[3] == ("unlabelled", "1", "1", "0")
-    assert presence_table("t", rows, ["Radius", "Ulna"]).rows == (
-        ("Radius", "1", "0", "0"), ("Ulna", "2", "0", "0")
-    )  # fmt: skip
+    presence = presence_table("t", rows, ["Radius", "Ulna"]).rows
+    assert presence == (("Radius", "1", "0", "0"), ("Ulna", "2", "0", "0"))
 
 
 def test_time_is_shared_out_and_summed():
@@ -123,11 +141,11 @@ def test_time_is_shared_out_and_summed():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "expected"),
     [(0.84, "0.8 s"), (59.9, "59.9 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (3900, "1 h 05 min")],
-)  # fmt: skip
-def test_durations_are_told_in_fitting_units(seconds, told):
-    assert duration(seconds) == told
+)
+def test_times_have_suitable_units(seconds, expected):
+    assert measured_time(seconds) == expected
 
 
 def test_a_plain_table_keeps_whole_numbers_whole():

@@ -1,4 +1,4 @@
-"""Corrections: what comes back joins training, nothing else moves, and the user's folder is only read."""
+"""Corrected cases join training, no other case moves, and the user's folder is only read."""
 
 import csv
 
@@ -16,8 +16,13 @@ from samcarry.images.masks import read_mask, write_mask
 from samcarry.review.corrections import apply_corrections
 
 CLASSES = ("Radius", "Ulna")
-SPLITS = {"val_fraction": 0.2, "test_fraction": 0.2, "seed": 0, "patient_pattern": None,
-          "keep_unlabelled_of_test_patients": True}  # fmt: skip
+SETTINGS = {
+    "val_fraction": 0.2,
+    "test_fraction": 0.2,
+    "seed": 0,
+    "patient_pattern": None,
+    "keep_unlabelled_of_test_patients": True,
+}
 
 
 def masks(seed):
@@ -56,18 +61,18 @@ def corrected(path, *cases, size=(12, 10), blank=()):
 
 
 def apply(data, *files, **settings):
-    return apply_corrections(data, files, data.parent / "new", splits=SPLITS, **settings)
+    return apply_corrections(data, files, data.parent / "new", splits=SETTINGS, **settings)
 
 
 def order_of(folder):
-    cases, _ = find_cases(folder, **SPLITS)
+    cases, _ = find_cases(folder, **SETTINGS)
     training = [case for case in cases if case.split == "train"]
     return order_training_cases(cases, check_cases(training).of_case, 0)
 
 
 def contents(folder):
-    return {str(f.relative_to(folder)): (f.read_bytes(), f.stat().st_mtime_ns)
-            for f in folder.rglob("*") if f.is_file()}  # fmt: skip
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return {str(file.relative_to(folder)): (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
 
 
 def test_corrected_cases_join_training_last_in_the_order_of_the_files(data):
@@ -78,73 +83,73 @@ def test_corrected_cases_join_training_last_in_the_order_of_the_files(data):
         assert (read_mask(data.parent / f"new/labels/p13/{name}.png") == mask).all()
 
 
-def test_no_other_case_moves_even_where_splits_were_drawn(data):
+def test_no_other_case_moves_even_if_splits_were_hashed(data):
     (data / "cases.csv").unlink()
-    before = {case.case: (case.patient, case.split) for case in find_cases(data, **SPLITS)[0]}
+    before = {case.case: (case.patient, case.split) for case in find_cases(data, **SETTINGS)[0]}
     apply(data, corrected(data.parent / "a.xml", "p13"))
-    after = {case.case: (case.patient, case.split) for case in find_cases(data.parent / "new", **SPLITS)[0]}
+    after = {case.case: (case.patient, case.split) for case in find_cases(data.parent / "new", **SETTINGS)[0]}
     assert after == before | {"p13": ("p13", "train")}
 
 
-def test_the_users_folder_is_only_read_and_its_further_columns_stay(data):
+def test_the_users_folder_is_only_read_and_its_additional_columns_are_kept(data):
     before = contents(data)
     apply(data, corrected(data.parent / "a.xml", "p13"))
     assert contents(data) == before
-    rows = list(csv.DictReader((data.parent / "new/cases.csv").open()))
+    rows = list(csv.DictReader((data.parent / "new/cases.csv").read_text().splitlines()))
     assert rows[13]["age"] == "18"
 
 
-def test_hidden_labels_give_way_to_the_correction(data):
+def test_a_correction_replaces_hidden_labels(data):
     apply(data, corrected(data.parent / "a.xml", "p15"))
     assert (read_mask(data.parent / "new/labels/p15/Ulna.png") == masks(99)[1]).all()
     assert (read_mask(data / "labels/p15/Ulna.png") == masks(15)[1]).all()
 
 
-def test_an_image_without_any_shape_was_not_looked_at(data):
+def test_an_image_without_any_shape_is_ignored(data):
     summary = apply(data, corrected(data.parent / "a.xml", "p12", "p13", blank=["p12"]))
     assert order_of(data.parent / "new")[-1] == "p13"
-    assert "1 images without any shape were passed over: p12" in summary
+    assert "1 images without any shape were ignored: p12" in summary
 
 
 @pytest.mark.parametrize(
-    ("cases", "told"),
+    ("cases", "words"),
     [
-        (["p00"], "is labelled already (in train)"),
-        (["p04"], "is labelled already (in test)"),
-        (["nobody"], "is no case of the data set"),
-        (["p14"], "is of patient 'p03', who is in val"),
+        (["p00"], "already labelled (in train)"),
+        (["p04"], "already labelled (in test)"),
+        (["nobody"], "is not a case of the data set"),
+        (["p14"], "is of patient 'p03' in val"),
     ],
 )
-def test_what_cannot_join_training_is_told_and_nothing_is_written(data, cases, told):
+def test_cases_that_cannot_join_training_are_reported_and_nothing_is_written(data, cases, words):
     with pytest.raises(InputError) as error:
         apply(data, corrected(data.parent / "a.xml", "p13", *cases))
-    assert told in str(error.value)
+    assert words in str(error.value)
     assert len(str(error.value).splitlines()) == 1
     assert not (data.parent / "new").exists()
 
 
-def test_all_faults_of_all_files_are_told_at_once(data):
+def test_all_faults_of_all_files_are_reported_at_once(data):
     (data.parent / "b.xml").write_text("<annotations>")
     with pytest.raises(InputError) as error:
         apply(data, corrected(data.parent / "a.xml", "p00", "nobody"), data.parent / "b.xml")
     assert len(str(error.value).splitlines()) == 3
 
 
-def test_a_case_corrected_twice_is_refused(data):
-    with pytest.raises(InputError, match=r"is corrected in .*a\.xml too"):
+def test_a_case_corrected_twice_is_rejected(data):
+    with pytest.raises(InputError, match=r"also corrected in .*a\.xml"):
         apply(data, corrected(data.parent / "a.xml", "p13"), corrected(data.parent / "b.xml", "p13"))
 
 
-def test_another_size_and_an_unknown_class_are_refused(data):
-    with pytest.raises(InputError, match="is 10 x 12, its annotation"):
+def test_another_size_and_an_unknown_class_are_rejected(data):
+    with pytest.raises(InputError, match=r"is 10 x 12.*its annotation"):
         apply(data, corrected(data.parent / "a.xml", "p13", size=(11, 10)))
     for name in data.rglob("Ulna.png"):
         name.unlink()
-    with pytest.raises(InputError, match="'Ulna', which is not among `classes`"):
+    with pytest.raises(InputError, match="'Ulna', which is not listed in `classes`"):
         apply(data, corrected(data.parent / "a.xml", "p13"), classes=["Radius"])
 
 
-def test_labels_are_replaced_only_where_that_is_asked_for_and_the_split_stays(data):
+def test_labels_are_replaced_only_on_request_and_the_split_is_kept(data):
     summary = apply(data, corrected(data.parent / "a.xml", "p04"), replace_labels=True)
     assert any(line.startswith("labels of 1 labelled cases were replaced: p04") for line in summary)
     assert order_of(data.parent / "new") == order_of(data)

@@ -1,4 +1,4 @@
-"""Before any label: images are found, embedded in chunks that survive a kill, proposed and shown."""
+"""First images are found, embedded in chunks that survive a kill, proposed and drawn."""
 
 import csv
 
@@ -19,17 +19,17 @@ from samcarry.review.first_images import (
 
 @pytest.fixture
 def folder(tmp_path):
-    """A data set of images alone."""
+    """A data set of images without labels."""
     (tmp_path / "images").mkdir()
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for number in range(CHUNK + 8):
-        values = chance.integers(0, 255, (12, 10), np.uint8)
+        values = rng.integers(0, 255, (12, 10), np.uint8)
         Image.fromarray(values).save(tmp_path / "images" / f"p{number // 2:02d}_{number % 2}.png")
     return tmp_path
 
 
 class Embed:
-    """Stands in for SAM: ten channels of a grey value each, counted; dies after `lives` images."""
+    """Replaces SAM: returns ten channels of one grey value each and fails after `lives` images."""
 
     def __init__(self, lives=10_000):
         self.calls, self.lives = 0, lives
@@ -42,9 +42,9 @@ class Embed:
             yield grey[:2].reshape(-1, 1, 1).astype(np.float16)
 
 
-def embedded(folder, embed, about="tiny", **settings):
+def embedded(folder, embed, sam_id="tiny", **settings):
     images = find_first_images(folder, None, [])
-    options = {"size": (6, 5), "window": None, "about": about, **settings}
+    options = {"size": (6, 5), "window": None, "sam_id": sam_id, **settings}
     return pooled_embeddings(images, embed, folder / "cache", **options)
 
 
@@ -55,26 +55,26 @@ def test_a_data_set_without_any_label_has_first_images(folder):
     assert {image.patient for image in images} == {f"p{number:02d}" for number in range(20)}
 
 
-def test_a_killed_run_goes_on_from_its_last_chunk_with_the_same_embeddings(folder):
+def test_a_killed_run_resumes_at_its_last_chunk_with_the_same_embeddings(folder):
     with pytest.raises(KeyboardInterrupt):
         embedded(folder, Embed(lives=CHUNK + 3))
     rest = Embed()
     resumed = embedded(folder, rest)
     assert rest.calls == 8
-    fresh = embedded(folder, Embed(), about="another SAM")
+    fresh = embedded(folder, Embed(), sam_id="another SAM")
     np.testing.assert_array_equal(resumed, fresh)
 
 
-def test_embeddings_are_made_again_where_image_size_or_sam_changed(folder):
+def test_embeddings_are_computed_again_if_image_size_or_sam_changed(folder):
     embedded(folder, Embed())
-    for changes in ({"about": "other"}, {"size": (8, 5)}, {"window": (1, 99)}):
+    for changes in ({"sam_id": "other"}, {"size": (8, 5)}, {"window": (1, 99)}):
         again = Embed()
         embedded(folder, again, **changes)
         assert again.calls == CHUNK + 8
     assert len(list((folder / "cache").iterdir())) == 2
 
 
-def test_all_images_that_cannot_be_read_are_told_at_once(folder):
+def test_all_unreadable_images_are_reported_at_once(folder):
     for name in ("p00_0", "p18_1"):
         (folder / f"images/{name}.png").write_bytes(b"")
     with pytest.raises(InputError) as error:
@@ -93,21 +93,21 @@ def test_labelled_images_are_not_proposed_and_hidden_labels_do_not_count(folder)
     chosen = propose(images, embeddings, columns=["sex"], count=40, seed=0)
     names = [image.case for image, _ in chosen]
     assert "p00_0" not in names
-    assert names[0] == "p02_0"  # the only m, and f is met by a label
+    assert names[0] == "p02_0"  # the only m; f is covered by a labelled image
     write_first(folder / "first.csv", chosen, ["sex"])
-    rows = list(csv.DictReader((folder / "first.csv").open()))
+    rows = list(csv.DictReader((folder / "first.csv").read_text().splitlines()))
     assert (rows[0]["order"], rows[0]["case"], rows[0]["sex"]) == ("1", "p02_0", "m")
 
 
-def test_a_column_that_is_not_there_is_told(folder):
-    with pytest.raises(InputError, match=r"has no column 'age' .*mend review\.first\.columns"):
+def test_a_missing_column_is_reported(folder):
+    with pytest.raises(InputError, match=r"has no column 'age' .*review\.first\.columns"):
         find_first_images(folder, None, ["age"])
 
 
-def test_nothing_to_propose_is_told(folder):
+def test_no_image_to_propose_is_reported(folder):
     images = find_first_images(folder, None, [])[:1]
     labelled = [type(images[0])("a", "a", images[0].image, True, {})]
-    with pytest.raises(InputError, match="every image has labels already"):
+    with pytest.raises(InputError, match="every image already has labels"):
         propose(labelled, np.zeros((1, 2), np.float32), columns=[], count=3, seed=0)
 
 

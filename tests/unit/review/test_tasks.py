@@ -1,4 +1,4 @@
-"""Tasks: who may be in one, what is in it, and that no file of one is ever replaced."""
+"""Annotation tasks: which cases they contain, what is in their files, and that no file is replaced."""
 
 import zipfile
 
@@ -9,7 +9,7 @@ from PIL import Image
 from samcarry.data.manifest import ManifestRow
 from samcarry.errors import InputError
 from samcarry.formats.cvat import read_cvat
-from samcarry.formats.rasterise import draw
+from samcarry.formats.rasterise import draw_masks
 from samcarry.review.tasks import read_task, task_cases, write_task
 from samcarry.storage.stacks import Stack, write_stack
 
@@ -24,11 +24,11 @@ def row(case, split="unlabelled", patient=None):
 MANIFEST = [*map(row, CASES), row("d", patient="tested"), row("t", "test", "tested"), row("e", "train")]
 
 
-def test_the_most_doubtful_that_may_join_training_are_taken():
+def test_a_task_takes_the_most_doubtful_cases_that_may_join_training():
     assert task_cases(["t", "d", "c", "e", "a", "b"], MANIFEST, [], 2) == ["c", "a"]
 
 
-def test_a_later_task_holds_no_case_of_an_earlier_one():
+def test_a_later_task_contains_no_case_of_an_earlier_one():
     assert task_cases(["c", "a", "b"], MANIFEST, ["c"], 2) == ["a", "b"]
     with pytest.raises(InputError, match="no unlabelled case is left for a task"):
         task_cases(["c", "a", "b"], MANIFEST, CASES, 2)
@@ -52,7 +52,7 @@ def parts(tmp_path):
     }
 
 
-def test_a_task_holds_images_and_r_at_their_original_size(parts):
+def test_a_task_contains_images_and_r_at_their_original_size(parts):
     write_task(cases=["c", "a"], **parts)
     with zipfile.ZipFile(parts["archive"]) as archive:
         assert archive.namelist() == ["c.png", "a.png"]
@@ -61,14 +61,14 @@ def test_a_task_holds_images_and_r_at_their_original_size(parts):
             assert (picture.size, picture.mode) == ((16, 20), "L")
     images = read_cvat(parts["annotations"])
     assert [(image.name, image.size) for image in images] == [("c.png", (20, 16)), ("a.png", (20, 16))]
-    masks = draw(images[0], 20, 16, [])
+    masks = draw_masks(images[0], 20, 16, [])
     assert list(masks) == ["Radius"]
     assert masks["Radius"][8, 8]
     assert masks["Radius"].sum() == pytest.approx(32, abs=8)
     assert read_task([parts["sheet"]]) == ["c", "a"]
 
 
-def test_a_task_that_somebody_works_on_is_never_replaced(parts):
+def test_an_existing_task_is_never_replaced(parts):
     write_task(cases=["c", "a"], **parts)
     files = [parts[name] for name in ("sheet", "archive", "annotations")]
     before = [(file.read_bytes(), file.stat().st_mtime_ns) for file in files]
@@ -76,7 +76,7 @@ def test_a_task_that_somebody_works_on_is_never_replaced(parts):
     assert [(file.read_bytes(), file.stat().st_mtime_ns) for file in files] == before
 
 
-def test_a_file_that_was_lost_is_made_again_for_the_same_cases(parts):
+def test_a_lost_file_is_written_again_for_the_same_cases(parts):
     write_task(cases=["c", "a"], **parts)
     parts["archive"].unlink()
     write_task(cases=["b"], **parts)

@@ -1,4 +1,4 @@
-"""SAM checkpoints: the right one, or one clear line."""
+"""SAM checkpoints: the right one is loaded, any other is reported in one clear line."""
 
 import contextlib
 
@@ -15,14 +15,14 @@ OFFICIAL = ("vit_b", "vit_l", "vit_h")
 
 
 def stand_in(model):
-    """A state dict of the true shapes whose every tensor is one stored zero, seen many times."""
+    """A state dict with the true shapes, in which every tensor is one stored zero, expanded."""
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in BUILDERS[model]().state_dict().items()}
     return {name: torch.zeros(()).expand(shape) for name, shape in shapes.items()}
 
 
 def refused(model, path, digest=None):
-    """The message with which a checkpoint is refused: one line that names the file."""
+    """The error message for a checkpoint: one line that names the file."""
     with pytest.raises(InputError) as caught:
         load_sam(model, path, digest)
     assert str(path) in str(caught.value)
@@ -30,7 +30,7 @@ def refused(model, path, digest=None):
     return str(caught.value)
 
 
-def test_a_tiny_checkpoint_answers_the_same_after_a_round_trip(tmp_path, sam):
+def test_a_tiny_checkpoint_is_the_same_after_a_round_trip(tmp_path, sam):
     path = tmp_path / "tiny.safetensors"
     save_tiny_sam(path, sam, {"steps": "3"})
     back = load_sam("tiny", path, sha256(path))
@@ -61,13 +61,13 @@ def test_an_official_vit_b_loads(tmp_path):
     assert loaded.image_encoder.img_size == 1024
 
 
-def test_a_missing_checkpoint_is_told(tmp_path):
+def test_a_missing_checkpoint_is_reported(tmp_path):
     message = refused("vit_h", tmp_path / "none.pth")
     assert "'vit_h'" in message
     assert "sam.models" in message
 
 
-def test_a_wrong_hash_is_told_with_both(tmp_path, sam):
+def test_a_wrong_hash_is_reported_with_both_hashes(tmp_path, sam):
     path = tmp_path / "tiny.safetensors"
     save_tiny_sam(path, sam, {})
     message = refused("tiny", path, "0" * 64)
@@ -86,12 +86,12 @@ def test_the_hash_is_checked_before_the_file_is_read(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "content", [b"", b"<!DOCTYPE html><html>Sign in</html>\n" * 50, b"PK\x03\x04" + b"x" * 99]
 )
-def test_a_web_page_or_a_torn_download_under_the_name_of_a_checkpoint_is_told(tmp_path, name, content):
+def test_a_web_page_or_a_torn_download_under_the_name_of_a_checkpoint_is_reported(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    assert "fetch the file again" in refused("vit_b", tmp_path / name)
+    assert "download the file again" in refused("vit_b", tmp_path / name)
 
 
-def test_a_truncated_checkpoint_is_told(tmp_path):
+def test_a_truncated_checkpoint_is_reported(tmp_path):
     path = tmp_path / "sam_vit_b.pth"
     torch.save({"x": torch.ones(1000)}, path)
     path.write_bytes(path.read_bytes()[:-500])
@@ -99,7 +99,7 @@ def test_a_truncated_checkpoint_is_told(tmp_path):
 
 
 class Evil:
-    """What leaves a file behind when it is unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = str(path)
@@ -124,13 +124,13 @@ def test_the_dangerous_pickle_of_these_tests_is_dangerous(tmp_path):
 
 
 @pytest.mark.parametrize("wrapped", [{"model": {"x": torch.ones(1)}}, [torch.ones(1)], torch.ones(1)])
-def test_what_is_no_plain_state_dict_is_told(tmp_path, wrapped):
+def test_other_content_than_a_plain_state_dict_is_reported(tmp_path, wrapped):
     torch.save(wrapped, tmp_path / "sam.pth")
-    assert "no plain SAM state dict" in refused("vit_b", tmp_path / "sam.pth")
+    assert "not a plain SAM state dict" in refused("vit_b", tmp_path / "sam.pth")
 
 
 @pytest.mark.parametrize("claimed", OFFICIAL)
-def test_a_tiny_file_under_an_official_name_is_told_with_the_model_that_fits(tmp_path, sam, claimed):
+def test_a_tiny_file_under_an_official_name_is_reported_with_the_model_that_fits(tmp_path, sam, claimed):
     path = tmp_path / f"sam_{claimed}.safetensors"
     save_tiny_sam(path, sam, {})
     message = refused(claimed, path)
@@ -139,21 +139,21 @@ def test_a_tiny_file_under_an_official_name_is_told_with_the_model_that_fits(tmp
 
 
 @pytest.mark.parametrize("true", OFFICIAL)
-def test_an_official_file_under_the_name_of_the_tiny_one_is_told_with_the_model_that_fits(tmp_path, true):
+def test_an_official_file_under_the_name_of_the_tiny_one_is_reported_with_the_model_that_fits(tmp_path, true):
     torch.save(stand_in(true), tmp_path / "tiny.pth")
     message = refused("tiny", tmp_path / "tiny.pth")
     assert f"They fit '{true}'" in message
 
 
 @pytest.mark.parametrize(("claimed", "true"), [("vit_h", "vit_b"), ("vit_b", "vit_l"), ("vit_l", "vit_h")])
-def test_official_variants_are_told_apart(tmp_path, claimed, true):
+def test_official_variants_are_distinguished(tmp_path, claimed, true):
     torch.save(stand_in(true), tmp_path / "sam.pth")
     message = refused(claimed, tmp_path / "sam.pth")
     assert f"not the weights of '{claimed}'" in message
     assert f"They fit '{true}'" in message
 
 
-def test_weights_of_no_sam_at_all_are_told(tmp_path):
+def test_weights_of_another_network_are_reported(tmp_path):
     save_file({"head.weight": torch.ones(2, 2)}, tmp_path / "unet.safetensors")
     assert "They fit none of tiny, vit_b, vit_l, vit_h" in refused("tiny", tmp_path / "unet.safetensors")
 

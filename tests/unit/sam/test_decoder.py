@@ -1,4 +1,4 @@
-"""Our way through SAM's mask decoder answers as segment-anything's own does."""
+"""Our implementation of SAM's mask decoder gives the results of segment-anything's own."""
 
 import pytest
 import torch
@@ -43,14 +43,14 @@ def prompts(prompt_encoder, kind):
     boxes = torch.cat([corners[:, 0], corners[:, 0] + 50 + corners[:, 1]], dim=1)
     points = (300 * torch.rand(COUNT, 4, 2, generator=generator), torch.tensor([[1, 0, 0, 0]] * COUNT))
     logits = 10 * torch.randn(COUNT, 1, *prompt_encoder.mask_input_size, generator=generator)
-    asked = {
+    given = {
         "box": (None, boxes, None),
         "points": (points, None, None),
         "box and points": (points, boxes, None),
         "points and mask": (points, None, logits),
         "mask": (None, None, logits),
     }
-    return prompt_encoder(*asked[kind])
+    return prompt_encoder(*given[kind])
 
 
 @pytest.mark.parametrize("kind", ["box", "points", "box and points", "points and mask", "mask"])
@@ -68,11 +68,11 @@ def test_logits_and_quality_are_segment_anythings(parts, kind):
     logits, estimate = decode_one_mask(decoder, image, pe, sparse, dense)
     torch.testing.assert_close(logits, expected[:, 0], rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(estimate, quality[:, 0], rtol=1e-4, atol=1e-4)
-    assert not torch.allclose(logits[0], logits[1], atol=0.01), "prompts make a difference"
+    assert not torch.allclose(logits[0], logits[1], atol=0.01), "the prompts have no effect"
 
 
 @pytest.mark.parametrize("kind", ["box", "points"])
-def test_what_prompts_have_in_common_is_computed_once_and_changes_nothing(parts, kind, monkeypatch):
+def test_shared_image_tokens_are_projected_once_with_the_same_results(parts, kind, monkeypatch):
     decoder, prompt_encoder, image = parts
     pe = prompt_encoder.get_dense_pe()
     sparse, dense = prompts(prompt_encoder, kind)
@@ -84,8 +84,8 @@ def test_what_prompts_have_in_common_is_computed_once_and_changes_nothing(parts,
         return attend(attention, q, k, v)
 
     monkeypatch.setattr(module, "_attend", counted)
-    once = decode_one_mask(decoder, image, pe, sparse, dense[:1])
-    # Self-attention, tokens to image, image to tokens of both layers, and the last one.
+    shared = decode_one_mask(decoder, image, pe, sparse, dense[:1])
+    # Self-attention, tokens to image and image to tokens in both layers, and the final attention.
     assert keys == [COUNT, 1, COUNT, COUNT, COUNT, COUNT, COUNT]
-    for found, expected in zip(once, for_each, strict=True):
+    for found, expected in zip(shared, for_each, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

@@ -1,4 +1,4 @@
-"""Our way through SAM's image encoder answers as segment-anything's own does."""
+"""Our implementation of SAM's image encoder gives the results of segment-anything's own."""
 
 from functools import partial
 
@@ -8,11 +8,11 @@ from segment_anything.modeling import ImageEncoderViT
 from torch import nn
 
 from samcarry.sam import encoder as module
-from samcarry.sam.encoder import encode
+from samcarry.sam.encoder import encode_images
 
 
 def small(**changes):
-    """A ViT as SAM's, small, with windows that do not fill the grid of 5×5 cells."""
+    """A small ViT like SAM's, with windows that do not fill the grid of 5×5 cells."""
     shape = {"img_size": 80, "patch_size": 16, "embed_dim": 36, "depth": 3, "num_heads": 3, "out_chans": 8}
     torch.manual_seed(0)
     made = ImageEncoderViT(
@@ -20,7 +20,7 @@ def small(**changes):
         norm_layer=partial(nn.LayerNorm, eps=1e-6),
     )
     for name, weight in made.named_parameters():
-        if "rel_pos" in name or "pos_embed" in name:  # they begin at zero, where they would not be seen
+        if "rel_pos" in name or "pos_embed" in name:  # they are initially zero, which would hide errors
             nn.init.normal_(weight, std=0.5)
     return made.eval().requires_grad_(False)
 
@@ -34,32 +34,32 @@ def images():
 )
 def test_embeddings_are_segment_anythings(changes):
     made = small(**changes)
-    torch.testing.assert_close(encode(made, images()), made(images()), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(encode_images(made, images()), made(images()), atol=1e-5, rtol=1e-4)
 
 
-def test_relative_positions_count():
+def test_relative_positions_matter():
     made = small()
-    before = encode(made, images())
+    before = encode_images(made, images())
     made.blocks[1].attn.rel_pos_h.zero_()
-    assert not torch.allclose(encode(made, images()), before, atol=1e-3)
+    assert not torch.allclose(encode_images(made, images()), before, atol=1e-3)
 
 
-def test_without_a_matrix_attention_is_the_same():
+def test_attention_without_a_bias_matrix_is_the_same():
     generator = torch.Generator().manual_seed(0)
     rows, columns, width = 5, 3, 12
     q, k, v = torch.randn(3, 2, 4, rows * columns, width, generator=generator)
-    of_rows = torch.randn(2, 4, rows, columns, rows, generator=generator)
-    of_columns = torch.randn(2, 4, rows, columns, columns, generator=generator)
+    row_terms = torch.randn(2, 4, rows, columns, rows, generator=generator)
+    column_terms = torch.randn(2, 4, rows, columns, columns, generator=generator)
     scores = (
         0.3 * (q @ k.transpose(2, 3)).unflatten(2, (rows, columns)).unflatten(4, (rows, columns))
-        + of_rows[..., :, None]
-        + of_columns[..., None, :]
+        + row_terms[..., :, None]
+        + column_terms[..., None, :]
     )
-    wanted = scores.flatten(4).flatten(2, 3).softmax(dim=-1) @ v
-    found = module._without_matrix(q, k, v, of_rows, of_columns, 0.3)
-    torch.testing.assert_close(found, wanted)
+    expected = scores.flatten(4).flatten(2, 3).softmax(dim=-1) @ v
+    found = module._attend_without_bias(q, k, v, row_terms, column_terms, 0.3)
+    torch.testing.assert_close(found, expected)
 
 
-def test_another_encoder_is_asked_as_it_is():
+def test_another_encoder_is_called_unchanged():
     other = nn.Conv2d(3, 8, 16, stride=16)
-    assert torch.equal(encode(other, images()), other(images()))
+    assert torch.equal(encode_images(other, images()), other(images()))

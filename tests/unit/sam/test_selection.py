@@ -1,4 +1,4 @@
-"""SAM as judge of pseudo labels: what it is shown, and what is kept."""
+"""Selection by SAM: its prompts, and the cases that are kept."""
 
 import numpy as np
 import pytest
@@ -29,17 +29,17 @@ def logits():
     return drawn
 
 
-def seen_by_sam(monkeypatch, sam, embedding, answer):
-    """The agreement with a SAM that answers `answer` (K, H, W), and what it was asked."""
-    asked = {}
+def agreement_with(monkeypatch, sam, embedding, masks):
+    """The agreement with a SAM that returns `masks` (K, H, W), and the arguments that it got."""
+    given = {}
 
-    def decode(sam, embedding, prompts, kind, size, dense):
-        asked.update(prompts=prompts, kind=kind, size=size, dense=dense)
+    def decode_prompts(sam, embedding, prompts, kind, size, dense):
+        given.update(prompts=prompts, kind=kind, size=size, dense=dense)
         return torch.zeros(len(prompts), 1, 1), torch.zeros(len(prompts))
 
-    monkeypatch.setattr(selection, "decode", decode)
-    monkeypatch.setattr(selection, "full_size", lambda sam, logits, size: answer)
-    return agreement_with_sam(sam, embedding, logits()), asked
+    monkeypatch.setattr(selection, "decode_prompts", decode_prompts)
+    monkeypatch.setattr(selection, "full_size", lambda sam, logits, size: masks)
+    return agreement_with_sam(sam, embedding, logits()), given
 
 
 def predicted():
@@ -47,25 +47,25 @@ def predicted():
 
 
 def test_points_are_where_the_class_is_most_and_least_likely(monkeypatch, sam, embedding):
-    _, asked = seen_by_sam(monkeypatch, sam, embedding, predicted())
-    assert asked["kind"] == "pos+neg"
-    assert asked["prompts"][0].positive == (11.5, 17.5)
-    assert asked["prompts"][0].negative == ((40.5, 60.5),)
+    _, given = agreement_with(monkeypatch, sam, embedding, predicted())
+    assert given["kind"] == "pos+neg"
+    assert given["prompts"][0].positive == (11.5, 17.5)
+    assert given["prompts"][0].negative == ((40.5, 60.5),)
 
 
-def test_present_classes_alone_are_asked_for(monkeypatch, sam, embedding):
-    _, asked = seen_by_sam(monkeypatch, sam, embedding, predicted())
-    assert len(asked["prompts"]) == len(asked["dense"]) == 2
+def test_only_present_classes_have_prompts(monkeypatch, sam, embedding):
+    _, given = agreement_with(monkeypatch, sam, embedding, predicted())
+    assert len(given["prompts"]) == len(given["dense"]) == 2
 
 
 def test_agreement_is_the_mean_dice(monkeypatch, sam, embedding):
-    assert seen_by_sam(monkeypatch, sam, embedding, predicted())[0] == 1
-    answer = predicted()
-    answer[1] = False
-    assert seen_by_sam(monkeypatch, sam, embedding, answer)[0] == 0.5
+    assert agreement_with(monkeypatch, sam, embedding, predicted())[0] == 1
+    masks = predicted()
+    masks[1] = False
+    assert agreement_with(monkeypatch, sam, embedding, masks)[0] == 0.5
 
 
-def test_where_nothing_is_predicted_there_is_nothing_to_disagree_on(sam, embedding):
+def test_without_a_present_class_the_agreement_is_1(sam, embedding):
     assert agreement_with_sam(sam, embedding, torch.full((2, *SIZE), -1.0)) == 1.0
 
 
@@ -73,7 +73,7 @@ def test_a_real_sam_gives_an_agreement_between_0_and_1(sam, embedding):
     assert 0 <= agreement_with_sam(sam, embedding, logits()) <= 1
 
 
-def test_the_dense_prompt_lies_where_the_class_is_in_sams_padded_frame(sam):
+def test_the_dense_prompt_is_at_the_place_of_the_class_in_sams_padded_input(sam):
     low = as_mask_prompt(sam, logits())
     height, width = sam.prompt_encoder.mask_input_size
     rows, columns = (side / sam.image_encoder.img_size for side in input_size(sam, *SIZE))
@@ -84,7 +84,7 @@ def test_the_dense_prompt_lies_where_the_class_is_in_sams_padded_frame(sam):
     assert (low[:, :, round(columns * width) + 1 :] == -SAM_LOGIT_LIMIT).all()
 
 
-def test_only_those_that_reach_the_agreement_are_kept(monkeypatch, sam):
+def test_only_cases_that_reach_the_agreement_are_kept(monkeypatch, sam):
     scores = {"a": 0.9, "b": 0.85, "c": 0.2}
     monkeypatch.setattr(selection, "agreement_with_sam", lambda sam, embedding, logits: scores[embedding])
     select = select_by_sam(sam, lambda case: case, ["a", "b", "c"], 0.85)

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, whoever else writes or reads them."""
+"""Files are written atomically, whoever else writes or reads them."""
 
 import hashlib
 import os
@@ -6,7 +6,6 @@ import threading
 
 import pytest
 
-from samcarry.runtime.processes import usable_cpus
 from samcarry.storage.files import atomic, sha256, write_text
 
 
@@ -14,14 +13,14 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_appears_under_its_name_and_nothing_beside_it(tmp_path):
+def test_a_file_has_its_name_and_nothing_else_is_left(tmp_path):
     with atomic(tmp_path / "a.csv") as private:
         private.write_text("whole")
     assert (tmp_path / "a.csv").read_text() == "whole"
     assert names(tmp_path) == ["a.csv"]
 
 
-def test_the_private_name_keeps_all_suffixes_and_the_folder(tmp_path):
+def test_the_temporary_name_keeps_all_suffixes_and_the_folder(tmp_path):
     with atomic(tmp_path / "a.nii.gz") as private:
         assert private.parent == tmp_path
         assert private.name.endswith(".a.nii.gz")
@@ -30,7 +29,7 @@ def test_the_private_name_keeps_all_suffixes_and_the_folder(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="no umask")
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
-def test_a_file_that_its_writer_kept_private_gets_the_users_usual_rights(tmp_path, umask, mode):
+def test_a_private_file_gets_the_usual_permissions(tmp_path, umask, mode):
     before = os.umask(umask)
     try:
         with atomic(tmp_path / "a") as private:
@@ -41,13 +40,13 @@ def test_a_file_that_its_writer_kept_private_gets_the_users_usual_rights(tmp_pat
     assert (tmp_path / "a").stat().st_mode & 0o777 == mode
 
 
-def test_missing_parents_are_made(tmp_path):
+def test_missing_parents_are_created(tmp_path):
     write_text(tmp_path / "new" / "deep" / "a.txt", "x")
     assert (tmp_path / "new" / "deep" / "a.txt").read_text() == "x"
 
 
-def die_while_writing(path, write):
-    """Let `write` make half of a result and die."""
+def fail_while_writing(path, write):
+    """Let `write` write half of a result, and raise."""
     with atomic(path) as private:
         write(private)
         raise KeyboardInterrupt
@@ -65,14 +64,14 @@ def half_a_folder(private):
 @pytest.mark.parametrize("write", [half_a_file, half_a_folder])
 def test_an_exception_leaves_nothing_behind(tmp_path, write):
     with pytest.raises(KeyboardInterrupt):
-        die_while_writing(tmp_path / "a", write)
+        fail_while_writing(tmp_path / "a", write)
     assert names(tmp_path) == []
 
 
-def test_an_exception_leaves_the_old_file_as_it_was(tmp_path):
+def test_an_exception_leaves_the_old_file_unchanged(tmp_path):
     (tmp_path / "a").write_text("old")
     with pytest.raises(KeyboardInterrupt):
-        die_while_writing(tmp_path / "a", half_a_file)
+        fail_while_writing(tmp_path / "a", half_a_file)
     assert (tmp_path / "a").read_text() == "old"
     assert names(tmp_path) == ["a"]
 
@@ -88,12 +87,12 @@ def test_the_old_file_stays_until_the_block_ends(tmp_path):
 def test_readers_never_see_half_a_file(tmp_path):
     path, length = tmp_path / "a.bin", 300_000
     path.write_bytes(b"0" * length)
-    seen, stop = set(), threading.Event()
+    found, stop = set(), threading.Event()
 
     def read():
         while not stop.is_set():
             content = path.read_bytes()
-            seen.add((len(content), len(set(content))))
+            found.add((len(content), len(set(content))))
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -104,10 +103,10 @@ def test_readers_never_see_half_a_file(tmp_path):
                 stream.flush()
     stop.set()
     reader.join()
-    assert seen == {(length, 1)}
+    assert found == {(length, 1)}
 
 
-def test_two_writers_at_once_do_not_meet_and_the_last_one_wins(tmp_path):
+def test_two_writers_at_once_do_not_collide_and_the_last_one_wins(tmp_path):
     path = tmp_path / "a.csv"
     with atomic(path) as first:
         first.write_text("first")
@@ -118,7 +117,7 @@ def test_two_writers_at_once_do_not_meet_and_the_last_one_wins(tmp_path):
     assert names(tmp_path) == ["a.csv"]
 
 
-def test_a_folder_appears_whole(tmp_path):
+def test_a_folder_is_written_atomically(tmp_path):
     with atomic(tmp_path / "set") as private:
         private.mkdir()
         (private / "a").write_text("1")
@@ -127,7 +126,7 @@ def test_a_folder_appears_whole(tmp_path):
     assert names(tmp_path / "set") == ["a"]
 
 
-def test_a_folder_takes_the_place_of_an_old_one_with_none_of_its_files(tmp_path):
+def test_a_folder_replaces_an_old_one_and_all_its_files(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "old").touch()
     with atomic(tmp_path / "set") as private:
@@ -136,11 +135,11 @@ def test_a_folder_takes_the_place_of_an_old_one_with_none_of_its_files(tmp_path)
     assert names(tmp_path / "set") == ["new"]
 
 
-def test_an_exception_leaves_the_old_folder_as_it_was(tmp_path):
+def test_an_exception_leaves_the_old_folder_unchanged(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "old").touch()
     with pytest.raises(KeyboardInterrupt):
-        die_while_writing(tmp_path / "set", half_a_folder)
+        fail_while_writing(tmp_path / "set", half_a_folder)
     assert names(tmp_path) == ["set"]
     assert names(tmp_path / "set") == ["old"]
 
@@ -153,8 +152,3 @@ def test_text_is_utf_8_whatever_the_locale(tmp_path):
 def test_sha256_is_that_of_the_content(tmp_path):
     (tmp_path / "a").write_bytes(b"abc" * 100_000)
     assert sha256(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
-
-
-def test_only_cpus_that_this_process_may_use_are_counted(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3}, raising=False)
-    assert usable_cpus() == 1

@@ -1,4 +1,4 @@
-"""Shards on disk: what is written comes back, other tools read it, damage is told."""
+"""Shards on disk: they are read as written, also by other tools, and damage is reported."""
 
 import gzip
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from samcarry.errors import DamagedError, InputError
-from samcarry.storage.stacks import Stack, read_header, read_stack, write_stack
+from samcarry.storage.stacks import Stack, pairs_of, read_header, read_shards, read_stack, write_stack
 
 CASES, CLASSES = ("Ärmel", "zwölf — 2"), ("Os capitatum", "Ossa metacarpalia Ⅴ", "ß")
 MASK = np.zeros((2, 3, 4, 5), np.uint8)  # case, class, height, width
@@ -21,7 +21,7 @@ STACKS = {
 
 
 def refused(path):
-    """The message with which a file is refused: one line that names it."""
+    """The error message for a file: one line that names it."""
     with pytest.raises(DamagedError) as caught:
         read_stack(path)
     assert caught.value.path == str(path)
@@ -31,7 +31,7 @@ def refused(path):
 
 
 @pytest.mark.parametrize("kind", STACKS)
-def test_values_come_back_as_they_were(tmp_path, kind):
+def test_values_are_read_as_written(tmp_path, kind):
     write_stack(tmp_path / "a.nii.gz", STACKS[kind])
     back = read_stack(tmp_path / "a.nii.gz")
     assert back.kind == kind
@@ -40,14 +40,14 @@ def test_values_come_back_as_they_were(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", STACKS)
-def test_names_come_back_with_umlauts(tmp_path, kind):
+def test_names_with_umlauts_are_read_as_written(tmp_path, kind):
     write_stack(tmp_path / "a.nii.gz", STACKS[kind])
     back = read_stack(tmp_path / "a.nii.gz")
     assert back.cases == CASES
     assert back.classes == STACKS[kind].classes
 
 
-def test_what_made_it_comes_back(tmp_path):
+def test_provenance_is_read_as_written(tmp_path):
     write_stack(tmp_path / "a.nii.gz", STACKS["mask"])
     assert read_stack(tmp_path / "a.nii.gz").made_by == {"rule": "clean", "seed": 3}
 
@@ -81,8 +81,8 @@ def test_the_same_stack_gives_the_same_bytes_under_any_name(tmp_path, kind):
 def test_nibabel_sees_probabilities_from_0_to_1(tmp_path):
     values = np.array([0, 51, 255], np.uint8).reshape(1, 1, 1, 3)
     write_stack(tmp_path / "a.nii.gz", Stack(values, "probability", ("a",), ("x",)))
-    seen = nib.load(tmp_path / "a.nii.gz").get_fdata()
-    np.testing.assert_allclose(seen.ravel(), [0, 0.2, 1], atol=1e-6)
+    loaded = nib.load(tmp_path / "a.nii.gz").get_fdata()
+    np.testing.assert_allclose(loaded.ravel(), [0, 0.2, 1], atol=1e-6)
 
 
 def test_nibabel_sees_masks_as_0_and_1(tmp_path):
@@ -92,9 +92,9 @@ def test_nibabel_sees_masks_as_0_and_1(tmp_path):
 
 def test_nibabel_sees_the_axes_x_y_case_class(tmp_path):
     write_stack(tmp_path / "a.nii.gz", STACKS["mask"])
-    seen = nib.load(tmp_path / "a.nii.gz").get_fdata()
-    assert seen.shape == (5, 4, 2, 3)
-    assert np.argwhere(seen).tolist() == [[0, 3, 1, 2]]
+    loaded = nib.load(tmp_path / "a.nii.gz").get_fdata()
+    assert loaded.shape == (5, 4, 2, 3)
+    assert np.argwhere(loaded).tolist() == [[0, 3, 1, 2]]
 
 
 def test_nibabel_sees_images_as_x_y_case(tmp_path):
@@ -135,7 +135,7 @@ def test_a_flipped_bit_is_refused_or_harmless_but_never_another_mask(tmp_path):
         damaged = bytearray(content)
         damaged[place] ^= 0b00010000
         path.write_bytes(damaged)
-        try:  # a few bits of a compressed file stand for the same content either way
+        try:  # a few bits of a compressed file do not change its content
             assert (read_stack(path).values == masks).all()
         except InputError:
             refusals += 1
@@ -161,7 +161,7 @@ def test_a_web_page_under_the_name_of_a_stack_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("kind", STACKS)
-def test_the_header_alone_is_that_of_the_stack(tmp_path, kind):
+def test_a_header_equals_that_of_the_stack(tmp_path, kind):
     write_stack(tmp_path / "s.nii.gz", STACKS[kind])
     header, whole = read_header(tmp_path / "s.nii.gz"), read_stack(tmp_path / "s.nii.gz")
     assert (header.kind, header.cases, header.classes, header.made_by) == (
@@ -173,7 +173,7 @@ def test_the_header_alone_is_that_of_the_stack(tmp_path, kind):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no gzip", gzip.compress(b"no nifti")])
-def test_a_header_that_cannot_be_read_is_told_in_one_line(tmp_path, content):
+def test_a_damaged_header_is_reported_in_one_line(tmp_path, content):
     path = tmp_path / "s.nii.gz"
     if content is not None:
         path.write_bytes(content)
@@ -181,3 +181,54 @@ def test_a_header_that_cannot_be_read_is_told_in_one_line(tmp_path, content):
         read_header(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+# ---- pairs and single cases -----------------------------------------------------------------
+
+
+PAIRS = [
+    (
+        Stack(np.array([10, 20], np.uint8).repeat(6).reshape(2, 2, 3), "image", ("a", "b")),
+        Stack(np.array([0, 1], np.uint8).repeat(6).reshape(2, 1, 2, 3), "mask", ("a", "b"), ("bone",)),
+    ),
+    (
+        Stack(np.array([30, 40], np.uint8).repeat(6).reshape(2, 2, 3), "image", ("c", "d")),
+        Stack(np.array([1, 0], np.uint8).repeat(6).reshape(2, 1, 2, 3), "mask", ("c", "d"), ("bone",)),
+    ),
+]
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two image shards and two mask shards on disk."""
+    for number, (image_stack, mask_stack) in enumerate(PAIRS):
+        write_stack(tmp_path / f"images{number}.nii.gz", image_stack)
+        write_stack(tmp_path / f"masks{number}.nii.gz", mask_stack)
+    return [[str(tmp_path / f"{kind}{n}.nii.gz") for n in range(2)] for kind in ("images", "masks")]
+
+
+def test_pairs_are_read_shard_by_shard(files):
+    assert [(one.cases, other.cases) for one, other in pairs_of(*files)] == [
+        (("a", "b"), ("a", "b")),
+        (("c", "d"), ("c", "d")),
+    ]
+
+
+def test_pairs_of_lists_of_different_length_are_refused(files):
+    with pytest.raises(ValueError, match="shorter"):
+        list(pairs_of(files[0], files[1][:1]))
+
+
+def test_single_images_are_found_in_any_shard(files):
+    found = read_shards(files[0], ["d", "a"])
+    assert {case: value.tolist() for case, value in found.items()} == {
+        "a": [[10] * 3] * 2,
+        "d": [[40] * 3] * 2,
+    }
+
+
+def test_single_masks_are_bool(files):
+    found = read_shards(files[1], ["b", "d"])
+    assert found["b"].dtype == bool
+    assert found["b"].sum(axis=(1, 2)).tolist() == [6]
+    assert not found["d"].any()

@@ -1,4 +1,4 @@
-"""nnU-Net's names, environment variables and log output."""
+"""nnU-Net's names, environment variables and printed output."""
 
 import contextlib
 import io
@@ -13,15 +13,15 @@ from samcarry.errors import InputError
 
 log = logging.getLogger(__name__)
 
-NAME = "Dataset001_samcarry"
-PLANS = "nnUNetPlans"
-RAISE = 1
-"""Added to grey values, for nnU-Net and for its predictions alike."""
+DATASET_NAME = "Dataset001_samcarry"
+PLANS_NAME = "nnUNetPlans"
+GREY_OFFSET = 1
+"""Added to grey values in training and prediction; see `planning` for the reason."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """nnU-Net's plans.json and dataset.json as dictionaries, without any path of this machine.
+    """nnU-Net's plans.json and dataset.json as dictionaries, without paths of this machine.
 
     `dataset` also holds, under 'samcarry', the names of cases and classes and a digest of the data.
     """
@@ -31,19 +31,19 @@ class Plan:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes, in the order of the outputs."""
+        """The classes, in the order of the network's outputs."""
         return tuple(self.dataset["samcarry"]["classes"])
 
 
-def constants(threads: int) -> dict[str, str]:
-    """What nnU-Net reads from the environment when it is imported."""
+def import_variables(threads: int) -> dict[str, str]:
+    """Environment variables that nnU-Net reads when it is imported."""
     return {"nnUNet_def_n_proc": str(threads), "nnUNet_compile": "f", "nnUNet_wandb_enabled": "0"}
 
 
 def set_environment(folder: Path, results: Path, threads: int, workers: int) -> None:
-    """Tell nnU-Net its three folders and how many workers to start, by the only way that it offers."""
+    """Set nnU-Net's folders and number of workers, for which it reads only environment variables."""
     os.environ.update(
-        constants(threads),
+        import_variables(threads),
         nnUNet_raw=str((folder / "raw").resolve()),
         nnUNet_preprocessed=str((folder / "preprocessed").resolve()),
         nnUNet_results=str(results.resolve()),
@@ -52,14 +52,14 @@ def set_environment(folder: Path, results: Path, threads: int, workers: int) -> 
 
 
 @contextlib.contextmanager
-def hushed() -> Iterator[None]:
-    """Keep what nnU-Net prints, mostly banners, to ourselves; log its end if something goes wrong."""
-    said = io.StringIO()
+def silence_nnunet() -> Iterator[None]:
+    """Capture what nnU-Net prints, mostly banners; log the end of it if an unexpected error occurs."""
+    output = io.StringIO()
     try:
-        with contextlib.redirect_stdout(said):
+        with contextlib.redirect_stdout(output):
             yield
     except InputError:
         raise
     except Exception:
-        log.error("nnU-Net's last words: %s", said.getvalue()[-2000:])
+        log.error("nnU-Net's last output: %s", output.getvalue()[-2000:])
         raise

@@ -1,10 +1,12 @@
-"""nnU-Net's planning and preprocessing for X^n, and what nnU-Net wants around it.
+"""nnU-Net's planning and preprocessing of X^n.
 
-It plans and preprocesses as the framework does, below a folder that the caller names. Two things
-differ, so that nothing is lost: classes overlap (`nnunet_codes`), and grey values are raised by 1, since
-nnU-Net cuts rows and columns of zeros away, with the labels in them.
+nnU-Net chooses patch size, batch size and network architecture from the training images (the plan) and stores
+the images preprocessed. This module writes X^n in nnU-Net's format and runs both steps, below a folder that
+the caller chooses. The data differ from what nnU-Net usually reads in two ways:
 
-nnunetv2 is imported where it is used, after the environment that it reads at import has been set.
+- Classes may overlap: label images hold codes of class combinations (see `label_codes`).
+- Grey values are increased by 1 (`GREY_OFFSET`): nnU-Net crops rows and columns of zeros, and would crop the
+  labels in them, too.
 """
 
 import contextlib
@@ -22,8 +24,15 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 from PIL import Image
 
-from samcarry.baselines.nnunet.environment import NAME, PLANS, RAISE, Plan, hushed, set_environment
-from samcarry.baselines.nnunet.label_codes import encode, find_combinations, regions
+from samcarry.baselines.nnunet.environment import (
+    DATASET_NAME,
+    GREY_OFFSET,
+    PLANS_NAME,
+    Plan,
+    set_environment,
+    silence_nnunet,
+)
+from samcarry.baselines.nnunet.label_codes import encode_masks, find_combinations, regions
 from samcarry.networks.training_data import TrainingData
 from samcarry.storage.files import write_text
 
@@ -32,7 +41,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Planning:
-    """What the plan depends on; the config's schema gives meaning, units and defaults."""
+    """Settings of the plan; the config schema gives meaning, units and defaults."""
 
     planning_gb: float
     max_batch_size: int | None
@@ -46,24 +55,25 @@ def make_plan(
     folder: Path,
     threads: int,
 ) -> Plan:
-    """Plan a network for X^n and preprocess it.
+    """Plan a network for X^n and preprocess X^n.
 
     Args:
         data: the images and masks of X^n.
-        cases: their names.
-        classes: all classes, also those that no case of X^n has.
-        planning: memory that the plan aims at, and its largest batch.
-        folder: gets raw/ and preprocessed/, which replace what was there.
-        threads: cases that are preprocessed at once.
+        cases: names of its cases.
+        classes: all classes, including those that are absent in X^n.
+        planning: GPU memory that the plan targets, and the largest batch size.
+        folder: folder for raw/ and preprocessed/; existing ones are replaced.
+        threads: cases that are preprocessed in parallel.
 
     Raises:
         InputError: no training case has any labelled pixel.
     """
     for part in ("raw", "preprocessed"):
         shutil.rmtree(folder / part, ignore_errors=True)
-    _write_raw(data, cases, classes, folder / "raw" / NAME)
+    root = folder / "preprocessed" / DATASET_NAME
+    _write_raw(data, cases, classes, folder / "raw" / DATASET_NAME)
     set_environment(folder, folder / "results", threads, workers=1)
-    with hushed():
+    with silence_nnunet():
         from nnunetv2.experiment_planning import plan_and_preprocess_api as api
 
         with _threads_instead_of_processes():
@@ -78,32 +88,31 @@ def make_plan(
             configuration = plans["configurations"]["2d"]
             if planning.max_batch_size:
                 configuration["batch_size"] = min(configuration["batch_size"], planning.max_batch_size)
-                write_text(folder / "preprocessed" / NAME / f"{PLANS}.json", json.dumps(plans, indent=1))
+                write_text(root / f"{PLANS_NAME}.json", json.dumps(plans, indent=1))
             preprocessor = api.PlansManager(plans).get_configuration("2d").preprocessor_class(verbose=False)
             preprocessor.show_progress_bar = False
-            preprocessor.run(1, "2d", PLANS, threads)
+            preprocessor.run(1, "2d", PLANS_NAME, threads)
     log.info(
         "planned a batch of %d patches of %s, %d stages",
         configuration["batch_size"],
         " x ".join(map(str, configuration["patch_size"])),
         configuration["architecture"]["arch_kwargs"]["n_stages"],
     )
-    root = folder / "preprocessed" / NAME
-    files = (root / f"{PLANS}.json", root / "dataset.json")
+    files = (root / f"{PLANS_NAME}.json", root / "dataset.json")
     return Plan(*(json.loads(file.read_text(encoding="utf-8")) for file in files))
 
 
 def _write_raw(data: TrainingData, cases: Sequence[str], classes: Sequence[str], folder: Path) -> None:
-    """Write images, label images and dataset.json as nnU-Net wants to find them."""
+    """Write images, label images and dataset.json in nnU-Net's format."""
     combinations = find_combinations(data.masks)
     digest = hashlib.sha256(combinations.tobytes())
     files = {}
     folder.mkdir(parents=True)
     for number, (image, masks) in enumerate(zip(data.images, data.masks, strict=True)):
-        codes = encode(masks, combinations)
+        codes = encode_masks(masks, combinations)
         digest.update(image.tobytes() + codes.tobytes())
         name = f"case{number:05d}"
-        Image.fromarray(image.astype(np.uint16) + RAISE).save(folder / f"{name}_0000.png")
+        Image.fromarray(image.astype(np.uint16) + GREY_OFFSET).save(folder / f"{name}_0000.png")
         Image.fromarray(codes).save(folder / f"{name}.png")
         files[name] = {"images": [f"{name}_0000.png"], "label": f"{name}.png"}
     of_class = {f"class{number}": codes for number, codes in enumerate(regions(combinations))}
@@ -122,10 +131,11 @@ def _write_raw(data: TrainingData, cases: Sequence[str], classes: Sequence[str],
 
 @contextlib.contextmanager
 def _threads_instead_of_processes() -> Iterator[None]:
-    """Let nnU-Net's planning work in threads of this process.
+    """Let nnU-Net's planning work in threads of this process instead of worker processes.
 
-    It starts processes that import the main file anew, which a script of Snakemake cannot stand, take
-    longer to start than to do their work, and outlive a killed job.
+    The workers would import the main file again, which fails in a Snakemake script. They also take longer to
+    start than to do their work, and outlive a killed job. nnU-Net has no setting for this, so
+    `multiprocessing` is replaced in the three modules that use it.
     """
     from nnunetv2.experiment_planning import verify_dataset_integrity
     from nnunetv2.experiment_planning.dataset_fingerprint import fingerprint_extractor
@@ -137,9 +147,9 @@ def _threads_instead_of_processes() -> Iterator[None]:
         default_preprocessor,
     ]
     context = SimpleNamespace(Pool=multiprocessing.pool.ThreadPool)
-    stand_in = SimpleNamespace(get_context=lambda method: context)
+    replacement = SimpleNamespace(get_context=lambda method: context)
     for module in modules:
-        module.multiprocessing = stand_in  # type: ignore[attr-defined]
+        module.multiprocessing = replacement  # type: ignore[attr-defined]
     try:
         yield
     finally:

@@ -10,24 +10,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from samcarry.baselines.nnunet.environment import RAISE, Plan, constants, hushed
+from samcarry.baselines.nnunet.environment import GREY_OFFSET, Plan, import_variables, silence_nnunet
 from samcarry.runtime.progress import progress
 from samcarry.storage.model_files import read_model
 
-SPACING = {"spacing": (999, 1, 1)}  # what nnU-Net takes a PNG's to be
+SPACING = {"spacing": (999, 1, 1)}  # the spacing that nnU-Net assumes for PNG images
 
 
 def load_nnunet(path: str | Path, device: str, threads: int) -> tuple[Any, dict[str, Any]]:
-    """nnU-Net's predictor with the weights of `path`, and the file's `about`. Nothing is unpickled.
+    """nnU-Net's predictor with the weights of a model file, and the file's metadata.
 
     Raises:
-        InputError: the file is missing, damaged or no nnU-Net of samcarry.
+        InputError: the file is missing, damaged or not an nnU-Net of samcarry.
     """
-    os.environ.update(constants(threads))
+    os.environ.update(import_variables(threads))
 
-    def build(weights: dict[str, Tensor], about: dict[str, Any]) -> Any:
-        with hushed():
-            return _predictor(Plan(about["plans"], about["dataset"]), weights, about["mirroring"], device)
+    def build(weights: dict[str, Tensor], metadata: dict[str, Any]) -> Any:
+        plan = Plan(metadata["plans"], metadata["dataset"])
+        with silence_nnunet():
+            return _predictor(plan, weights, metadata["mirroring"], device)
 
     return read_model(path, "nnU-Net", build)
 
@@ -49,7 +50,7 @@ def _predictor(plan: Plan, weights: Mapping[str, Tensor], mirroring: bool, devic
     )
     if weights.keys() != dict(network.named_parameters()).keys():
         raise KeyError("weights of another network")
-    network.load_state_dict(weights, strict=False)  # it names most of its weights twice
+    network.load_state_dict(weights, strict=False)  # its state dict has most weights under two names
     predictor = nnUNetPredictor(
         use_mirroring=mirroring,
         perform_everything_on_device=device == "cuda",
@@ -65,10 +66,10 @@ def _predictor(plan: Plan, weights: Mapping[str, Tensor], mirroring: bool, devic
 
 def predict(predictor: Any, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Probabilities times 255 (N, class, H, W) of grey images uint8 (N, H, W)."""
-    answers = []
+    values = []
     for image in progress(images, "predicted"):
-        raised = image[None, None].astype(np.float32) + RAISE
-        with hushed():
-            _, probabilities = predictor.predict_single_npy_array(raised, SPACING, None, None, True)
-        answers.append(np.rint(probabilities[:, 0] * 255).astype(np.uint8))
-    return np.stack(answers)
+        shifted = image[None, None].astype(np.float32) + GREY_OFFSET
+        with silence_nnunet():
+            _, probabilities = predictor.predict_single_npy_array(shifted, SPACING, None, None, True)
+        values.append(np.rint(probabilities[:, 0] * 255).astype(np.uint8))
+    return np.stack(values)

@@ -1,6 +1,6 @@
-"""The comparison with nnU-Net (paper §3.1): nnunetv2 itself, 2-D, binary cross-entropy alone.
+"""Training of nnU-Net as a comparison method (paper §3.1): nnunetv2, 2-D, binary cross-entropy only.
 
-It trains, augments and predicts as the framework does, from what `nnunet_plan` made.
+nnU-Net's own code augments and trains, on the data that `planning.make_plan` preprocessed.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from samcarry.baselines.nnunet.environment import NAME, Plan, hushed, set_environment
+from samcarry.baselines.nnunet.environment import DATASET_NAME, Plan, set_environment, silence_nnunet
 from samcarry.errors import InputError
 from samcarry.runtime.processes import end_with_parent
 from samcarry.storage.files import write_text
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class NnunetSettings:
-    """What the training depends on besides the plan; the config's schema gives meaning and defaults."""
+    """Settings of the training besides the plan; the config schema gives meaning and defaults."""
 
     epochs: int
     iterations_per_epoch: int
@@ -46,31 +46,31 @@ def train(
     workers: int,
     fingerprint: str,
 ) -> dict[str, Tensor]:
-    """Train as planned on what `make_plan` preprocessed; go on from nnU-Net's own checkpoint if there is one.
+    """Train on the data that `make_plan` preprocessed; resume from nnU-Net's checkpoint if possible.
 
     Args:
-        plan: what `make_plan` gave.
+        plan: the result of `make_plan`.
         settings: length and mirroring.
-        folder: the one given to `make_plan`.
-        work: gets the checkpoints; the caller removes it when the weights are safe.
-        seed: of weights, batches and augmentation.
+        folder: the folder given to `make_plan`.
+        work: folder for checkpoints; the caller removes it once the weights are saved.
+        seed: seed of weights, batches and augmentation.
         device: 'cpu' or 'cuda'.
-        threads: of torch.
-        workers: processes that load and augment; 0 does it here, the only way that is reproducible.
-        fingerprint: of data, settings and code; a checkpoint with another one is not taken up.
+        threads: number of torch threads.
+        workers: processes that load and augment; only 0 (this process) is reproducible.
+        fingerprint: digest of data, settings and code; checkpoints with another one are ignored.
 
     Returns:
         The network's weights.
 
     Raises:
-        InputError: the preprocessed data are incomplete or of another plan, or the training diverged.
+        InputError: the preprocessed data are incomplete or belong to another plan, or the training diverged.
     """
     _check_preprocessed(plan, folder)
     _drop_if_stale(work, fingerprint)
     set_environment(folder, work, threads, workers)
     if workers:
-        os.register_at_fork(after_in_child=end_with_parent)  # its workers
-    with hushed():
+        os.register_at_fork(after_in_child=end_with_parent)  # nnU-Net forks its workers
+    with silence_nnunet():
         trainer = _resume(plan, settings, seed, device)
         if trainer.current_epoch < settings.epochs:
             trainer.run_training()
@@ -78,35 +78,33 @@ def train(
 
 
 def _check_preprocessed(plan: Plan, folder: Path) -> None:
-    root = folder / "preprocessed" / NAME
+    root = folder / "preprocessed" / DATASET_NAME
     data = root / plan.plans["configurations"]["2d"]["data_identifier"]
-    wanted = [root / "dataset_fingerprint.json"]
+    required = [root / "dataset_fingerprint.json"]
     for name in plan.dataset["dataset"]:
-        wanted += [data / f"{name}{ending}" for ending in (".b2nd", "_seg.b2nd", ".pkl")]
+        required += [data / f"{name}{ending}" for ending in (".b2nd", "_seg.b2nd", ".pkl")]
     try:
-        ours = (
-            json.loads((root / "dataset.json").read_text(encoding="utf-8"))["samcarry"]
-            == plan.dataset["samcarry"]
-        )
+        dataset = json.loads((root / "dataset.json").read_text(encoding="utf-8"))
+        matches = dataset["samcarry"] == plan.dataset["samcarry"]
     except (OSError, ValueError, KeyError):
-        ours = False
-    if not ours or not all(path.is_file() for path in wanted):
+        matches = False
+    if not matches or not all(path.is_file() for path in required):
         raise InputError(
-            f"{root}: what nnU-Net preprocessed is incomplete or of another plan. "
-            f"Delete the folder {folder} and run the same command again: it is made anew."
+            f"{root}: nnU-Net's preprocessed data are incomplete or belong to another plan. "
+            f"Delete the folder {folder} and run the same command again to create them."
         )
 
 
 def _drop_if_stale(work: Path, fingerprint: str) -> None:
     mark = work / "fingerprint"
     if work.exists() and (not mark.is_file() or mark.read_text() != fingerprint):
-        log.info("%s is from other data, settings or code: starting anew", work)
+        log.info("%s was made with other data, settings or code: starting from scratch", work)
         shutil.rmtree(work)
     write_text(mark, fingerprint)
 
 
 def _resume(plan: Plan, settings: NnunetSettings, seed: int, device: str) -> Any:
-    """A trainer as its last checkpoint left it, or a fresh one."""
+    """A trainer in the state of its last checkpoint, or a new one."""
     trainer = _trainer(plan, settings, seed, device)
     for kind in ("final", "latest"):
         path = Path(trainer.output_folder, f"checkpoint_{kind}.pth")
@@ -115,10 +113,10 @@ def _resume(plan: Plan, settings: NnunetSettings, seed: int, device: str) -> Any
         try:
             trainer.load_checkpoint(str(path))
         except Exception as error:
-            log.warning("%s cannot be read (%s): starting anew", path, error)
+            log.warning("%s cannot be read (%s): starting from scratch", path, error)
             path.unlink()
             return _resume(plan, settings, seed, device)
-        log.info("going on from epoch %d (%s)", trainer.current_epoch, path)
+        log.info("resuming at epoch %d (%s)", trainer.current_epoch, path)
         break
     return trainer
 
@@ -127,7 +125,7 @@ def _trainer(plan: Plan, settings: NnunetSettings, seed: int, device: str) -> An
     from samcarry.baselines.nnunet.trainer import BCETrainer
 
     torch.manual_seed(seed)
-    plans = {**plan.plans, "continue_training": True}  # nnU-Net takes this key out again
+    plans = {**plan.plans, "continue_training": True}  # nnU-Net removes this key again
     trainer = BCETrainer(plans, "2d", "all", plan.dataset, torch.device(device))
     trainer.num_epochs = settings.epochs
     trainer.num_iterations_per_epoch = settings.iterations_per_epoch
@@ -144,15 +142,15 @@ def save_nnunet(
     weights: Mapping[str, Tensor],
     plan: Plan,
     settings: NnunetSettings,
-    about: Mapping[str, Any],
+    metadata: Mapping[str, Any],
 ) -> None:
-    """Write weights as safetensors, atomically, with all that predicting needs (JSON) in the metadata."""
-    everything = {
-        **about,
+    """Write the weights as a model file, atomically; its metadata hold all that prediction needs."""
+    complete = {
+        **metadata,
         "cases": plan.dataset["samcarry"]["cases"],
         "classes": plan.classes,
         "mirroring": settings.mirroring,
         "plans": plan.plans,
         "dataset": plan.dataset,
     }
-    write_model(path, weights, everything)
+    write_model(path, weights, complete)

@@ -1,1 +1,1 @@
-"""The small SAM that ships with the repository, and how it is trained."""
+"""The tiny SAM that is included in resources/, and its training on drawn scenes."""

@@ -1,6 +1,6 @@
-"""The small promptable SAM that comes along: segment-anything's decoder on a small encoder.
+"""The tiny SAM: segment-anything's prompt encoder and mask decoder on a small image encoder.
 
-It is a `segment_anything.modeling.Sam` like the official ones, and runs through the same code.
+It is a `segment_anything.modeling.Sam` like the official models, and the same code runs it.
 """
 
 import math
@@ -13,14 +13,14 @@ IMAGE_SIZE = 384
 """Side of the square input in pixels (the official models: 1024)."""
 
 STRIDE = 12
-"""Input pixels per embedding cell; the low-resolution masks have four cells where it has one."""
+"""Input pixels per embedding cell and side; low-resolution masks have four cells per embedding cell."""
 
 EMBED_DIM = 96
 GREY_MEAN, GREY_STD = 110.0, 55.0
 
 
 class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions, the first one dilated, around a skip connection."""
+    """Two 3×3 convolutions, the first one dilated, with a skip connection."""
 
     def __init__(self, channels: int, dilation: int = 1) -> None:
         super().__init__()
@@ -41,8 +41,8 @@ class ResidualBlock(nn.Module):
 class TinyImageEncoder(nn.Module):
     """A convolutional encoder with segment-anything's encoder interface.
 
-    Strides of 3, 2 and 2 keep a 384-pixel image's detail at the cost of a 32×32 embedding;
-    dilations let each cell see the whole image.
+    Strides of 3, 2 and 2 reduce a 384-pixel image to a 32×32 embedding. Dilations let each cell see the
+    entire image.
     """
 
     def __init__(self, img_size: int = IMAGE_SIZE, embed_dim: int = EMBED_DIM) -> None:
@@ -60,16 +60,16 @@ class TinyImageEncoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, S, S) normalised grey repeated three times -> (B, embed_dim, S/12, S/12)."""
+        """Normalised grey images repeated three times (B, 3, S, S) -> (B, embed_dim, S/12, S/12)."""
         return self.layers(x[:, :1])
 
 
 def axis_frequencies(count: int) -> Tensor:
     """Frequencies for segment-anything's positional encoding, (2, count).
 
-    The official buffer is drawn from a Gaussian. Here half the waves run along x and half along y,
-    from a quarter to eight periods in log steps: "inside the box" becomes separable, so that
-    a small decoder learns it within hundreds of steps.
+    The official frequencies are drawn from a Gaussian. Here half of the waves run along x and half along y,
+    from a quarter to eight periods in logarithmic steps. "Inside the box" thus becomes separable, and a small
+    decoder learns it within hundreds of steps.
     """
     half = count // 2
     waves = torch.logspace(math.log10(0.25), math.log10(8.0), half)
@@ -80,13 +80,13 @@ def axis_frequencies(count: int) -> Tensor:
 
 
 def build_tiny_sam() -> Sam:
-    """A tiny SAM with fresh weights (1.5 M parameters), in evaluation mode."""
+    """A tiny SAM with random weights (1.5 M parameters), in evaluation mode."""
     grid = IMAGE_SIZE // STRIDE
     prompt_encoder = PromptEncoder(
         embed_dim=EMBED_DIM,
         image_embedding_size=(grid, grid),
         input_image_size=(IMAGE_SIZE, IMAGE_SIZE),
-        # Its LayerNorm runs over a quarter of these: with 8 only the sign of two numbers would pass.
+        # Its LayerNorm covers a quarter of these: with 8 channels, only the sign of two numbers would remain.
         mask_in_chans=16,
     )
     prompt_encoder.pe_layer.positional_encoding_gaussian_matrix.copy_(axis_frequencies(EMBED_DIM // 2))

@@ -1,8 +1,8 @@
-"""Procedurally drawn radiograph-like scenes, on which the tiny SAM learns what an object is.
+"""Procedurally drawn, radiograph-like scenes for the training of the tiny SAM.
 
-Five kinds of scene: a few objects of any size, rows of elongated neighbours, touching clusters with
-long shafts, many small objects, and bands that cross. Densities are summed as in a radiograph, and an
-object's mask is its whole shape, also where another one lies over it.
+There are five kinds of scenes: a few objects of any size, rows of elongated neighbours, touching clusters
+with long shafts, many small objects, and crossing bands. Densities are added as in a radiograph, and the mask
+of an object is its entire shape, including parts under other objects.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,35 +13,35 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from samcarry.sam.tiny.contours import Points, Rng, blob, capsule_widths, polygon, spindle, tooth, turned
+from samcarry.sam.tiny.contours import Points, Rng, blob, capsule_widths, polygon, rotated, spindle, tooth
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One scene: image uint8 (height, width), masks bool (objects, height, width)."""
+    """A drawn scene: image uint8 (height, width), masks bool (object, height, width)."""
 
     image: NDArray[np.uint8]
     masks: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A contour in pixels, (points, 2) as x, y, and how its inside is rendered."""
+class SceneObject:
+    """A contour (point, 2) as x, y in pixels, and how its inside is rendered."""
 
     contour: Points
     density: float
     rim: float = 0.0  # extra brightness of the border, relative to the density
-    rim_share: float = 0.15  # how far it reaches in, as a share of the half width
-    core: float = 0.0  # brightness taken away along the middle
+    rim_share: float = 0.15  # width of the bright border, as a share of the half width
+    core: float = 0.0  # brightness removed along the middle
     dome: float = 0.0  # 0 = flat, 1 = thick in the middle and thin at the border
-    target: bool = True  # False: drawn, but never asked for
+    target: bool = True  # False: drawn, but without a mask
 
 
 def draw_scene(rng: Rng, height: int, width: int, max_objects: int = 12) -> Scene:
     """Draw one scene of a random kind with at least one and at most `max_objects` masks.
 
-    Sizes of objects are in pixels and do not depend on `height` and `width`, so that a small canvas
-    looks like a part of a large one.
+    Object sizes in pixels do not depend on `height` and `width`, so that a small image looks like a part of a
+    large one.
     """
     while True:
         layout = LAYOUTS[rng.choice(len(LAYOUTS), p=LAYOUT_SHARES)]
@@ -54,18 +54,18 @@ def draw_scene(rng: Rng, height: int, width: int, max_objects: int = 12) -> Scen
     return Scene(image, np.stack([masks[i] for i in chosen]))
 
 
-def _looks(rng: Rng, density: float) -> Callable[[Points], Shape]:
-    """How all objects of a scene are rendered, with some scatter from one to the next."""
+def _appearance(rng: Rng, density: float) -> Callable[[Points], SceneObject]:
+    """A function that gives contours the appearance of one scene, with some variation of density."""
     rim, core, dome = rng.choice([0, 0.5, 1.0]) * rng.random(), 0.0, rng.random()
     rim_share = rng.choice([0.02, 0.08, 0.2])
     if rng.random() < 0.3:
         core = rng.uniform(0.1, 0.5)
 
-    def shape(contour: Points) -> Shape:
+    def draw_object(contour: Points) -> SceneObject:
         scatter = np.exp(rng.normal(0, 0.2))
-        return Shape(contour, density * scatter, rim, rim_share, core, dome)
+        return SceneObject(contour, density * scatter, rim, rim_share, core, dome)
 
-    return shape
+    return draw_object
 
 
 def _contrast(rng: Rng) -> float:
@@ -77,11 +77,11 @@ def _centre(rng: Rng, height: int, width: int) -> Points:
     return rng.uniform([0, 0], [width, height])
 
 
-def few(rng: Rng, height: int, width: int) -> list[Shape]:
+def few(rng: Rng, height: int, width: int) -> list[SceneObject]:
     """Two to seven objects of any size and form."""
     shapes = []
     for _ in range(rng.integers(2, 8)):
-        look = _looks(rng, _contrast(rng))
+        draw_object = _appearance(rng, _contrast(rng))
         centre = _centre(rng, height, width)
         radius = float(np.exp(rng.uniform(np.log(8), np.log(min(height, width) * 0.3))))
         form = rng.integers(3)
@@ -93,11 +93,11 @@ def few(rng: Rng, height: int, width: int) -> list[Shape]:
             length = radius * rng.uniform(1.5, 4)
             half = capsule_widths(rng, radius * rng.uniform(0.25, 0.6), length, rng.uniform(0, 1))
             contour = spindle(centre, rng.uniform(0, 2 * np.pi), length, half, rng.normal(0, 0.6))
-        shapes.append(look(contour))
+        shapes.append(draw_object(contour))
     return shapes
 
 
-def rows(rng: Rng, height: int, width: int) -> list[Shape]:
+def rows(rng: Rng, height: int, width: int) -> list[SceneObject]:
     """One or two curved rows of elongated neighbours with crowns and roots, some missing."""
     scale = float(np.exp(rng.uniform(np.log(11), np.log(34))))
     elongation = rng.uniform(1.8, 3.6)
@@ -120,14 +120,14 @@ def rows(rng: Rng, height: int, width: int) -> list[Shape]:
                 contour = tooth(rng, np.array([x, y]), side * np.pi / 2 + lean, size, length)
                 bright = 1.8 if rng.random() < 0.06 else 1.0  # a filling or a crown of metal
                 scatter = bright * np.exp(rng.normal(0, 0.15))
-                shapes.append(Shape(contour, density * scatter, enamel, 0.15, pulp, dome))
+                shapes.append(SceneObject(contour, density * scatter, enamel, 0.15, pulp, dome))
             x += size * rng.uniform(0.42, 0.56)
     return shapes
 
 
-def cluster(rng: Rng, height: int, width: int) -> list[Shape]:
-    """Touching or overlapping rounded pieces, with shafts that enter from two sides."""
-    look = _looks(rng, abs(_contrast(rng)))
+def cluster(rng: Rng, height: int, width: int) -> list[SceneObject]:
+    """Touching or overlapping rounded objects, with shafts that enter from two sides."""
+    draw_object = _appearance(rng, abs(_contrast(rng)))
     radius = float(np.exp(rng.uniform(np.log(8), np.log(48))))
     middle = rng.uniform([0.3 * width, 0.3 * height], [0.7 * width, 0.7 * height])
     spacing = radius * rng.uniform(1.55, 2.1)
@@ -140,7 +140,7 @@ def cluster(rng: Rng, height: int, width: int) -> list[Shape]:
             size = radius * np.exp(rng.normal(0, 0.2))
             draw = polygon if rng.random() < 0.5 else blob
             if rng.random() > 0.1:
-                shapes.append(look(draw(rng, centre, size)))
+                shapes.append(draw_object(draw(rng, centre, size)))
     sleeves = rng.random() < 0.4
     for side, count in ((-1, int(rng.integers(0, 6))), (1, int(rng.integers(0, 3)))):
         span = columns * spacing * rng.uniform(0.9, 1.3)
@@ -152,44 +152,44 @@ def cluster(rng: Rng, height: int, width: int) -> list[Shape]:
             half_width = span / max(count, 1) * rng.uniform(0.28, 0.55)
             half = capsule_widths(rng, min(half_width, 1.4 * radius), length, rng.uniform(0.2, 1))
             bend = rng.normal(0, 0.15)
-            shapes.append(look(spindle(start, angle, length, half, bend)))
+            shapes.append(draw_object(spindle(start, angle, length, half, bend)))
             if sleeves:  # soft tissue, whose outline is not the bone's
                 wide = np.clip(half * rng.uniform(1.5, 2.4), half_width, None)
                 contour = spindle(start, angle, 1.1 * length, wide, bend)
                 density = shapes[-1].density * rng.uniform(0.2, 0.7)
-                shapes.append(Shape(contour, density, dome=1.0, target=False))
+                shapes.append(SceneObject(contour, density, dome=1.0, target=False))
     turn = rng.normal(0, 0.5)
     return [_rotated(shape, middle, turn) for shape in shapes]
 
 
-def _rotated(shape: Shape, centre: Points, angle: float) -> Shape:
-    contour = centre + turned(shape.contour - centre, angle)
+def _rotated(shape: SceneObject, centre: Points, angle: float) -> SceneObject:
+    contour = centre + rotated(shape.contour - centre, angle)
     return replace(shape, contour=contour)
 
 
-def many(rng: Rng, height: int, width: int) -> list[Shape]:
+def many(rng: Rng, height: int, width: int) -> list[SceneObject]:
     """Ten to forty small objects."""
-    look = _looks(rng, _contrast(rng))
+    draw_object = _appearance(rng, _contrast(rng))
     radius = float(np.exp(rng.uniform(np.log(5), np.log(16))))
     count = int(rng.integers(10, 40) * height * width / 384**2) + 4
     draw = blob if rng.random() < 0.6 else polygon
     return [
-        look(draw(rng, _centre(rng, height, width), radius * np.exp(rng.normal(0, 0.25))))
+        draw_object(draw(rng, _centre(rng, height, width), radius * np.exp(rng.normal(0, 0.25))))
         for _ in range(count)
     ]
 
 
-def bands(rng: Rng, height: int, width: int) -> list[Shape]:
+def bands(rng: Rng, height: int, width: int) -> list[SceneObject]:
     """Long curved bands that cross large soft objects."""
     shapes = [
-        Shape(
+        SceneObject(
             blob(rng, _centre(rng, height, width), min(height, width) * rng.uniform(0.15, 0.35)),
             _contrast(rng),
             dome=rng.random(),
         )
         for _ in range(rng.integers(1, 3))
     ]
-    look = _looks(rng, abs(_contrast(rng)))
+    draw_object = _appearance(rng, abs(_contrast(rng)))
     direction, spread = rng.uniform(0, np.pi), rng.uniform(0.05, 0.5)
     for _ in range(rng.integers(3, 8)):
         length = rng.uniform(80, 320)
@@ -197,39 +197,39 @@ def bands(rng: Rng, height: int, width: int) -> list[Shape]:
         half = capsule_widths(rng, half_width, length, rng.uniform(0, 0.5))
         angle = direction + rng.normal(0, spread)
         start = _centre(rng, height, width) - 0.5 * length * np.array([np.cos(angle), np.sin(angle)])
-        shapes.append(look(spindle(start, angle, length, half, rng.normal(0, 0.8))))
+        shapes.append(draw_object(spindle(start, angle, length, half, rng.normal(0, 0.8))))
     return shapes
 
 
-LAYOUTS: tuple[Callable[[Rng, int, int], list[Shape]], ...] = (few, rows, cluster, many, bands)
+LAYOUTS: tuple[Callable[[Rng, int, int], list[SceneObject]], ...] = (few, rows, cluster, many, bands)
 LAYOUT_SHARES = (0.2, 0.3, 0.27, 0.1, 0.13)
 
 
-def _distractors(rng: Rng, height: int, width: int) -> Iterator[Shape]:
-    """Things that are seen and never asked for: a limb's outline, casts, implants, soft folds."""
+def _distractors(rng: Rng, height: int, width: int) -> Iterator[SceneObject]:
+    """Objects without masks: the outline of a limb, casts, implants, soft folds."""
     if rng.random() < 0.35:
         axis, reach = rng.uniform(0, np.pi), max(height, width)
         half = np.linspace(rng.uniform(0.2, 0.7), rng.uniform(0.2, 0.7), 12) * min(height, width)
         start = np.array([width, height]) / 2 - reach * np.array([np.cos(axis), np.sin(axis)])
         contour = spindle(start, axis, 2.0 * reach, half, rng.normal(0, 0.2))
-        yield Shape(contour, rng.uniform(0.05, 0.3), dome=rng.random(), target=False)
+        yield SceneObject(contour, rng.uniform(0.05, 0.3), dome=rng.random(), target=False)
     if rng.random() < 0.4:
         for _ in range(rng.integers(1, 4)):
             radius = min(height, width) * rng.uniform(0.2, 0.6)
             contour = blob(rng, _centre(rng, height, width), radius)
-            yield Shape(contour, rng.normal(0, 0.1), dome=rng.random(), target=False)
+            yield SceneObject(contour, rng.normal(0, 0.1), dome=rng.random(), target=False)
     if rng.random() < 0.15:
         for _ in range(rng.integers(1, 3)):
             length, half_width = rng.uniform(20, 150), rng.uniform(1.5, 5)
             half = np.full(8, half_width)
             contour = spindle(_centre(rng, height, width), rng.uniform(0, 6.3), length, half)
-            yield Shape(contour, 1.0, target=False)
+            yield SceneObject(contour, 1.0, target=False)
 
 
 def _render(
-    rng: Rng, shapes: list[Shape], height: int, width: int
+    rng: Rng, shapes: list[SceneObject], height: int, width: int
 ) -> tuple[NDArray[np.float32], list[NDArray[np.bool_]]]:
-    """Sum the shapes' densities (height, width); masks of those that can fairly be asked for."""
+    """The sum of the objects' densities (height, width), and masks of those that are visible enough."""
     density = np.zeros((height, width), np.float32)
     masks = []
     texture_strength = rng.uniform(0, 0.35)
@@ -254,14 +254,14 @@ def _render(
         view = np.s_[low[1] + top : low[1] + bottom, low[0] + left : low[0] + right]
         density[view] += (shape.density * thickness * texture)[top:bottom, left:right]
         if shape.target and inside.sum() >= 30 and inside.sum() > 0.3 * mask.sum():
-            whole = np.zeros((height, width), dtype=bool)
-            whole[view] = inside
-            masks.append(whole)
+            full = np.zeros((height, width), dtype=bool)
+            full[view] = inside
+            masks.append(full)
     return density, masks
 
 
-def _profile(mask: NDArray[np.bool_], shape: Shape) -> NDArray[np.float32]:
-    """Relative density inside a mask: flat, domed, bright at the rim, hollow in the middle."""
+def _profile(mask: NDArray[np.bool_], shape: SceneObject) -> NDArray[np.float32]:
+    """Relative density inside a mask: flat or domed, with an optional bright rim and dark core."""
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1].astype(np.float32)
     deepest = max(float(depth.max()), 1.0)
     relative = depth / deepest
@@ -291,11 +291,11 @@ def _background(rng: Rng, height: int, width: int) -> NDArray[np.float32]:
 
 
 def _expose(rng: Rng, density: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Blur, coarse sampling, exposure, noise and collimation turn densities into grey values."""
+    """Grey values of densities after blur, coarse sampling, exposure, noise and collimation."""
     height, width = density.shape
     if rng.random() < 0.7:
         density = ndimage.gaussian_filter(density, rng.uniform(0.3, 1.6))
-    if rng.random() < 0.5:  # a radiograph of few pixels that was enlarged
+    if rng.random() < 0.5:  # an enlarged radiograph of low resolution
         factor = rng.uniform(1.2, 4)
         small = Image.fromarray(density).resize(
             (max(8, int(width / factor)), max(8, int(height / factor))), Image.Resampling.BOX

@@ -1,4 +1,4 @@
-"""How good a promptable model is: Dice from jittered boxes and points on images with known masks."""
+"""Evaluation of a SAM: Dice of masks from jittered boxes and points on images with known masks."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from segment_anything.modeling import Sam
 from samcarry.evaluation.dice import dice
 from samcarry.prompting.prompts import Prompt, extract_prompts
 from samcarry.sam.embedding import embed
-from samcarry.sam.refinement import decode, full_size
+from samcarry.sam.refinement import decode_prompts, full_size
 from samcarry.sam.tiny.scenes import Scene, draw_scene
 from samcarry.sam.tiny.training import jittered_boxes, random_aspect
 
@@ -22,11 +22,11 @@ def score_on_scenes(sam: Sam, count: int = 48) -> dict[str, float]:
 
 
 def score(sam: Sam, scenes: Iterable[Scene], sigma: float = 0.05) -> dict[str, float]:
-    """Mean Dice over all masks for several ways of asking, the boxes' sides moved by N(0, sigma).
+    """Mean Dice over all masks for several kinds of prompts, with box sides moved by N(0, sigma).
 
-    Keys: `bare_box` (the jittered box itself taken as the mask), `box` (first pass), `box_pos_neg`
-    (box, then self-refinement with points), `pos` (one point), and `quality_error`, the mean
-    absolute difference of the estimated and the true IoU of `box_pos_neg`.
+    `sigma` is relative to the extent of the box. Keys of the result: `bare_box` (the jittered box itself as
+    the mask), `box` (first pass), `box_pos_neg` (box, then self-refinement with points), `pos` (one point),
+    and `quality_error`, the mean absolute difference between estimated and true IoU of `box_pos_neg`.
     """
     rng = np.random.default_rng(HELD_OUT_SEED + 1)
     found: dict[str, list[float]] = {
@@ -41,17 +41,17 @@ def score(sam: Sam, scenes: Iterable[Scene], sigma: float = 0.05) -> dict[str, f
             for box, prompt in zip(boxes, exact, strict=True)
         ]
         embedding = embed(sam, scene.image)
-        box_logits, _ = decode(sam, embedding, prompts, "box", size)
-        logits, quality = decode(sam, embedding, prompts, "pos+neg", size, box_logits)
-        point_logits, _ = decode(sam, embedding, prompts, "pos", size)
-        answers = {
+        box_logits, _ = decode_prompts(sam, embedding, prompts, "box", size)
+        logits, quality = decode_prompts(sam, embedding, prompts, "pos+neg", size, box_logits)
+        point_logits, _ = decode_prompts(sam, embedding, prompts, "pos", size)
+        predictions = {
             "bare_box": _filled(boxes, size),
             "box": full_size(sam, box_logits, size),
             "box_pos_neg": full_size(sam, logits, size),
             "pos": full_size(sam, point_logits, size),
         }
-        for name, masks in answers.items():
-            found[name] += [dice(r, m) or 0.0 for r, m in zip(scene.masks, masks, strict=True)]
+        for name, masks in predictions.items():
+            found[name] += [dice(one, other) or 0.0 for one, other in zip(scene.masks, masks, strict=True)]
         dices = np.array(found["box_pos_neg"][-len(boxes) :])
         iou = dices / (2 - dices)
         found["quality_error"] += np.abs(quality.cpu().numpy() - iou).tolist()

@@ -1,10 +1,10 @@
-"""Training of the tiny SAM on drawn scenes: random prompts, two passes, a quality score.
+"""Training of the tiny SAM on drawn scenes with random prompts, two passes and IoU estimates.
 
-Most steps see windows of half the side: at the same object sizes they cost a quarter, and since
-a window keeps its place in the full positional encoding, what is learned there holds on whole images.
+Most steps use windows of half the side. With objects of the same size they cost a quarter, and a window keeps
+its position in the full positional encoding, so that what is learned on windows also works on full images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,31 +28,31 @@ SECOND_SHARES = (0.35, 0.05, 0.45, 0.05, 0.1)
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and on what the tiny SAM is trained."""
+    """Settings of the training of the tiny SAM."""
 
-    steps: int  # in all
-    decay_steps: int  # the last ones, over which the learning rate falls to zero
+    steps: int  # in total
+    decay_steps: int  # the last steps, in which the learning rate falls to zero
     learning_rate: float = 1e-3
     warmup_steps: int = 150
-    window_share: float = 0.75  # of the steps; the others see whole images
+    window_share: float = 0.75  # share of steps with windows; the others use full images
     windows: int = 8  # per step
     images: int = 3  # per step
     prompts: int = 12  # per window or image, at most
     second_pass_share: float = 0.8  # of the steps
-    ema: float = 0.998
+    ema: float = 0.998  # decay of the moving average of the weights
     seed: int = 0
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Scenes of one step; `offsets` are the windows' places in the full image, in pixels (x, y)."""
+class SceneBatch:
+    """Scenes of one step; `offsets` are positions of windows in the full image, in pixels (x, y)."""
 
     scenes: list[Scene]
     offsets: list[tuple[int, int]]
 
 
-class SceneBatches(Dataset[Batch]):
-    """The batch of each step, drawn anew from (seed, step), so that a resumed run sees the same."""
+class SceneBatches(Dataset[SceneBatch]):
+    """The batch of each step, drawn from (seed, step), so that a resumed run sees the same batches."""
 
     def __init__(self, recipe: Recipe, first_step: int = 0) -> None:
         self.recipe, self.first_step = recipe, first_step
@@ -60,7 +60,7 @@ class SceneBatches(Dataset[Batch]):
     def __len__(self) -> int:
         return self.recipe.steps - self.first_step
 
-    def __getitem__(self, index: int) -> Batch:
+    def __getitem__(self, index: int) -> SceneBatch:
         recipe = self.recipe
         rng = np.random.default_rng([recipe.seed, self.first_step + index])
         scenes, offsets = [], []
@@ -73,24 +73,24 @@ class SceneBatches(Dataset[Batch]):
             else:
                 offsets.append((0, 0))
                 scenes.append(draw_scene(rng, *random_aspect(rng), recipe.prompts))
-        return Batch(scenes, offsets)
+        return SceneBatch(scenes, offsets)
 
 
 def random_aspect(rng: np.random.Generator) -> tuple[int, int]:
-    """Height and width of an image whose long side fills the input, as after SAM's resizing."""
+    """A random height and width with the long side equal to the input's, as after SAM's resizing."""
     short = int(IMAGE_SIZE * rng.uniform(0.55, 1))
     return (IMAGE_SIZE, short) if rng.random() < 0.5 else (short, IMAGE_SIZE)
 
 
-def normalise(image: NDArray[np.uint8], side: int) -> Tensor:
-    """Grey values (height, width) -> (1, 3, side, side), padded below and right with zeros."""
+def to_tiny_sam_input(image: NDArray[np.uint8], side: int) -> Tensor:
+    """Grey values (height, width) -> normalised (1, 3, side, side), padded below and right with zeros."""
     grey = (torch.from_numpy(image).float() - GREY_MEAN) / GREY_STD
     height, width = grey.shape
     return F.pad(grey, (0, side - width, 0, side - height)).expand(1, 3, side, side)
 
 
 def jittered_boxes(masks: NDArray[np.bool_], rng: np.random.Generator, sigma: float) -> NDArray[np.float32]:
-    """Tight boxes of masks (K, h, w), each side moved by N(0, sigma·extent); (K, 4) x0 y0 x1 y1."""
+    """Boxes (K, 4; x0 y0 x1 y1) of masks (K, h, w), with each side moved by N(0, sigma · extent)."""
     boxes = np.empty((len(masks), 4), np.float32)
     for k, mask in enumerate(masks):
         boxes[k] = bounding_box(mask)
@@ -101,7 +101,7 @@ def jittered_boxes(masks: NDArray[np.bool_], rng: np.random.Generator, sigma: fl
 
 
 def _boxes(masks: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Boxes as a segmentation that is nearly right would give them: off, too large or too small."""
+    """Boxes as from an imperfect segmentation: shifted, too large or too small."""
     boxes = jittered_boxes(masks, rng, float(rng.choice([0.02, 0.05, 0.1, 0.15])))
     if rng.random() < 0.4:
         extent = boxes[:, 2:] - boxes[:, :2]
@@ -112,7 +112,7 @@ def _boxes(masks: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.flo
 
 
 def _points(masks: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float32]:
-    """One point a mask, (K, 2) as x, y: the centre of mass, or any pixel of the mask."""
+    """One point per mask, (K, 2) as x, y: near the centre of mass, or in a random pixel of the mask."""
     points = np.empty((len(masks), 2), np.float32)
     central = rng.random() < 0.6
     for k, mask in enumerate(masks):
@@ -129,7 +129,7 @@ def _points(masks: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.fl
 def draw_prompts(
     masks: NDArray[np.bool_], offset: tuple[int, int], kind: str, rng: np.random.Generator
 ) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
-    """Points with labels and boxes of one kind for all masks (K, h, w), as PromptEncoder takes them."""
+    """Points with labels, and boxes, of one prompt kind for all masks (K, h, w), for PromptEncoder."""
     shift = np.array(offset, np.float32)
     boxes = torch.from_numpy(_boxes(masks, rng) + np.tile(shift, 2)) if "box" in kind else None
     if "pos" not in kind:
@@ -146,7 +146,7 @@ def draw_prompts(
     return (torch.from_numpy(points), torch.from_numpy(labels.astype(np.float32))), boxes
 
 
-def decode(
+def decode_window(
     sam: Sam,
     embedding: Tensor,
     offset: tuple[int, int],
@@ -154,7 +154,10 @@ def decode(
     boxes: Tensor | None,
     logits: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Low-resolution logits (K, h, w) and estimated IoU (K,) on an embedding (1, C, rows, columns)."""
+    """Low-resolution logits (K, h, w) and estimated IoU (K,) on an embedding (1, C, rows, columns).
+
+    `offset` is the position (x, y) of the embedded window in the full image, in pixels.
+    """
     rows, columns = embedding.shape[-2:]
     x, y = offset[0] // STRIDE, offset[1] // STRIDE
     sparse, dense = sam.prompt_encoder(
@@ -171,9 +174,9 @@ def decode(
 
 
 def mask_loss(logits: Tensor, quality: Tensor, target: Tensor) -> Tensor:
-    """Dice + BCE + squared error of the estimated IoU, each a mean over K masks (K, h, w).
+    """Dice loss + BCE / 2 + squared error of the estimated IoU, averaged over K masks (K, h, w).
 
-    The BCE of a mask is divided by the mask's area, so that small objects count like large ones.
+    The BCE of a mask is divided by its area, so that small objects have the same weight as large ones.
     """
     probability = logits.sigmoid()
     area = target.sum((1, 2))
@@ -181,24 +184,24 @@ def mask_loss(logits: Tensor, quality: Tensor, target: Tensor) -> Tensor:
     dice = 1 - (2 * overlap + 1) / (probability.sum((1, 2)) + area + 1)
     bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none").sum((1, 2))
     with torch.no_grad():
-        answer, reference = logits > 0, target > 0.5
-        union = (answer | reference).sum((1, 2)).clamp(min=1)
-        iou = (answer & reference).sum((1, 2)) / union
+        predicted, reference = logits > 0, target > 0.5
+        union = (predicted | reference).sum((1, 2)).clamp(min=1)
+        iou = (predicted & reference).sum((1, 2)) / union
     return (dice + 0.5 * bce / (area + 8) + F.mse_loss(quality, iou, reduction="none")).mean()
 
 
 def low_resolution(masks: NDArray[np.bool_], side: int) -> Tensor:
-    """Masks (K, h, w) -> covered share of each low-resolution cell, (K, side/3, side/3)."""
+    """The covered share (K, side/3, side/3) of each low-resolution cell of masks (K, h, w)."""
     full = torch.from_numpy(masks).float()
     full = F.pad(full, (0, side - full.shape[2], 0, side - full.shape[1]))
     return F.avg_pool2d(full, STRIDE // LOW_RES)
 
 
-def batch_loss(sam: Sam, batch: Batch, recipe: Recipe, step: int) -> Tensor:
+def batch_loss(sam: Sam, batch: SceneBatch, recipe: Recipe, step: int) -> Tensor:
     """Mean loss of all scenes and passes of one step."""
     rng = np.random.default_rng([recipe.seed, step, 1])
     side = WINDOW if batch.scenes[0].image.shape == (WINDOW, WINDOW) else IMAGE_SIZE
-    images = torch.cat([normalise(scene.image, side) for scene in batch.scenes])
+    images = torch.cat([to_tiny_sam_input(scene.image, side) for scene in batch.scenes])
     embeddings = sam.image_encoder(images)
     two_passes = rng.random() < recipe.second_pass_share
     losses = []
@@ -206,26 +209,30 @@ def batch_loss(sam: Sam, batch: Batch, recipe: Recipe, step: int) -> Tensor:
         target = low_resolution(scene.masks, side)
         embedding = embeddings[k : k + 1]
         prompts = draw_prompts(scene.masks, offset, rng.choice(PROMPT_KINDS, p=FIRST_SHARES), rng)
-        logits, quality = decode(sam, embedding, offset, *prompts, logits=None)
+        logits, quality = decode_window(sam, embedding, offset, *prompts, logits=None)
         losses.append(mask_loss(logits, quality, target))
         if two_passes:
             kind = rng.choice(PROMPT_KINDS, p=SECOND_SHARES)
             prompts = draw_prompts(scene.masks, offset, kind, rng)
-            logits, quality = decode(sam, embedding, offset, *prompts, logits=logits.detach())
+            logits, quality = decode_window(sam, embedding, offset, *prompts, logits=logits.detach())
             losses.append(mask_loss(logits, quality, target))
     return torch.stack(losses).mean()
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Linear warm-up, a plateau, and a linear fall to zero over the last `decay_steps`."""
+    """The learning rate of a step: linear warm-up, plateau, linear fall to 0 in `decay_steps`."""
     rise = min(1.0, (step + 1) / recipe.warmup_steps)
     fall = min(1.0, (recipe.steps - step) / max(recipe.decay_steps, 1))
     return recipe.learning_rate * rise * fall
 
 
-@torch.no_grad()
-def update_ema(average: Sequence[Tensor], current: Sequence[Tensor], step: int, ema: float) -> None:
-    """Move `average` towards `current`, faster during the first steps."""
-    weight = min(ema, (step + 1) / (step + 10))
-    for slow, fast in zip(average, current, strict=True):
-        slow.lerp_(fast.detach(), 1 - weight)
+def warmup_ema(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """An averaging function for `AveragedModel`: a moving average that is faster in the first steps.
+
+    The update after k earlier ones has a decay of k / (k + 9), at most `decay`.
+    """
+
+    def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
+        return averaged.lerp(current, 1 - min(decay, int(updates) / (int(updates) + 9)))
+
+    return average

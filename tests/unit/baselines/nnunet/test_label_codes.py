@@ -1,4 +1,4 @@
-"""Label codes: whatever overlaps, nnU-Net's label images say the same as the masks."""
+"""Label codes: nnU-Net's label images represent the masks exactly, whatever overlaps."""
 
 import numpy as np
 import pytest
@@ -6,36 +6,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from samcarry.baselines.nnunet.label_codes import decode, encode, find_combinations, regions
+from samcarry.baselines.nnunet.label_codes import decode_masks, encode_masks, find_combinations, regions
 from samcarry.errors import InputError
 
-# Up to 20 classes take three bytes, where an order of bits or bytes that is wrong would show.
+# Up to 20 classes need three bytes, so that a wrong order of bits or bytes would be noticed.
 SHAPES = array_shapes(min_dims=4, max_dims=4, min_side=1, max_side=20).map(
     lambda shape: (min(shape[0], 3), shape[1], *shape[2:])
 )
 
 
 def some(masks):
-    """The masks with one pixel set, so that there is something to encode."""
+    """The masks with one pixel set, so that at least one pixel is labelled."""
     masks[0, 0, 0, 0] = True
     return masks
 
 
 @settings(max_examples=200)
 @given(SHAPES.flatmap(lambda shape: arrays(bool, shape, elements=st.booleans())).map(some))
-def test_there_and_back_gives_the_masks(masks):
+def test_encoded_masks_are_decoded_exactly(masks):
     combinations = find_combinations(masks)
     for mask in masks:
-        np.testing.assert_array_equal(decode(encode(mask, combinations), combinations), mask)
+        np.testing.assert_array_equal(decode_masks(encode_masks(mask, combinations), combinations), mask)
 
 
 @settings(max_examples=100)
 @given(SHAPES.flatmap(lambda shape: arrays(bool, shape, elements=st.booleans())).map(some))
 def test_a_region_is_its_class(masks):
-    """nnU-Net makes a class's mask of its region alone."""
+    """nnU-Net derives the mask of a class only from its region."""
     combinations = find_combinations(masks)
     for mask in masks:
-        codes = encode(mask, combinations)
+        codes = encode_masks(mask, combinations)
         for number, region in enumerate(regions(combinations)):
             np.testing.assert_array_equal(np.isin(codes, region), mask[number])
 
@@ -44,7 +44,7 @@ def test_a_region_is_its_class(masks):
 @given(SHAPES.flatmap(lambda shape: arrays(bool, shape, elements=st.booleans())).map(some))
 def test_codes_are_consecutive_and_each_occurs(masks):
     combinations = find_combinations(masks)
-    used = {0} | {code for mask in masks for code in np.unique(encode(mask, combinations)).tolist()}
+    used = {0} | {code for mask in masks for code in np.unique(encode_masks(mask, combinations)).tolist()}
     assert used == set(range(len(combinations) + 1))
     assert combinations.any(axis=1).all()
     assert len(np.unique(combinations, axis=0)) == len(combinations)
@@ -53,22 +53,22 @@ def test_codes_are_consecutive_and_each_occurs(masks):
 def test_a_case_without_any_label_is_all_background():
     masks = np.zeros((2, 3, 4, 4), bool)
     masks[0, 1] = True
-    assert not encode(masks[1], find_combinations(masks)).any()
+    assert not encode_masks(masks[1], find_combinations(masks)).any()
 
 
 @pytest.mark.parametrize("classes", [1, 3])
 def test_each_class_has_two_codes_or_more_whatever_occurs(classes):
-    """With fewer, nnU-Net would not take the labels for regions, and make classes exclude each other."""
+    """With fewer codes nnU-Net would not treat labels as regions, and classes would exclude each other."""
     masks = np.zeros((1, classes, 2, 2), bool)
     masks[0, 0, 0, 0] = True
     assert all(len(region) >= 2 for region in regions(find_combinations(masks)))
 
 
-def test_the_padding_is_no_pixels_code():
+def test_no_pixel_has_an_unused_code():
     masks = np.zeros((1, 2, 2, 2), bool)
-    masks[0, 0, 0, 0] = True  # class 1 never occurs: its region is padding alone
+    masks[0, 0, 0, 0] = True  # class 1 never occurs: its region has only unused codes
     combinations = find_combinations(masks)
-    assert not np.isin(encode(masks[0], combinations), regions(combinations)[1]).any()
+    assert not np.isin(encode_masks(masks[0], combinations), regions(combinations)[1]).any()
 
 
 def every_combination(classes, count):
@@ -81,25 +81,25 @@ def every_combination(classes, count):
 def test_more_than_253_combinations_take_16_bits(count, dtype):
     masks = every_combination(10, count)
     combinations = find_combinations(masks)
-    codes = encode(masks[0], combinations)
+    codes = encode_masks(masks[0], combinations)
     assert codes.dtype == dtype
     assert max(map(max, regions(combinations))) <= np.iinfo(dtype).max
-    np.testing.assert_array_equal(decode(codes, combinations), masks[0])
+    np.testing.assert_array_equal(decode_masks(codes, combinations), masks[0])
 
 
-def test_more_combinations_than_nnunet_can_name_are_told():
+def test_too_many_combinations_are_reported():
     with pytest.raises(InputError, match=r"32766 ways.*32765"):
         find_combinations(every_combination(15, 32766))
 
 
-def test_no_label_at_all_is_told_in_one_line():
-    with pytest.raises(InputError, match=r"no pixel at all.*raise n") as caught:
+def test_missing_labels_are_reported_in_one_line():
+    with pytest.raises(InputError, match=r"no pixel .* is labelled.*increase n") as caught:
         find_combinations(np.zeros((2, 3, 4, 4), bool))
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_combination_is_no_code():
+def test_an_unknown_combination_has_no_code():
     masks = np.zeros((1, 2, 1, 2), bool)
     masks[0, 0, 0, 0] = True
     with pytest.raises(KeyError):
-        encode(np.ones((2, 1, 1), bool), find_combinations(masks))
+        encode_masks(np.ones((2, 1, 1), bool), find_combinations(masks))

@@ -1,4 +1,4 @@
-"""The tiny SAM has the interface and the habits of the official ones."""
+"""The tiny SAM has the interface of the official ones, and is small."""
 
 import math
 
@@ -67,7 +67,7 @@ def test_half_the_waves_run_along_x_and_half_along_y():
     assert (frequencies != 0).sum(1).tolist() == [24, 24]
 
 
-def test_waves_go_from_a_quarter_to_eight_periods_in_equal_ratios():
+def test_waves_have_a_quarter_to_eight_periods_in_equal_ratios():
     along_x = axis_frequencies(48)[0, :24]
     assert (along_x[0].item(), along_x[-1].item()) == (pytest.approx(0.25), pytest.approx(8))
     ratios = along_x[1:] / along_x[:-1]
@@ -79,7 +79,7 @@ def test_the_frequencies_are_part_of_the_checkpoint(sam):
     assert torch.equal(sam.state_dict()[name], axis_frequencies(EMBED_DIM // 2))
 
 
-def test_a_residual_block_with_silent_layers_is_the_identity():
+def test_a_residual_block_with_zero_weights_is_the_identity():
     block = ResidualBlock(8, dilation=2)
     torch.nn.init.zeros_(block.layers[-1].weight)
     torch.nn.init.zeros_(block.layers[-1].bias)
@@ -87,7 +87,7 @@ def test_a_residual_block_with_silent_layers_is_the_identity():
     assert torch.equal(block(x), x)
 
 
-def test_other_weights_come_with_another_seed(sam):
+def test_another_seed_gives_other_weights(sam):
     torch.manual_seed(1)
     other = build_tiny_sam()
     name = "image_encoder.layers.0.weight"

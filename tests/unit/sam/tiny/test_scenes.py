@@ -1,9 +1,9 @@
-"""Drawn scenes: the same for the same random numbers, and never an empty thing to ask for."""
+"""Drawn scenes: the same for the same random numbers, and without empty masks."""
 
 import numpy as np
 import pytest
 
-from samcarry.sam.tiny.scenes import LAYOUT_SHARES, LAYOUTS, Shape, _render, draw_scene
+from samcarry.sam.tiny.scenes import LAYOUT_SHARES, LAYOUTS, SceneObject, _render, draw_scene
 
 
 def draw(seed, height=80, width=112, most=12):
@@ -36,7 +36,7 @@ def test_images_and_masks_have_the_size_asked_for():
 
 
 @pytest.mark.parametrize("most", [1, 3])
-def test_there_are_at_most_so_many_objects_as_asked_for(most):
+def test_there_are_at_most_as_many_objects_as_asked_for(most):
     counts = [len(draw(seed, most=most).masks) for seed in range(25)]
     assert min(counts) >= 1
     assert max(counts) == most
@@ -50,11 +50,11 @@ def test_no_mask_is_empty_or_a_few_pixels():
 def rendered(left, top, size, target=True):
     """Density and masks of one bright square on a canvas of 40×40."""
     corners = np.array([[left, top], [left + size, top], [left + size, top + size], [left, top + size]])
-    shape = Shape(corners.astype(float), density=1.0, target=target)
+    shape = SceneObject(corners.astype(float), density=1.0, target=target)
     return _render(np.random.default_rng(0), [shape], 40, 40)
 
 
-def test_an_object_is_seen_where_its_mask_is():
+def test_an_object_is_visible_where_its_mask_is():
     density, (mask,) = rendered(10, 20, 8)
     assert ((density > 0) == mask).all()
     assert mask[24, 14]
@@ -66,13 +66,13 @@ def test_an_object_is_seen_where_its_mask_is():
     [(10, 10, 4, True), (34, 34, 19, True), (10, 10, 8, False)],
     ids=["too small", "mostly outside", "no target"],
 )
-def test_some_objects_are_drawn_but_never_asked_for(left, top, size, target):
+def test_some_objects_are_drawn_without_a_mask(left, top, size, target):
     density, masks = rendered(left, top, size, target)
     assert density.max() > 0
     assert masks == []
 
 
-def test_something_is_to_be_seen():
+def test_scenes_have_contrast():
     for seed in range(20):
         assert np.ptp(draw(seed).image) > 20
 

@@ -1,4 +1,4 @@
-"""Scores of a promptable model: each way of asking is scored by the same Dice, on the same boxes."""
+"""Scores of a SAM: each kind of prompt is scored by Dice, on the same boxes."""
 
 import numpy as np
 import pytest
@@ -26,13 +26,13 @@ def scene(*areas):
 
 
 def l_shape():
-    """A square of 10×10 that lacks a quarter: its box has a Dice of 150 / 175."""
+    """A square of 10×10 without one quarter: its box has a Dice of 150 / 175."""
     drawn = scene(np.s_[10:20, 10:20])
     drawn.masks[0, 15:20, 15:20] = False
     return drawn
 
 
-def test_each_way_of_asking_has_a_score_from_0_to_1(sam):
+def test_each_kind_of_prompt_has_a_score_from_0_to_1(sam):
     scores = score(sam, [scene(np.s_[10:30, 5:25], np.s_[20:50, 15:40])])
     assert set(scores) == KEYS
     assert all(0 <= value <= 1 for value in scores.values())
@@ -46,7 +46,7 @@ def test_the_bare_box_of_an_l_is_scored_by_its_dice(sam):
     assert score(sam, [l_shape()], sigma=0.0)["bare_box"] == pytest.approx(150 / 175, abs=1e-4)
 
 
-def test_every_mask_counts_the_same_whatever_scene_it_is_in(sam):
+def test_every_mask_has_the_same_weight_in_any_scene(sam):
     scenes = [l_shape(), scene(np.s_[0:9, 0:9], np.s_[20:40, 20:40], np.s_[50:60, 0:30])]
     expected = (150 / 175 + 3) / 4
     assert score(sam, scenes, sigma=0.0)["bare_box"] == pytest.approx(expected, abs=1e-4)
@@ -73,7 +73,7 @@ def test_the_quality_error_is_that_of_the_iou(sam, monkeypatch):
     half = drawn.masks.copy()
     half[0, 15:] = False  # IoU 0.5
     low = torch.zeros(1, 128, 128), torch.tensor([0.8])
-    monkeypatch.setattr(module, "decode", lambda *arguments: low)
+    monkeypatch.setattr(module, "decode_prompts", lambda *arguments: low)
     monkeypatch.setattr(module, "full_size", lambda sam, logits, size: half)
     assert score(sam, [drawn])["quality_error"] == pytest.approx(0.3, abs=1e-4)
 

@@ -1,14 +1,15 @@
-"""Training of the tiny SAM: schedule, prompts, windows, and batches that a resumed run sees again."""
+"""Training of the tiny SAM: schedule, prompts, windows, and batches that a resumed run repeats."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 import torch
+from torch.optim.swa_utils import AveragedModel
 
 from samcarry.prompting.prompts import Prompt, bounding_box
 from samcarry.sam.inputs import fill_square, to_sam_input
-from samcarry.sam.refinement import decode as decode_prompts
+from samcarry.sam.refinement import decode_prompts
 from samcarry.sam.tiny.model import IMAGE_SIZE, STRIDE, build_tiny_sam
 from samcarry.sam.tiny.scenes import Scene
 from samcarry.sam.tiny.training import (
@@ -16,19 +17,19 @@ from samcarry.sam.tiny.training import (
     PROMPT_KINDS,
     SECOND_SHARES,
     WINDOW,
-    Batch,
     Recipe,
+    SceneBatch,
     SceneBatches,
     batch_loss,
-    decode,
+    decode_window,
     draw_prompts,
     jittered_boxes,
     learning_rate,
     low_resolution,
     mask_loss,
-    normalise,
     random_aspect,
-    update_ema,
+    to_tiny_sam_input,
+    warmup_ema,
 )
 
 RECIPE = Recipe(steps=1000, decay_steps=200, learning_rate=2e-3, warmup_steps=100)
@@ -66,29 +67,43 @@ def test_the_rate_is_never_negative_nor_above_the_recipes():
     assert max(rates) == 2e-3
 
 
-def test_a_training_that_is_prolonged_had_the_same_rates_until_its_first_decay():
+def test_an_extended_training_has_the_same_rates_until_its_first_decay():
     longer = dataclasses.replace(RECIPE, steps=2000)
     assert all(learning_rate(RECIPE, step) == learning_rate(longer, step) for step in range(801))
 
 
-@pytest.mark.parametrize(("step", "weight"), [(0, 1 / 10), (9, 10 / 19), (100_000, 0.998)])
-def test_the_average_moves_by_its_closed_form(step, weight):
-    average, current = [torch.tensor([1.0])], [torch.tensor([3.0])]
-    update_ema(average, current, step, 0.998)
-    assert average[0].item() == pytest.approx(1 + (1 - weight) * 2)
+@pytest.mark.parametrize(("updates", "decay"), [(1, 1 / 10), (10, 10 / 19), (100_001, 0.998)])
+def test_the_average_moves_by_its_closed_form(updates, decay):
+    moved = warmup_ema(0.998)(torch.tensor([1.0]), torch.tensor([3.0]), updates)
+    assert moved.item() == pytest.approx(1 + (1 - decay) * 2)
+
+
+def test_the_averaged_model_equals_interpolation_step_by_step_bit_for_bit():
+    torch.manual_seed(0)
+    network = torch.nn.Linear(30, 20)
+    average = AveragedModel(network, avg_fn=warmup_ema(0.9))
+    average.update_parameters(network)
+    expected = [parameter.detach().clone() for parameter in network.parameters()]
+    for step in range(120):
+        with torch.no_grad():
+            for slow, parameter in zip(expected, network.parameters(), strict=True):
+                parameter += torch.randn_like(parameter)
+                slow.lerp_(parameter, 1 - min(0.9, (step + 1) / (step + 10)))
+        average.update_parameters(network)
+    assert all(torch.equal(a, b) for a, b in zip(average.module.parameters(), expected, strict=True))
 
 
 # ---- batches --------------------------------------------------------------------------------
 
 
-def assert_same(one: Batch, other: Batch):
+def assert_same(one: SceneBatch, other: SceneBatch):
     assert one.offsets == other.offsets
     for scene, other_scene in zip(one.scenes, other.scenes, strict=True):
         np.testing.assert_array_equal(scene.image, other_scene.image)
         np.testing.assert_array_equal(scene.masks, other_scene.masks)
 
 
-def test_a_step_sees_the_same_batch_after_a_restart():
+def test_a_step_has_the_same_batch_after_a_restart():
     assert_same(SceneBatches(WINDOWS_ONLY)[7], SceneBatches(WINDOWS_ONLY, first_step=5)[2])
 
 
@@ -110,7 +125,7 @@ def test_a_restarted_run_has_the_steps_that_are_left():
     assert len(SceneBatches(WINDOWS_ONLY, first_step=4)) == 6
 
 
-def test_windows_lie_on_cells_within_the_image():
+def test_windows_are_on_cells_inside_the_image():
     offsets = [offset for step in range(6) for offset in SceneBatches(WINDOWS_ONLY)[step].offsets]
     assert len(set(offsets)) > 3
     for place in np.ravel(offsets):
@@ -142,7 +157,7 @@ def test_images_are_as_often_high_as_wide():
 # ---- prompts --------------------------------------------------------------------------------
 
 
-def test_boxes_without_jitter_are_those_that_sam_is_asked_with_later():
+def test_boxes_without_jitter_are_those_of_refinement():
     masks = squares((0, 0), (30, 50))
     masks[1, 35:50, 52:54] = True
     boxes = jittered_boxes(masks, np.random.default_rng(0), 0.0)
@@ -186,15 +201,12 @@ def test_the_first_point_is_positive_and_the_others_are_negative():
     assert labels.tolist() == [[1, 0, 0]] * 3
 
 
-def test_a_positive_point_lies_on_its_mask_and_negatives_on_the_others():
+def test_a_positive_point_is_on_its_mask_and_negatives_on_the_others():
     for seed in range(20):
         (points, _), _ = prompts_of("pos+neg", seed=seed)
-        nearest = [
-            [int(np.argmin([np.hypot(x - c - 5, y - r - 5) for r, c in ((10, 20), (60, 70), (100, 30))]))
-             for x, y in row]
-            for row in points.tolist()
-        ]  # fmt: skip
-        assert nearest == [[0, 1, 2], [1, 0, 2], [2, 0, 1]]
+        centres = torch.tensor([[25.0, 15.0], [75.0, 65.0], [35.0, 105.0]])  # (x, y) of the squares
+        nearest = torch.cdist(points, centres).argmin(dim=2)
+        assert nearest.tolist() == [[0, 1, 2], [1, 0, 2], [2, 0, 1]]
 
 
 def test_a_single_mask_has_no_negative_points():
@@ -217,16 +229,16 @@ def test_the_shares_of_the_kinds_add_up_to_one(shares):
     assert sum(shares) == pytest.approx(1)
 
 
-# ---- the same road as inference -------------------------------------------------------------
+# ---- the same as in inference ---------------------------------------------------------------
 
 
-def test_images_are_normalised_as_sam_does_it_later(sam):
+def test_images_are_normalised_as_in_refinement(sam):
     image = np.random.default_rng(0).integers(0, 256, (IMAGE_SIZE, 224), dtype=np.uint8)
     expected = to_sam_input(sam, [fill_square(sam, image)])
-    torch.testing.assert_close(normalise(image, IMAGE_SIZE), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(to_tiny_sam_input(image, IMAGE_SIZE), expected, atol=1e-5, rtol=0)
 
 
-def test_a_whole_image_is_decoded_as_sam_does_it_later(sam):
+def test_a_whole_image_is_decoded_as_in_refinement(sam):
     embedding = torch.randn(96, 32, 32, generator=torch.Generator().manual_seed(0))
     prompt = Prompt((30.0, 40.0, 200.0, 300.0), (100.0, 150.0), ((5.0, 6.0),))
     expected, expected_quality = decode_prompts(
@@ -234,32 +246,34 @@ def test_a_whole_image_is_decoded_as_sam_does_it_later(sam):
     )
     points = torch.tensor([[prompt.positive, *prompt.negative]]), torch.tensor([[1, 0]])
     with torch.no_grad():
-        logits, quality = decode(sam, embedding[None], (0, 0), points, torch.tensor([prompt.box]), None)
+        box = torch.tensor([prompt.box])
+        logits, quality = decode_window(sam, embedding[None], (0, 0), points, box, None)
     torch.testing.assert_close(logits, expected)
     torch.testing.assert_close(quality, expected_quality)
 
 
 @pytest.mark.parametrize("offset", [(0, 0), (120, 36), (192, 192)])
 def test_a_window_has_the_positions_that_it_has_in_the_full_image(sam, offset):
-    seen = {}
+    arguments = {}
+    box = torch.tensor([[200.0, 200, 300, 300]])
     hook = sam.mask_decoder.register_forward_pre_hook(
-        lambda module, args, given: seen.update(given), with_kwargs=True
+        lambda module, args, given: arguments.update(given), with_kwargs=True
     )
     with torch.no_grad():
-        decode(sam, torch.zeros(1, 96, 16, 16), offset, None, torch.tensor([[200.0, 200, 300, 300]]), None)
+        decode_window(sam, torch.zeros(1, 96, 16, 16), offset, None, box, None)
     hook.remove()
     centres = (torch.arange(16) + 0.5) * STRIDE
     y, x = torch.meshgrid(centres + offset[1], centres + offset[0], indexing="ij")
     encode = sam.prompt_encoder.pe_layer.forward_with_coords
     expected = encode(torch.stack([x, y], dim=-1), (IMAGE_SIZE, IMAGE_SIZE)).permute(2, 0, 1)
-    torch.testing.assert_close(seen["image_pe"][0], expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(arguments["image_pe"][0], expected, atol=1e-4, rtol=0)
 
 
 def test_a_window_is_decoded_at_its_own_resolution(sam):
     box = torch.tensor([[10.0, 10, 50, 50]])
     with torch.no_grad():
-        logits, quality = decode(sam, torch.zeros(1, 96, 16, 16), (24, 0), None, box, None)
-        again, _ = decode(sam, torch.zeros(1, 96, 16, 16), (24, 0), None, box, logits)
+        logits, quality = decode_window(sam, torch.zeros(1, 96, 16, 16), (24, 0), None, box, None)
+        again, _ = decode_window(sam, torch.zeros(1, 96, 16, 16), (24, 0), None, box, logits)
     assert logits.shape == again.shape == (1, 64, 64)
     assert quality.shape == (1,)
 
@@ -267,9 +281,9 @@ def test_a_window_is_decoded_at_its_own_resolution(sam):
 # ---- loss -----------------------------------------------------------------------------------
 
 
-def test_a_low_resolution_cell_holds_the_share_that_is_covered():
+def test_a_low_resolution_cell_is_the_share_that_is_covered():
     masks = np.zeros((1, WINDOW, WINDOW), dtype=bool)
-    masks[0, 0:3, 0:4] = True  # one cell of 3×3 wholly, the next one by a third
+    masks[0, 0:3, 0:4] = True  # one entire cell of 3×3, and a third of the next one
     cells = low_resolution(masks, WINDOW)
     assert cells.shape == (1, 64, 64)
     assert cells[0, 0, :3].tolist() == pytest.approx([1, 1 / 3, 0])
@@ -284,11 +298,11 @@ def test_masks_of_a_narrow_image_are_padded_below_and_right():
 TARGET = low_resolution(squares((30, 30), size=60), WINDOW)
 
 
-def loss_of(answer, quality):
-    return mask_loss(answer, torch.tensor([quality]), TARGET).item()
+def loss_of(logits, quality):
+    return mask_loss(logits, torch.tensor([quality]), TARGET).item()
 
 
-def test_a_perfect_mask_with_the_right_quality_costs_next_to_nothing():
+def test_a_perfect_mask_with_the_right_quality_costs_almost_nothing():
     assert loss_of(40 * (TARGET - 0.5), 1.0) < 0.01
 
 
@@ -307,11 +321,11 @@ def test_a_wrong_estimate_of_the_quality_costs_its_square():
 def small_batch():
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (WINDOW, WINDOW), dtype=np.uint8)
-    return Batch([Scene(image, squares((30, 30), (100, 90), size=40))], [(24, 48)])
+    return SceneBatch([Scene(image, squares((30, 30), (100, 90), size=40))], [(24, 48)])
 
 
 @pytest.mark.parametrize("second_pass_share", [0.0, 1.0])
-def test_the_loss_of_a_step_depends_on_seed_and_step_alone(sam, second_pass_share):
+def test_the_loss_of_a_step_depends_only_on_seed_and_step(sam, second_pass_share):
     recipe = dataclasses.replace(WINDOWS_ONLY, second_pass_share=second_pass_share)
     with torch.no_grad():
         one = batch_loss(sam, small_batch(), recipe, 5).item()

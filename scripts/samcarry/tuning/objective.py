@@ -1,4 +1,4 @@
-"""What tuning maximises: how much a refiner adds to the Dice of f_θ's masks on validation cases."""
+"""The objective of tuning: the mean gain in Dice of a refiner over f_θ on validation cases."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,24 +13,29 @@ from samcarry.prompting.cleaning import most_likely_components
 from samcarry.storage.stacks import pairs_of
 from samcarry.tuning.search_spaces import Settings
 
-Gain = Callable[[Settings], float]
+Objective = Callable[[Settings], float]
+"""The mean gain of a refiner with given settings, -1..1."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A labelled case: what no setting changes, computed once."""
+    """A labelled case with everything that does not depend on the settings."""
 
     name: str
     reference: NDArray[np.bool_]  # (class, height, width)
-    components: NDArray[np.bool_]  # (class, height, width), the most likely one of each class
-    initial: tuple[float | None, ...]  # Dice of f_θ a class, None where the reference is empty
+    components: NDArray[np.bool_]  # (class, height, width), the most likely component of each class
+    initial: tuple[float | None, ...]  # Dice of f_θ by class; None if the reference is empty
 
 
 def read_cases(probabilities: Iterable[str], masks: Iterable[str]) -> list[Case]:
-    """The labelled cases of pairs of shards, f_θ's probability maps and the reference.
+    """The labelled cases of some shards.
+
+    Args:
+        probabilities: stacks of f_θ's probability maps.
+        masks: stacks of reference masks, in the same order.
 
     Raises:
-        InputError: there is none in which a class is present.
+        InputError: there is no case in which a class is present.
     """
     cases = []
     for maps, references in pairs_of(probabilities, masks):
@@ -41,44 +46,44 @@ def read_cases(probabilities: Iterable[str], masks: Iterable[str]) -> list[Case]
             cases.append(Case(name, reference, most_likely_components(map_of[name]), initial))
     if not any(case.reference.any() for case in cases):
         raise InputError(
-            "tuning needs validation cases with labels, and there is none in which a class is present: "
+            "tuning needs labelled validation cases, but no validation case contains a class: "
             "add some (split 'val' in cases.csv), or set tuning.trials: 0"
         )
     return cases
 
 
 def initial_dice(cases: Sequence[Case]) -> tuple[float, int]:
-    """Mean Dice of f_θ over the pairs of case and class in the reference, and how many pairs these are."""
+    """Mean Dice of f_θ, 0..1, over all present classes of all cases, and the number of these masks."""
     known = [value for case in cases for value in case.initial if value is not None]
     return float(np.mean(known)), len(known)
 
 
 def mean_gain(cases: Sequence[Case], refined: Iterable[NDArray[np.bool_]]) -> float:
-    """Mean of Dice(refined) - Dice(f_θ) over the pairs of case and class that the reference has.
+    """Mean of Dice(refined) - Dice(f_θ) over all present classes of all cases, -1..1.
 
     Args:
         cases: the cases.
-        refined: masks of each case in the same order, (class, height, width).
+        refined: masks (class, height, width) of each case, in the same order.
     """
     pairs = zip(cases, refined, strict=True)
     return float(np.mean([gain for case, masks in pairs for gain in gains_of_case(case, masks)]))
 
 
 def gains_of_case(case: Case, masks: NDArray[np.bool_]) -> list[float]:
-    """Dice(masks) - Dice(f_θ) of each class that the reference has; masks are (class, height, width)."""
+    """Dice(masks) - Dice(f_θ) for each class present in the reference; masks are (class, height, width)."""
     triples = zip(case.reference, masks, case.initial, strict=True)
     return [(dice(*pair) or 0.0) - initial for *pair, initial in triples if initial is not None]
 
 
-def gain_of_random_walk(cases: Sequence[Case], images: Sequence[NDArray[np.uint8]]) -> Gain:
-    """The gain of the random walk as a function of its settings.
+def random_walk_objective(cases: Sequence[Case], images: Sequence[NDArray[np.uint8]]) -> Objective:
+    """The mean gain of the random walk as a function of its settings.
 
     Args:
         cases: the cases.
-        images: grey values of each case in the same order, (height, width).
+        images: grey values (height, width) of each case, in the same order.
     """
 
-    def gain(settings: Settings) -> float:
+    def objective(settings: Settings) -> float:
         walk = RandomWalkSettings(**settings)
         return mean_gain(
             cases,
@@ -88,4 +93,4 @@ def gain_of_random_walk(cases: Sequence[Case], images: Sequence[NDArray[np.uint8
             ),
         )
 
-    return gain
+    return objective

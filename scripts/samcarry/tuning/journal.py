@@ -1,0 +1,79 @@
+"""The journal file of a tuning study: shared by processes, and cleaned up after killed ones."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import TrialState
+
+from samcarry.errors import InputError
+
+LOCK_SECONDS = 30
+"""Optuna holds the journal's lock for milliseconds; an older lock was left behind by a killed process."""
+
+
+@contextlib.contextmanager
+def open_study(journal: Path, name: str) -> Iterator[optuna.Study]:
+    """Yield the study `name` of a journal; it is created if necessary.
+
+    A process holds a shared lock on the journal as long as it works on it. The operating system releases
+    the lock when the process ends, however it ends. A process that opens the journal while no other process
+    uses it first removes what killed processes left: half a line at the end, Optuna's lock file, and trials
+    that would stay 'running' forever.
+
+    Raises:
+        InputError: the journal is damaged.
+    """
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    with journal.open("ab+") as stream:
+        alone = _lock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if alone:
+            _drop_incomplete_line(stream)
+            Path(f"{journal}.lock").unlink(missing_ok=True)
+        else:
+            _lock(stream, fcntl.LOCK_SH)
+        study = _load_study(journal, name)
+        if alone:
+            _fail_running_trials(study)
+            _lock(stream, fcntl.LOCK_SH)
+        yield study
+
+
+def _lock(stream: BinaryIO, operation: int) -> bool:
+    """Try to lock a file; False if another process holds it, or the file system has no such locks."""
+    try:
+        fcntl.flock(stream, operation)
+    except OSError:
+        return False
+    return True
+
+
+def _drop_incomplete_line(stream: BinaryIO) -> None:
+    stream.seek(0)
+    text = stream.read()
+    os.ftruncate(stream.fileno(), text.rfind(b"\n") + 1)
+
+
+def _fail_running_trials(study: optuna.Study) -> None:
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _load_study(journal: Path, name: str) -> optuna.Study:
+    try:
+        lock = JournalFileOpenLock(str(journal), grace_period=LOCK_SECONDS)
+        storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+        return optuna.create_study(
+            storage=storage, study_name=name, direction="maximize", load_if_exists=True
+        )
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise InputError(
+            f"{journal}: this tuning journal is damaged ({error}). Delete it and run the same command again; "
+            "tuning then starts from scratch."
+        ) from error

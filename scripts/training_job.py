@@ -1,0 +1,90 @@
+"""The frame that the trainings of networks share: read data, resume, write curve and model."""
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from job import Job, fingerprint, job
+from samcarry.networks.statistics import SubsetStatistics, read_statistics
+from samcarry.networks.training_data import TrainingData, gather, gather_unlabelled
+from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings, write_curve
+from samcarry.networks.unet import UNet, load_unet, save_unet
+from samcarry.storage.stacks import pairs_of, read_stack
+
+CHECKPOINT_SECONDS = 20.0
+"""A killed training loses at most the work of this time."""
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What the script of a training asks for."""
+
+    job: Job
+    snakemake: Any
+    scratch: Path
+    settings: TrainingSettings
+    run: dict[str, Any]  # seed, device and checkpoint, as every training takes them
+
+    @property
+    def statistics(self) -> SubsetStatistics:
+        """Mean, deviation and class weights of the subset."""
+        return read_statistics(self.snakemake.input.statistics)
+
+    def labelled(self, cases: Sequence[str] | None = None) -> TrainingData:
+        """Images and masks of `cases`, by default those of the rule."""
+        given = self.snakemake.input
+        chosen = self.snakemake.params.cases if cases is None else cases
+        data = gather(pairs_of(given.images, given.masks), chosen, self.scratch / "labelled")
+        self.job.log.info(
+            "training on %d cases with %d threads on %s", len(data.images), self.job.threads, self.job.device
+        )
+        return data
+
+    def unlabelled(self) -> TrainingData:
+        """Images of the unlabelled cases."""
+        given, params = self.snakemake.input, self.snakemake.params
+        count = len(self.statistics.classes)
+        stacks = map(read_stack, given.unlabelled)
+        return gather_unlabelled(stacks, params.unlabelled, count, self.scratch / "unlabelled")
+
+    def start(self) -> UNet | None:
+        """The network that training starts from, on the device; None = random weights."""
+        given = self.snakemake.input
+        return load_unet(given.start, self.job.device)[0] if given.get("start") else None
+
+    def save(
+        self,
+        network: Any,
+        curve: Sequence[Step],
+        data: TrainingData,
+        statistics: SubsetStatistics | None = None,
+        write: Callable[[str, Any, dict[str, Any]], None] = save_unet,
+        **about: Any,
+    ) -> None:
+        """Write the curve, if the rule has one, and the model with its origin; delete the checkpoint."""
+        made = self.snakemake.output
+        if made.get("curve"):
+            write_curve(made.curve, curve)
+        origin = {"size": data.images.shape[1:], "made_by": self.job.made_by}
+        write(made.model, network, {**asdict(statistics or self.statistics), **origin, **about})
+        self.run["checkpoint"].path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def training_job(snakemake: Any) -> Iterator[TrainingJob]:
+    """A job (see `job.job`) with a scratch folder and a checkpoint bound to its inputs and settings."""
+    with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources.tmpdir) as scratch:
+        seed, model = int(snakemake.wildcards.seed), Path(snakemake.output.model)
+        settings = sorted(snakemake.params.items())
+        origin = fingerprint(settings, seed, *map(Path, snakemake.input))
+        checkpoint = Checkpoint(model.with_name("checkpoint.pt"), CHECKPOINT_SECONDS, origin)
+        yield TrainingJob(
+            this,
+            snakemake,
+            Path(scratch),
+            TrainingSettings(**snakemake.params.training),
+            {"seed": seed, "device": this.device, "checkpoint": checkpoint},
+        )

@@ -1,0 +1,84 @@
+"""Label files of an image: drawn at its size, combined over several files, or every fault reported."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from samcarry.formats.shapes import Annotation, LabelledShape, Polygon
+from samcarry.images.masks import read_mask
+from samcarry.importing.labels import COMBINATIONS, write_labels
+
+
+def rectangle(left, top, right, bottom, class_name="ulna"):
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], float)
+    return LabelledShape("shape 1", class_name, (Polygon(corners),))
+
+
+def annotation(*shapes, source="a.json", size=(5, 6)):
+    return Annotation(Path(source), "a.png", size, shapes)
+
+
+@pytest.fixture
+def image(tmp_path):
+    Image.new("L", (6, 5)).save(tmp_path / "a.png")
+    return tmp_path / "a.png"
+
+
+def columns(folder, name="ulna"):
+    """The columns of row 0 that a mask has."""
+    return np.flatnonzero(read_mask(folder / f"{name}.png")[0]).tolist()
+
+
+def test_classes_present_are_written_and_returned(tmp_path, image):
+    faults: list[str] = []
+    too_small = rectangle(0.1, 0.1, 0.2, 0.2, "hamate")  # contains no pixel's centre
+    shapes = (rectangle(0, 0, 2, 1), rectangle(4, 0, 5, 1), rectangle(3, 0, 6, 5, "radius"), too_small)
+    assert write_labels(tmp_path / "out/a", image, [annotation(*shapes)], "union", faults) == [
+        "radius",
+        "ulna",
+    ]
+    assert faults == []
+    assert sorted(file.name for file in (tmp_path / "out/a").iterdir()) == ["radius.png", "ulna.png"]
+    assert columns(tmp_path / "out/a") == [0, 1, 4]
+    assert columns(tmp_path / "out/a", "radius") == [3, 4, 5]
+
+
+def test_an_annotation_without_shapes_has_an_empty_folder(tmp_path, image):
+    assert write_labels(tmp_path / "out", image, [annotation(size=None)], "union", []) == []
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("combine", "expected"),
+    [("union", {"radius": [0], "ulna": [0, 1, 2, 3]}), ("intersection", {"ulna": [1, 2]})],
+)
+def test_masks_of_several_files_are_combined(tmp_path, image, combine, expected):
+    assert combine in COMBINATIONS
+    several = [
+        annotation(rectangle(0, 0, 3, 1), rectangle(0, 0, 1, 1, "radius")),
+        annotation(rectangle(1, 0, 4, 1), source="b.json"),
+    ]
+    assert sorted(write_labels(tmp_path / "out", image, several, combine, [])) == sorted(expected)
+    assert {name: columns(tmp_path / "out", name) for name in expected} == expected
+
+
+def test_all_faults_are_reported_and_nothing_is_written(tmp_path, image):
+    faults: list[str] = []
+    several = [
+        annotation(rectangle(0, 0, 1, 1), size=(6, 5)),
+        annotation(rectangle(9, 9, 12, 12), source="b.json"),
+    ]
+    assert write_labels(tmp_path / "out", image, several, "union", faults) == []
+    size, outside = faults
+    assert size.startswith(f"{image}: is 6 x 5, but its annotation in a.json is for 5 x 6")
+    assert outside.startswith("b.json: image 'a.png': shape 1 is entirely outside")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unreadable_image_is_a_fault(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    faults: list[str] = []
+    assert write_labels(tmp_path / "out", tmp_path / "a.png", [annotation()], "union", faults) == []
+    assert "a.png: the file is empty" in faults[0]

@@ -1,0 +1,195 @@
+"""Readers: every format becomes the same data set, and no format can name an image outside its folder."""
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from samcarry.data.cases import find_cases
+from samcarry.formats.class_pngs import write_class_masks
+from samcarry.formats.class_tables import write_class_table
+from samcarry.formats.dicom_seg import write_dicom_seg
+from samcarry.formats.label_maps import label_map, write_label_map
+from samcarry.formats.nifti import write_nifti
+from samcarry.images.masks import read_mask
+from samcarry.importing.annotations import NO_SPLIT, import_annotations
+from samcarry.importing.readers import READERS, list_annotation_files, reader_options
+from support.dicom_files import write as write_dicom
+from support.imported_study import annotate, labels, make_study, refused
+from support.paths import ROOT
+
+CLASSES = ("radius", "ulna", "hamate")
+CASES = ("P1", "P2")
+SIZE = (9, 7)
+FORMATS = ("label_maps", "class_pngs", "nifti", "dicomseg")
+
+
+def masks_of(case):
+    """Three classes that overlap, have holes and single pixels; the last is absent in P2."""
+    masks = np.random.default_rng(CASES.index(case)).random((3, *SIZE)) < 0.3
+    masks[2] &= case == "P1"
+    return masks
+
+
+def write_image(folder, case):
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    return write_dicom(
+        folder / "images" / f"{case}.dcm",
+        np.arange(63, dtype=np.uint16).reshape(SIZE),
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.1",
+        SOPInstanceUID=f"1.2.3.{ord(case[-1])}",
+        StudyInstanceUID="1.2.5",
+        SeriesInstanceUID="1.2.6",
+        Modality="DX",
+    )
+
+
+@pytest.fixture(params=FORMATS)
+def study(tmp_path, request) -> dict:
+    """Two annotated images and one that is not, with masks in this format."""
+    format_name, folder = request.param, tmp_path / "masks"
+    folder.mkdir()
+    for case in CASES:
+        image = write_image(tmp_path, case)
+        if format_name == "label_maps":
+            write_label_map(folder / f"{case}.png", masks_of(case))
+        elif format_name == "class_pngs":
+            write_class_masks(folder / case, masks_of(case), CLASSES)
+        elif format_name == "nifti":
+            write_nifti(folder / f"{case}.nii.gz", masks_of(case), CLASSES, case)
+        else:
+            write_dicom_seg(folder / f"any name {case}.dcm", image, masks_of(case), CLASSES)
+    write_image(tmp_path, "P3")
+    write_class_table(tmp_path / "classes.csv", CLASSES)
+    table = str(tmp_path / "classes.csv") if format_name == "label_maps" else None
+    return {
+        "format_name": format_name,
+        "images": tmp_path / "images",
+        "annotations": {NO_SPLIT: [folder / "{case}/{class}.png" if format_name == "class_pngs" else folder]},
+        "destination": tmp_path / "out" / "mine",
+        "classes": {},
+        "options": reader_options(format_name, {"table": table}),
+    }
+
+
+def test_an_export_is_imported_as_a_data_set(study):
+    summary = import_annotations(**study)
+    assert summary[:2] == ["annotated: imported 2 of 2 images", "unlabelled: 1 images"]
+    for case in CASES:
+        expected = masks_of(case)
+        if study["format_name"] == "label_maps":  # which keeps the smaller of overlapping classes
+            expected = np.stack([label_map(expected) == number for number in (1, 2, 3)])
+        folder = study["destination"] / "labels" / case
+        present = [name for name, mask in zip(CLASSES, expected, strict=True) if mask.any()]
+        assert sorted(file.stem for file in folder.iterdir()) == sorted(present)
+        for name, mask in zip(CLASSES, expected, strict=True):
+            if name in present:
+                assert read_mask(folder / f"{name}.png").tolist() == mask.tolist()
+
+
+def test_classes_are_renamed_and_dropped(study):
+    summary = import_annotations(**study | {"classes": {"radius": "bone", "ulna": None}})
+    files = {file.name for file in (study["destination"] / "labels").rglob("*.png")}
+    assert files == {"bone.png", "hamate.png"}
+    assert summary[-1] == "dropped 2 shapes of other classes: ulna 2"
+
+
+def test_masks_must_have_the_size_of_the_image(study):
+    Image.new("L", (8, 9)).save(study["images"] / "P1.png")
+    (study["images"] / "P1.dcm").unlink()
+    if study["format_name"] == "dicomseg":  # which refers to its image by UID and not by name
+        assert "image of any name P1" in import_annotations(**study)[0]
+    else:
+        (line,) = refused(study)
+        assert "P1.png: is 8 x 9, but its annotation in" in line
+
+
+def test_masks_without_an_image_are_named_in_the_summary(study):
+    (study["images"] / "P2.dcm").unlink()
+    summary = import_annotations(**study)
+    assert summary[0].startswith("annotated: imported 1 of 2 images; 1 without an image file (")
+
+
+def test_all_damaged_masks_are_reported_and_nothing_is_written(study):
+    pattern = "*/radius.png" if study["format_name"] == "class_pngs" else "*"
+    files = sorted((study["images"].parent / "masks").glob(pattern))
+    for file in files:
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    lines = refused(study)
+    assert [str(file) in line for file, line in zip(files, lines, strict=True)] == [True, True]
+
+
+@pytest.fixture
+def shape_study(tmp_path) -> dict:
+    return make_study(tmp_path)
+
+
+SHAPE_FORMATS = ["coco", "cvat", "supervisely", "labelme"]
+
+
+@pytest.mark.parametrize("format_name", SHAPE_FORMATS)
+def test_every_format_is_read_from_a_folder_and_split_by_patient(shape_study, tmp_path, format_name):
+    for name in ("a_left", "a_right", "b_left", "c_left"):
+        Image.new("L", (6, 5)).save(shape_study["images"] / f"{name}.png")
+    folder = annotate(
+        tmp_path / "ann", format_name, *(f"{n}.png" for n in ("a_left", "a_right", "b_left", "c_left"))
+    )
+    import_annotations(**shape_study | {"format_name": format_name, "annotations": {NO_SPLIT: [folder]}})
+    assert labels(shape_study, "a_left") == {"ulna": 6}
+    for seed in range(9):
+        settings = {"val_fraction": 0.4, "test_fraction": 0, "seed": seed}
+        cases, _ = find_cases(shape_study["destination"], **settings, patient_pattern="^([a-d])(?:_|$)")
+        split_of = {case.case: case.split for case in cases if case.labels}
+        assert split_of["a_left"] == split_of["a_right"]
+        if set(split_of.values()) == {"train", "val"}:
+            return
+    pytest.fail("no seed puts a patient into val")
+
+
+@pytest.mark.parametrize("format_name", SHAPE_FORMATS)
+@pytest.mark.parametrize("name", ["../a.png", "/etc/a.png"])
+def test_no_format_can_name_an_image_outside_the_folder(shape_study, tmp_path, format_name, name):
+    folder = annotate(tmp_path / "ann", format_name, "b.png")
+    (file,) = (file for file in folder.iterdir() if file.name != "meta.json")
+    if format_name == "supervisely":  # the image is named by the file itself
+        (tmp_path / "secret.json").write_text(file.read_text())
+        file.unlink()
+        file.symlink_to(tmp_path / "secret.json")
+    else:
+        old = "..\\\\images\\\\b.png" if format_name == "labelme" else "b.png"
+        file.write_text(file.read_text().replace(old, name))
+    (line,) = refused(shape_study, format_name=format_name, annotations={NO_SPLIT: [folder]})
+    assert line.startswith(f"{file}: ")
+    assert "; " in line
+
+
+def test_options_are_the_config_keys_that_a_reader_needs(tmp_path):
+    source = {"label": "Knochen", "attribute": "Anatomie", "images": "images", "table": {"1": "ulna"}}
+    assert reader_options("cvat", source) == {"label": "Knochen", "attribute": "Anatomie"}
+    assert reader_options("coco", source) == {}
+    options = reader_options("nifti", source)
+    assert options["table"].numbers == {1: "ulna"}
+    assert options["table"].source == "source.nifti.table"
+
+
+def test_annotation_files_are_listed_by_split_and_suffix(tmp_path):
+    for name in ("train/a.xml", "train/a.json", "val/b.json", "val/meta.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    by_split = {"train": [tmp_path / "train"], "val": [tmp_path / "val"]}
+    faults: list[str] = []
+    assert list(list_annotation_files("coco", by_split, faults)) == [
+        ("train", tmp_path / "train/a.json"),
+        ("val", tmp_path / "val/b.json"),
+    ]
+    assert faults == []
+    assert list(list_annotation_files("cvat", by_split, faults)) == [("train", tmp_path / "train/a.xml")]
+    assert f"{tmp_path / 'val'}: holds no .xml file" in faults[0]
+    pattern = {NO_SPLIT: [tmp_path / "{case}/{class}.png"]}
+    assert list(list_annotation_files("class_pngs", pattern, faults)) == [(NO_SPLIT, pattern[NO_SPLIT][0])]
+
+
+def test_every_reader_is_offered_by_the_schema():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    offered = set(schema["properties"]["source"]["properties"])
+    assert set(READERS) <= offered

@@ -1,0 +1,42 @@
+"""Where results are."""
+
+from samcarry.pipeline.paths import Results, subset_of
+
+DEMO = Results("demo")
+
+
+def test_a_method_of_a_subset_has_its_files_below_n_and_seed():
+    assert DEMO.predictions("unet_sam", 8, 1, ["val-0000"]) == [
+        "results/demo/n8/seed1/refined/val-0000.nii.gz"
+    ]
+    assert DEMO.dice("ours_r", 8, 1) == "results/demo/n8/seed1/dice/ours_r.csv"
+
+
+def test_full_supervision_has_its_files_below_full_whatever_n_is():
+    assert subset_of("unet_full", 5) == subset_of("unet_full", 8) == "full"
+    assert DEMO.predictions("unet_full", 5, 0, ["test-0000"]) == [
+        "results/demo/full/seed0/f_theta/probabilities/test-0000.nii.gz"
+    ]
+    assert DEMO.dice("unet_full", 5, 0) == "results/demo/full/seed0/dice/unet_full.csv"
+
+
+def test_files_of_shards_keep_the_order_of_the_shards():
+    shards = ["test-0001", "test-0000"]
+    assert [path.split("/")[3] for path in DEMO.prepared("masks", shards)] == shards
+    assert DEMO.per_shard("n3", 0, "weights", shards, ".csv")[0] == (
+        "results/demo/n3/seed0/weights/test-0001.csv"
+    )
+
+
+def test_a_number_is_traced_to_the_file_its_log_and_a_command():
+    trace = dict(DEMO.how_to_trace(3, 0, "ours_r"))
+    assert "results/demo/n3/seed0/dice/ours_r.csv" in trace.values()
+    assert "results/demo/logs/n3/seed0/evaluate/ours_r.log" in trace.values()
+    assert "results/demo/n3/seed0/f_phi/probabilities/" in trace.values()
+    assert any(text.startswith("snakemake results/demo/n3/seed0/dice/ours_r.csv") for text in trace.values())
+
+
+def test_full_supervision_is_traced_below_full():
+    paths = " ".join(path for _, path in DEMO.how_to_trace(3, 0, "unet_full"))
+    assert "results/demo/full/seed0/dice/unet_full.csv" in paths
+    assert "/n3/" not in paths

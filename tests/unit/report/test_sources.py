@@ -1,0 +1,63 @@
+"""The content of the report comes from the files of a run; missing files leave their section out."""
+
+import pytest
+
+from support.report_run import UNLABELLED
+
+
+def test_the_gallery_shows_all_chosen_cases_with_all_their_stages(whole):
+    _, page = whole
+    cases = page.all("article", **{"class": "case"})
+    assert len(cases) == 6 + 2
+    assert [case["data-name"] for case in cases[-2:]] == UNLABELLED
+    best = cases[0]["data-name"]
+    titles = [one["aria-label"] for one in page.all("svg") if f" of {best}" in one["aria-label"]]
+    stages = [title.split(" of ")[0] for title in titles]
+    assert stages[:2] == ["reference", "P: U-Net (f_θ)"]
+    assert stages[2:] == ["cleaned P, prompts", "R: U-Net + SAM", "ours w/ SAM (R)"]
+
+
+def test_the_page_shows_results_settings_costs_and_versions(whole):
+    _, page = whole
+    for words in (
+        "ours w/ SAM (R)",
+        "n/a: no labels",
+        "# found <here>",
+        "1 min 15 s",
+        "2.14",
+        "abc123",
+        "dice.csv",
+    ):
+        assert words in page.text
+
+
+@pytest.mark.parametrize(
+    ("without", "gone"),
+    [
+        (("ablation",), "Effect of the number of labels"),
+        (("tuned", "answers", "tuning"), "tuned on the validation split"),
+        (("unlabelled_masks",), "hidden from all methods"),
+    ],
+)
+def test_the_page_leaves_out_what_a_run_lacks(page_of, whole, without, gone):
+    assert gone in whole[1].text
+    _, page = page_of(*without)
+    assert gone not in page.text
+    assert len(page.all("article")) == 8
+
+
+def test_a_run_with_the_bare_minimum_still_has_a_page(files, page_of):
+    without = [name for name in files if name.startswith("unlabelled_")]
+    without += ["ablation", "qualitative", "training", "tuned", "answers", "tuning", "cleaned", "prompts"]
+    _, page = page_of(*without)
+    assert len(page.all("article")) == 6
+    assert not page.all("section", id="figures")
+    assert "Nothing was tuned" in page.text
+
+
+def test_figures_are_in_the_order_of_the_page(whole):
+    _, page = whole
+    titles = [one["alt"].split(". ")[0] for one in page.all("img")]
+    assert titles[0] == "Effect of the number of labels"
+    assert [title.split()[1] for title in titles[1:4]] == ["best", "median", "worst"]
+    assert titles[4:] == ["Training", "Tuning of sam"]

@@ -1,0 +1,59 @@
+"""CSV sheets from people: separators, byte order marks and blank lines of spreadsheet programs."""
+
+import pytest
+
+from samcarry.errors import InputError
+from samcarry.storage.sheets import read_sheet
+
+
+def sheet(folder, content):
+    path = folder / "cases.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "case,split\na,train\nb,\n",
+        "case;split\na;train\nb;\n",
+        "\ufeffcase,split\r\na,train\r\nb,\r\n",
+        " case , split \n a , train \n\n,\nb\n",
+        '"case","split"\n"a","train"\n"b",""',
+    ],
+)
+def test_rows_are_the_same_in_every_variant(tmp_path, content):
+    assert read_sheet(sheet(tmp_path, content)) == [
+        {"case": "a", "split": "train"},
+        {"case": "b", "split": ""},
+    ]
+
+
+def test_a_quoted_text_may_contain_separators_and_line_breaks(tmp_path):
+    assert read_sheet(sheet(tmp_path, 'case,note\na,"x, y\nz"\n')) == [{"case": "a", "note": "x, y\nz"}]
+
+
+@pytest.mark.parametrize("content", ["", "case,split\n"])
+def test_a_sheet_without_rows_is_empty(tmp_path, content):
+    assert read_sheet(sheet(tmp_path, content)) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "no such file"),
+        ("case\nZähne".encode("latin-1"), "cannot be read as UTF-8"),
+        ('case,split\n"a,train', "is not CSV"),
+        ("name,split\na,train\n", "has no column 'case' (columns: name, split)"),
+        ("", "has no column 'case' (columns: none)"),
+        ("case,split,split\na,b,c\n", "has two columns 'split'"),
+        ("case,split\na,b\na,b,c\n", "row 3 has 3 fields"),
+    ],
+)
+def test_a_fault_is_reported_in_one_line(tmp_path, content, words):
+    path = tmp_path / "cases.csv" if content is None else sheet(tmp_path, content)
+    with pytest.raises(InputError) as caught:
+        read_sheet(path, required=["case"])
+    assert str(caught.value).startswith(f"{path}: ")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)

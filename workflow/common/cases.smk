@@ -1,0 +1,200 @@
+# Which cases, shards and files of the data set a rule reads.
+
+
+# As functions of the wildcards, since Snakemake's linter takes plain paths in `params` for mistakes.
+
+
+def source_data(wildcards):
+    """The folder with images/, labels/ and cases.csv, without corrections."""
+    return source_folder(config)
+
+
+def data_folder(wildcards):
+    """The data set that all rules work on: the source, or its copy with an annotator's corrections."""
+    return (
+        f"{RESULTS.root}/corrected" if config["corrections"] else source_data(wildcards)
+    )
+
+
+def source_cases(wildcards):
+    """cases.csv if a rule makes the data set; nothing if the user provides it."""
+    return cases_file(config)
+
+
+def made_cases(wildcards):
+    """As `source_cases`, with corrections."""
+    if config["corrections"]:
+        return f"{RESULTS.root}/corrected/cases.csv"
+    return source_cases(wildcards)
+
+
+def source_images(wildcards):
+    """The folder from which an import read the images; None if there was no import."""
+    return image_source(config["source"])
+
+
+def listing(wildcards):
+    """A digest of names, sizes and times of the user's files, so that a change is noticed."""
+    return _listing()
+
+
+@functools.cache
+def _listing():
+    return listing_digest(source_folders(config["source"]))
+
+
+@functools.lru_cache(maxsize=4)
+def _read_manifest(path, time):
+    return read_manifest(path)
+
+
+def manifest():
+    """All cases with split and shard; makes Snakemake list them first if that was not done yet."""
+    path = checkpoints.list_cases.get(dataset=DATASET).output.manifest
+    return _read_manifest(path, os.stat(path).st_mtime_ns)
+
+
+def classes(wildcards):
+    path = checkpoints.list_cases.get(dataset=DATASET).output.classes
+    return Path(path).read_text(encoding="utf-8").splitlines()
+
+
+# ---- shards, as functions of the wildcards ------------------------------------------------------
+
+
+def shards_of(*splits, labelled=False):
+    """Names of the shards of some splits; with `labelled` only those with a labelled case."""
+    path = checkpoints.list_cases.get(dataset=DATASET).output.manifest
+    return list(_shards_of(path, os.stat(path).st_mtime_ns, splits, labelled))
+
+
+@functools.cache
+def _shards_of(path, time, splits, labelled):
+    rows = _read_manifest(path, time)
+    return sorted(
+        {
+            row.shard
+            for row in rows
+            if row.split in splits and (row.labels or not labelled)
+        }
+    )
+
+
+def judged_shards(wildcards):
+    return shards_of(judged_split(manifest()))
+
+
+def unlabelled_shards(wildcards):
+    return shards_of("unlabelled")
+
+
+def hidden_shards(wildcards):
+    """Shards of unlabelled cases with hidden labels."""
+    return shards_of("unlabelled", labelled=True)
+
+
+def validation_shards(wildcards):
+    return shards_of("val", labelled=True)
+
+
+def labelled_shards(wildcards):
+    """Shards of all labelled cases outside of val and test, hidden labels included."""
+    return shards_of("train", "unlabelled", labelled=True)
+
+
+def subset_shards(wildcards):
+    """Shards of the labelled cases that networks of this subset learn from."""
+    wanted = set(subset_cases(wildcards))
+    return sorted({row.shard for row in manifest() if row.case in wanted})
+
+
+# ---- cases --------------------------------------------------------------------------------------
+
+
+def subset_cases(wildcards):
+    """The cases of X^n in their order, or every labelled case for full supervision."""
+    if wildcards.get("subset") == FULL:
+        return [
+            row.case
+            for row in manifest()
+            if row.labels and row.split in ("train", "unlabelled")
+        ]
+    return _first_cases(n_of(wildcards))
+
+
+def main_cases(wildcards):
+    """The cases of the main line's X^n."""
+    return _first_cases(config["n"])
+
+
+def _first_cases(n):
+    training = sorted(
+        (row.order, row.case) for row in manifest() if row.split == "train"
+    )
+    if n > len(training):
+        raise WorkflowError(
+            f"n = {n} was requested, but the training split has only {len(training)} labelled cases: "
+            f"lower n, or label more cases"
+        )
+    return [case for _, case in training[:n]]
+
+
+def n_of(wildcards):
+    """n of the wildcard `n` or `subset`; 0 for full supervision."""
+    return int(
+        wildcards.get("n") or wildcards.subset.removeprefix("n").replace(FULL, "0")
+    )
+
+
+def unlabelled_cases(wildcards):
+    return [row.case for row in manifest() if row.split == "unlabelled"]
+
+
+def cases_with_hidden_labels(wildcards):
+    return [row.case for row in manifest() if row.labels and row.split == "unlabelled"]
+
+
+# ---- files of shards ----------------------------------------------------------------------------
+
+
+def rows_of_shard(wildcards):
+    rows = [row for row in manifest() if row.shard == wildcards.shard]
+    if not rows:
+        known = shortlist(sorted({row.shard for row in manifest()}))
+        raise WorkflowError(f"there is no shard {wildcards.shard}; there are {known}")
+    return rows
+
+
+def labelled_rows_of_shard(wildcards):
+    return [row for row in rows_of_shard(wildcards) if row.labels]
+
+
+def image_files(wildcards):
+    # Corrections change no image. As inputs, images keep their place, so that shards are not made again.
+    return [f"{source_data(wildcards)}/{row.image}" for row in rows_of_shard(wildcards)]
+
+
+def label_files(wildcards):
+    folders = [
+        f"{data_folder(wildcards)}/{row.labels}"
+        for row in labelled_rows_of_shard(wildcards)
+    ]
+    return [
+        str(file) for folder in folders for file in sorted(Path(folder).glob("*.png"))
+    ]
+
+
+def prepared(kind, shards):
+    """An input function: stacks of prepared 'images' or 'masks' of the shards that `shards` gives."""
+    return lambda wildcards: RESULTS.prepared(kind, shards(wildcards))
+
+
+def per_shard(folder, shards, suffix=".nii.gz", n=None, seed=None):
+    """An input function: one file a shard in a folder below n<n>/seed<seed>; None takes the wildcard's."""
+
+    def files(wildcards):
+        subset = f"n{n or n_of(wildcards)}"
+        of_seed = wildcards.seed if seed is None else seed
+        return RESULTS.per_shard(subset, of_seed, folder, shards(wildcards), suffix)
+
+    return files

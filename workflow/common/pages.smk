@@ -1,0 +1,150 @@
+# What figures, the report and the review show.
+
+# A gain is measured with ten corrected cases: the most doubtful ones against three random draws, for all seeds.
+# 'none' is f_θ without them.
+GAIN_CASES = 10
+GAIN_NETWORKS = [
+    (draw, seed)
+    for draw in ("none", "doubtful", "random0", "random1", "random2")
+    for seed in config["seeds"]
+]
+
+# In figures of cases: stages by the method that they belong to; those without a method are always drawn.
+CASE_STAGES = {
+    "unet": ("f_theta/probabilities", ".nii.gz"),
+    "cleaned": ("cleaned", ".nii.gz"),
+    "prompts": ("prompts", ".json"),
+    "unet_sam": ("refined", ".nii.gz"),
+    "ours_p": ("f_phi_p/probabilities", ".nii.gz"),
+    "ours_r": ("f_phi/probabilities", ".nii.gz"),
+}
+ALWAYS_DRAWN = ("unet", "cleaned", "prompts")
+
+# What was run, for the head and the limits of the report.
+STUDY = {
+    "dataset": DATASET,
+    "size": SIZE,
+    "sam": SAM,
+    "sam_is_tiny": config["sam"]["models"][SAM]["model"] == "tiny",
+    "images_are_drawn": config["source"]["format"] == "phantom",
+}
+
+METHODS_SHOWN = shown_side_by_side(config["table"]["methods"])
+
+
+def case_figure_files(wildcards):
+    """Files of each stage that the figure of cases shows, of the first seed."""
+    shown = {*ALWAYS_DRAWN, *methods_of(wildcards)}
+    return {
+        stage: per_shard(folder, judged_shards, suffix, seed=FIRST_SEED)(wildcards)
+        for stage, (folder, suffix) in CASE_STAGES.items()
+        if stage in shown
+    }
+
+
+def training_curves(wildcards):
+    """Training curves of the main line's networks and of full supervision, all seeds."""
+    methods = methods_of(wildcards)
+    shown = ["unet", *(method for method in ("ours_r", "ours_p") if method in methods)]
+    if "unet_full" in methods and not missing_methods(["unet_full"], manifest()):
+        shown.append("unet_full")
+    return [
+        f"{RESULTS.run(subset_of(method, wildcards.n), seed)}/{method_of(method).network}/training.csv"
+        for method in shown
+        for seed in config["seeds"]
+    ]
+
+
+def qualitative_files(wildcards):
+    """Predictions of the methods shown side by side on the judged split, of the first seed."""
+    return {method: predictions_shown(method, wildcards) for method in METHODS_SHOWN}
+
+
+def predictions_shown(method, wildcards):
+    return RESULTS.predictions(
+        method, config["n"], FIRST_SEED, judged_shards(wildcards)
+    )
+
+
+def report_files(wildcards):
+    """Every file that the report reads, by what it is."""
+    root, of_n = RESULTS.root, f"{RESULTS.root}/n{config['n']}"
+    run = RESULTS.run(f"n{config['n']}", FIRST_SEED)
+    methods = set(config["table"]["methods"])
+    methods -= set(missing_methods(list(methods), manifest()))
+    judged, unlabelled = judged_shards(wildcards), unlabelled_shards(wildcards)[:1]
+    tuned = refiners_tuned(config)
+    files = {
+        "manifest": [RESULTS.manifest],
+        "classes": [f"{root}/classes.txt"],
+        "dice": [f"{root}/dice.csv"],
+        "table1": [f"{root}/table1.csv"],
+        "differences": [f"{root}/differences.csv"],
+        "per_class": [f"{root}/per_class.csv"],
+        "qualitative": [
+            f"{root}/figures/qualitative_{place}.png"
+            for place in ("best", "median", "worst")
+        ],
+        "training": [f"{of_n}/figures/training.png"],
+        "tuned": [RESULTS.tuned(config["n"], refiner) for refiner in tuned],
+        "answers": [f"{of_n}/tuned/{refiner}_answers.csv" for refiner in tuned],
+        "tuning": [f"{of_n}/figures/tuning_{refiner}.png" for refiner in tuned],
+        "models": [
+            f"{run}/{network}/model.safetensors" for network in ("f_theta", "f_phi")
+        ],
+        "images": RESULTS.prepared("images", judged),
+        "masks": RESULTS.prepared("masks", judged),
+        "cleaned": [f"{run}/cleaned/{shard}.nii.gz" for shard in judged],
+        "prompts": [f"{run}/prompts/{shard}.json" for shard in judged],
+        "unlabelled_images": RESULTS.prepared("images", unlabelled),
+        "unlabelled_unet": [
+            f"{run}/f_theta/probabilities/{shard}.nii.gz" for shard in unlabelled
+        ],
+        "unlabelled_cleaned": [f"{run}/cleaned/{shard}.nii.gz" for shard in unlabelled],
+        "unlabelled_prompts": [f"{run}/prompts/{shard}.json" for shard in unlabelled],
+        "unlabelled_unet_sam": [
+            f"{run}/refined/{shard}.nii.gz" for shard in unlabelled
+        ],
+    }
+    if "unet_full" in methods:
+        files["unlabelled_masks"] = RESULTS.prepared("masks", hidden_shards(wildcards))
+    if config["ablation"]["n"]:
+        files["ablation"] = [f"{root}/figures/ablation.png"]
+    return files | {
+        method: predictions_shown(method, wildcards) for method in sorted(methods)
+    }
+
+
+def of_main(folder, shards, suffix=".nii.gz"):
+    """An input function: one file a shard in a folder of the main line's n and first seed."""
+    return per_shard(folder, shards, suffix, n=config["n"], seed=FIRST_SEED)
+
+
+def probabilities_of_all_seeds(wildcards):
+    """P of one shard, of this seed and all configured ones."""
+    subset, network = f"n{wildcards.n}", "f_theta/probabilities"
+    return [
+        file
+        for seed in dict.fromkeys([int(wildcards.seed), *config["seeds"]])
+        for file in RESULTS.per_shard(subset, seed, network, [wildcards.shard])
+    ]
+
+
+def earlier_tasks(wildcards):
+    """The cases of every task before this one."""
+    return [
+        f"{RESULTS.root}/review/task-{number}/cases.csv"
+        for number in range(1, int(wildcards.task))
+    ]
+
+
+def gain_models(wildcards):
+    main = f"n{config['n']}"
+    return [
+        (
+            f"{RESULTS.run(main, seed)}/f_theta/model.safetensors"
+            if draw == "none"
+            else f"{RESULTS.root}/review/gain/seed{seed}/{draw}/model.safetensors"
+        )
+        for draw, seed in GAIN_NETWORKS
+    ]

@@ -1,0 +1,174 @@
+# The config, constants and functions that concern every rule. This folder holds functions; ../rules holds rules.
+import functools
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+SCRIPTS = Path(workflow.basedir) / "scripts"  # on the path since terminal.smk
+
+from samcarry.data.contract import SPLITS
+from samcarry.data.manifest import (
+    has_hidden_labels,
+    judged_split,
+    missing_methods,
+    read_manifest,
+)
+from samcarry.errors import InputError, shortlist
+from samcarry.methods import (
+    METHODS,
+    PAIRS,
+    method_of,
+    method_of_network,
+    shown_side_by_side,
+)
+from samcarry.pipeline.clock import clock_fault
+from samcarry.pipeline.code_digest import code_digest
+from samcarry.pipeline.config import (
+    check_files,
+    check_settings,
+    config_fault,
+    main_sams,
+    method_notes,
+    refiners_tuned,
+    sams_of,
+)
+from samcarry.pipeline.paths import FULL, Results, subset_of
+from samcarry.pipeline.sources import (
+    cases_file,
+    image_source,
+    listing_digest,
+    source_files,
+    source_folder,
+    source_folders,
+)
+from samcarry.storage.files import sha256
+
+# Idle OpenMP threads that spin slow a job down tenfold where several processes share few cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def check_config():
+    """Validate the config, fill in defaults, and stop with one line if it is wrong."""
+    try:
+        schema = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
+        validate(config, str(schema))
+        check_settings(config)
+    except (WorkflowError, InputError) as error:
+        raise WorkflowError(config_fault(error)) from None
+
+
+check_config()
+
+DATASET = config["dataset"]
+RESULTS = Results(DATASET)
+FIRST_SEED = config["seeds"][0]
+SIZE = [config["images"]["height"], config["images"]["width"]]
+WINDOW = config["images"]["window"]
+# Threads do not change what a training learns; the cap of the weights is part of the statistics.
+TRAINING = {
+    key: value
+    for key, value in config["training"].items()
+    if key not in ("threads", "max_positive_weight")
+} | {"precision": config["precision"]}
+# The agreement with SAM concerns one of the two Mean Teachers only.
+MEAN_TEACHER = {
+    key: value for key, value in config["mean_teacher"].items() if key != "agreement"
+}
+PASSES = {key: config["sam"][key] for key in ("first", "second")}
+
+
+wildcard_constraints:
+    dataset=DATASET,
+    n=r"\d+",
+    subset=rf"n\d+|{FULL}",
+    seed=r"\d+",
+    shard="(" + "|".join(SPLITS) + r")-\d+",
+    sam="|".join(config["sam"]["models"]),
+    # Folders of U-Nets, and those of second networks among them.
+    network="|".join({method.network for method in METHODS if method.network}),
+    phi="|".join(method.network for method in METHODS if method.pseudo_labels),
+    method="|".join(method.id for method in METHODS),
+    refiner="sam|medsam|random_walk",
+    draw=r"doubtful|random\d+",
+    task=r"[1-9]\d*",
+
+
+@functools.cache
+def code_of(script):
+    """A digest of the library code that a script imports, as a parameter of its rule."""
+    return code_digest(SCRIPTS / f"{script}.py", SCRIPTS)
+
+
+@functools.cache
+def _gpus():
+    plugin = workflow.executor_plugin
+    is_remote = plugin is not None and not (
+        plugin.common_settings.local_exec or plugin.common_settings.dryrun_exec
+    )
+    return int(is_remote or shutil.which("nvidia-smi") is not None)
+
+
+def gpus(wildcards):
+    """1 if a job may find a GPU (CUDA here, or a cluster that runs it), else 0.
+
+    On a machine without a GPU, asking for one would only make CPU jobs wait for each other.
+    """
+    return _gpus()
+
+
+def memory(megabytes, official_sam=None):
+    """The memory of a job, twice as much on its second try, which only a cluster's profile grants.
+
+    `official_sam` is the memory with an official SAM, which needs several times that of the tiny one.
+    """
+    if official_sam and config["sam"]["model"] != "tiny":
+        megabytes = official_sam
+    return lambda wildcards, attempt: attempt * megabytes
+
+
+def check_clock():
+    """Stop if files are from the future: Snakemake would delete what it makes from them as outdated."""
+    images = (
+        [f"{config['source']['folder']}/{name}" for name in ("images", "labels")]
+        if config["source"]["format"] == "folder"
+        else []
+    )
+    sams = [entry["file"] for entry in config["sam"]["models"].values()]
+    annotations = source_files(config["source"])
+    originals = [*images, *annotations, *config["corrections"], *sams]
+    # A script from the future would rerun its rules each time.
+    paths = [RESULTS.root, *originals, _from_here(SCRIPTS)]
+    tool = _from_here(Path(workflow.basedir) / "tools/mend_times.py")
+    fault = clock_fault(paths, time.time_ns(), [_from_here(sys.executable), tool])
+    if fault:
+        raise WorkflowError(fault)
+
+
+def _from_here(path):
+    here = Path.cwd()
+    return str(
+        Path(path).relative_to(here) if Path(path).is_relative_to(here) else path
+    )
+
+
+def last_fault(rule):
+    """A mark of the last time that the user's files stopped a rule, as a parameter of that rule.
+
+    Snakemake restores the previous outputs of such a rule and takes the failed run for a finished one; the
+    changed parameter makes it try again.
+    """
+    mark = Path(f"{RESULTS.root}/logs/{rule}.fault")
+    return mark.read_text() if mark.exists() else ""
+
+
+def report_success():
+    """Print the table of results and where the pictures are."""
+    table = Path(f"{RESULTS.root}/n{config['n']}/summary.md")
+    if table.exists():
+        print(f"\n{table.read_text(encoding='utf-8')}")
+        print(f"Pictures: {table.parent / 'figures'}/cases.png and training.png")

@@ -1,0 +1,35 @@
+# What a run prints. Included first, so that every later message is printed in this form.
+import sys
+from pathlib import Path
+
+from snakemake.logging import logger
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+from samcarry.pipeline.terminal import DEFAULT_HANDLER, Terminal
+
+
+def use_terminal():
+    """Print lines for people instead of Snakemake's own output, unless an option asks for that."""
+    settings = workflow.output_settings
+    if (
+        settings.dryrun
+        or settings.verbose
+        or settings.debug_dag
+        or settings.printshellcmds
+    ):
+        return
+    for handler in [
+        handler for handler in logger.handlers if handler.name == DEFAULT_HANDLER
+    ]:
+        terminal = Terminal(
+            lambda rule: Path(workflow.get_rule(rule).snakefile).stem,
+            lambda: {job.jobid: job.rule.name for job in workflow.dag.needrun_jobs()},
+        )
+        terminal.filters = handler.filters  # they apply --quiet
+        logger.removeHandler(handler)
+        logger.addHandler(terminal)
+
+
+if workflow.is_main_process:
+    use_terminal()
