@@ -1,4 +1,4 @@
-"""Let SAM redraw the masks of one shard, with P itself as the first dense prompt."""
+"""Let SAM refine the masks of one shard, with P as the first mask prompt."""
 
 import numpy as np
 import torch

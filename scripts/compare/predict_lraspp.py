@@ -1,4 +1,4 @@
-"""Predict one shard's probability maps by LR-ASPP, from embeddings that are there already."""
+"""Predict one shard's probability maps by LR-ASPP from stored embeddings."""
 
 from job import job
 from samcarry.baselines.lraspp import load_lraspp

@@ -1,4 +1,4 @@
-"""Redraw the masks of one shard by the random walk, from seeds in the eroded masks."""
+"""Refine the masks of one shard by the random walk, from seeds in the eroded masks."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Dice of each method over the subsets X^n, for Fig. 2."""
+"""Collect the Dice of each method over the subsets X^n, for Fig. 2."""
 
 from job import job
 from samcarry.evaluation.summary import read_dice, summarise_ablation

@@ -1,4 +1,4 @@
-"""Put the Dice of all methods and seeds of one subset X^n into one table."""
+"""Collect the scores of all methods and seeds of one subset X^n in one table."""
 
 from job import job
 from samcarry.storage.frames import concatenate, write_frame

@@ -1,4 +1,4 @@
-"""Dice and surface scores of one method and seed for every test case and class."""
+"""Score one method and seed: Dice and surface scores of every test case and class."""
 
 from job import job
 from samcarry.evaluation.scores import dice_rows, write_dice

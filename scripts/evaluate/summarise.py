@@ -1,4 +1,4 @@
-"""Mean ± standard deviation of each method, and paired differences with their intervals."""
+"""Summarise the methods: mean ± standard deviation, and paired differences with intervals."""
 
 from job import job
 from samcarry.data.manifest import judged_split, missing_methods, read_manifest

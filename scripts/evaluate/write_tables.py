@@ -1,4 +1,4 @@
-"""Table 1 of a data set, scores by class, and the paired differences between every two methods."""
+"""Write Table 1, scores by class, and the paired differences between every two methods."""
 
 from job import job
 from samcarry.data.manifest import judged_split, missing_methods, read_manifest

@@ -1,4 +1,4 @@
-"""Write a network as ONNX, checked on prepared images."""
+"""Write a U-Net as ONNX and check it on prepared images."""
 
 import numpy as np
 

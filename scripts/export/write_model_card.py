@@ -1,4 +1,4 @@
-"""Write the card that goes with a model file."""
+"""Write the model card of a U-Net."""
 
 from job import job
 from samcarry.data.manifest import read_manifest

@@ -1,4 +1,4 @@
-"""Turn annotations of another program, and their images, into the plain contract."""
+"""Import annotations of another program, with their images, as a data set in the file contract."""
 
 from pathlib import Path
 

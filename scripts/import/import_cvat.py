@@ -1,4 +1,4 @@
-"""Turn CVAT annotations and their images into the plain contract."""
+"""Import a study with CVAT annotations and a table of patients as a data set in the file contract."""
 
 from pathlib import Path
 

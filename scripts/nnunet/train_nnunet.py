@@ -1,4 +1,4 @@
-"""Train nnU-Net with BCE as planned; a killed training goes on from nnU-Net's own checkpoint."""
+"""Train nnU-Net with BCE as planned; a killed training resumes from nnU-Net's own checkpoint."""
 
 import json
 import shutil

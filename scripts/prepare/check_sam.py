@@ -1,4 +1,4 @@
-"""Check that the SAM checkpoint is there, undamaged and of the named model."""
+"""Check that the SAM checkpoint exists, is intact and has the named architecture."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Mean, deviation and class weights of one training subset."""
+"""Compute mean, deviation and class weights of one training subset."""
 
 import json
 import tempfile

@@ -1,4 +1,4 @@
-"""Read the labels of one shard and resize them to network size; no file = class absent."""
+"""Read the labels of one shard and resize them to network size; a missing file = class absent."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Clean the probability maps of one shard, and turn the masks into boxes and points for SAM."""
+"""Clean the probability maps of one shard, and derive boxes and points for SAM."""
 
 import numpy as np
 

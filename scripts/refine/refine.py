@@ -1,4 +1,4 @@
-"""Let SAM redraw the masks of one shard from their prompts: R, and SAM's own quality estimate."""
+"""Let SAM refine the masks of one shard from their prompts: R, and SAM's own quality estimate."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Put corrected annotations into a data set of their own, beside the user's, which is only read."""
+"""Write a data set with the corrected annotations; the user's own data set is only read."""
 
 from pathlib import Path
 

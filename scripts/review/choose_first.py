@@ -1,4 +1,4 @@
-"""Choose the first images worth labelling; nothing has to be labelled for that."""
+"""Choose the images worth labelling first; no labels are needed."""
 
 from pathlib import Path
 

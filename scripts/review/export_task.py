@@ -1,4 +1,4 @@
-"""Write the most doubtful cases as a CVAT task with R as starting annotation, or leave one that is there."""
+"""Write the most doubtful cases as a CVAT task with R as starting annotation; existing tasks stay."""
 
 from pathlib import Path
 

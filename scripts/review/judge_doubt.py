@@ -1,4 +1,4 @@
-"""Hold doubt against the true error, where hidden labels tell it."""
+"""Compare the doubt with the true error, for cases with hidden labels."""
 
 from job import job
 from samcarry.review.doubt import REASONS, read_ranking, write_ranking

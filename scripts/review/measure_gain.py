@@ -1,4 +1,4 @@
-"""What ten corrected cases gained on the judged split: the most doubtful ones, and random ones."""
+"""Measure what ten corrected cases gain on the judged split: doubtful ones, and random ones."""
 
 from job import job
 from samcarry.networks.prediction import predict

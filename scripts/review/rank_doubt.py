@@ -1,4 +1,4 @@
-"""Rank all unlabelled cases by doubt, and say why in plain words."""
+"""Rank all unlabelled cases by doubt, and give the reasons as text."""
 
 from job import job
 from samcarry.review.doubt import doubt_by_class, rank_by_doubt, read_measures, write_ranking

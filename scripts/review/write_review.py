@@ -1,4 +1,4 @@
-"""Write the page to leaf through the most doubtful cases."""
+"""Write the page of the most doubtful cases."""
 
 from pathlib import Path
 

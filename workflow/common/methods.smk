@@ -42,13 +42,7 @@ def ablation_dice(wildcards):
 
 def predictions(wildcards):
     """Masks or probabilities of a method on the split that methods are judged by."""
-    method, n = wildcards.method, n_of(wildcards)
-    if subset_of(method, n) != wildcards.subset:
-        raise WorkflowError(
-            f"{method} is not trained on {wildcards.subset}: ask for "
-            f"{RESULTS.dice(method, n or config['n'], wildcards.seed)}"
-        )
-    return RESULTS.predictions(method, n, wildcards.seed, judged_shards(wildcards))
+    return _predictions(wildcards.method, wildcards, judged_shards(wildcards))
 
 
 def stage_files(wildcards):
@@ -56,7 +50,17 @@ def stage_files(wildcards):
     stage, shards = wildcards.stage, shards_of(*SPLITS)
     if stage == "cleaned":
         return RESULTS.per_shard(wildcards.subset, wildcards.seed, stage, shards)
-    return RESULTS.predictions(stage, n_of(wildcards), wildcards.seed, shards)
+    return _predictions(stage, wildcards, shards)
+
+
+def _predictions(method, wildcards, shards):
+    n = n_of(wildcards)
+    if subset_of(method, n) != wildcards.subset:
+        place = RESULTS.run(subset_of(method, n or config["n"]), wildcards.seed)
+        raise WorkflowError(
+            f"the files of {method} are below {place}, not below {wildcards.subset}: correct the target"
+        )
+    return RESULTS.predictions(method, n, wildcards.seed, shards)
 
 
 def method_of_model(wildcards):

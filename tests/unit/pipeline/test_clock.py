@@ -50,7 +50,7 @@ def test_the_newest_file_how_far_it_is_ahead_and_the_command_are_told(results):
     stamp(Path("images/a.png"), NOW + 3600 * SECOND)
     line = clock_fault([str(results), "sam.pth", "images"], NOW, [".venv/bin/python", "mend.py"])
     assert line.startswith(
-        "'results/a b/n3/dice.csv' (and 2 more) is newer than now by 1 day, 0:00:00: the clock"
+        "'results/a b/n3/dice.csv' (and 2 more) has a time 1 day, 0:00:00 in the future: the clock"
     )
     assert "run `.venv/bin/python mend.py 'results/a b' images`" in line
     assert "\n" not in line
