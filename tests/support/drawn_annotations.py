@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from samcarry.formats.rasterise import draw_masks
-from samcarry.formats.shapes import Annotation
+from samcarry.geometry.rasterise import draw_masks
+from samcarry.geometry.shapes import Annotation
 
 
 def drawn(annotation: Annotation) -> dict[str, NDArray[np.bool_]]:

@@ -22,8 +22,8 @@ from samcarry.formats.dicom_seg import read_dicom_seg
 from samcarry.formats.label_maps import read_label_map, write_label_map
 from samcarry.formats.labelme import read_labelme
 from samcarry.formats.nifti import read_nifti, write_nifti
-from samcarry.formats.rasterise import draw_masks
 from samcarry.formats.supervisely import read_supervisely
+from samcarry.geometry.rasterise import draw_masks
 from samcarry.images.grey import image_size, read_grey
 from samcarry.images.masks import read_mask
 from samcarry.networks.unet import UNet, load_unet, save_unet

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from samcarry.data.contract import pattern_root
 from samcarry.errors import InputError, raise_faults, shortlist
-from samcarry.formats.run_lengths import encode_mask
-from samcarry.formats.shapes import Annotation, ClassMapper, LabelledShape, same_name
+from samcarry.geometry.run_lengths import encode_mask
+from samcarry.geometry.shapes import Annotation, ClassMapper, LabelledShape, same_name
 from samcarry.images.masks import read_mask, write_mask
 
 log = logging.getLogger(__name__)

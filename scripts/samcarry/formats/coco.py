@@ -13,8 +13,16 @@ from pycocotools import mask as coco_mask
 
 from samcarry.errors import InputError, raise_faults
 from samcarry.formats.json_values import check_size, get_value, parse_points, read_json
-from samcarry.formats.run_lengths import EncodedImage, decompress_counts
-from samcarry.formats.shapes import Annotation, ClassMapper, Geometry, LabelledShape, Polygon, Runs, same_name
+from samcarry.geometry.run_lengths import EncodedImage, decompress_counts
+from samcarry.geometry.shapes import (
+    Annotation,
+    ClassMapper,
+    Geometry,
+    LabelledShape,
+    Polygon,
+    Runs,
+    same_name,
+)
 from samcarry.storage.files import atomic
 
 _MAX_NUMBER_LENGTH = 7  # characters of one run length in compressed form

@@ -13,8 +13,8 @@ from defusedxml.common import DefusedXmlException
 
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.formats.json_values import check_size, parse_points
-from samcarry.formats.run_lengths import EncodedImage, check_runs, decode_box, encode_runs
-from samcarry.formats.shapes import (
+from samcarry.geometry.run_lengths import EncodedImage, check_runs, decode_box, encode_runs
+from samcarry.geometry.shapes import (
     Annotation,
     BoxRuns,
     ClassMapper,

@@ -19,8 +19,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, 
 
 from samcarry import __version__
 from samcarry.errors import InputError, raise_faults
-from samcarry.formats.run_lengths import encode_mask
-from samcarry.formats.shapes import Annotation, ClassMapper, LabelledShape, same_name
+from samcarry.geometry.run_lengths import encode_mask
+from samcarry.geometry.shapes import Annotation, ClassMapper, LabelledShape, same_name
 from samcarry.images import MOST_PIXELS
 from samcarry.images.colours import class_colours_8bit
 from samcarry.images.dicom import hide_dicom_messages, is_dicom

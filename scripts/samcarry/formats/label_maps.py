@@ -8,8 +8,8 @@ from PIL import Image
 
 from samcarry.errors import InputError, raise_faults
 from samcarry.formats.class_tables import LARGEST_NUMBER, ClassTable
-from samcarry.formats.run_lengths import encode_mask
-from samcarry.formats.shapes import Annotation, ClassMapper, LabelledShape, same_name
+from samcarry.geometry.run_lengths import encode_mask
+from samcarry.geometry.shapes import Annotation, ClassMapper, LabelledShape, same_name
 from samcarry.images.colours import class_colours_8bit
 from samcarry.images.grey import is_white_zero, open_image, upright
 from samcarry.storage.files import atomic

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from samcarry.errors import InputError, raise_faults
 from samcarry.formats.class_tables import LARGEST_NUMBER, ClassTable
 from samcarry.formats.label_maps import shapes_of_values
-from samcarry.formats.run_lengths import encode_mask
-from samcarry.formats.shapes import Annotation, ClassMapper, LabelledShape, same_name
+from samcarry.geometry.run_lengths import encode_mask
+from samcarry.geometry.shapes import Annotation, ClassMapper, LabelledShape, same_name
 from samcarry.images import MOST_PIXELS
 from samcarry.storage.stacks import Stack, write_stack
 

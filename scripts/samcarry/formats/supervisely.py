@@ -13,7 +13,7 @@ import numpy as np
 
 from samcarry.errors import InputError, raise_faults
 from samcarry.formats.json_values import check_size, get_value, parse_points, read_json
-from samcarry.formats.shapes import (
+from samcarry.geometry.shapes import (
     Annotation,
     ClassMapper,
     Geometry,

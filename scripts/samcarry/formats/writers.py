@@ -16,7 +16,7 @@ from samcarry.formats.dicom_seg import write_dicom_seg
 from samcarry.formats.label_maps import write_label_map
 from samcarry.formats.nifti import write_nifti
 from samcarry.formats.overlays import write_overlay
-from samcarry.formats.run_lengths import Spool, encode_image
+from samcarry.geometry.run_lengths import Spool, encode_image
 from samcarry.images.dicom import is_dicom
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 from samcarry.data.case_table import Row, case_rows, read_case_sheet, split_by_counts, write_case_rows
 from samcarry.data.contract import LABELLED_SPLITS, is_class_name
 from samcarry.errors import InputError, raise_faults, shortlist
-from samcarry.formats.shapes import Annotation, ClassMapper
+from samcarry.geometry.shapes import Annotation, ClassMapper
 from samcarry.importing.folders import case_name, copy_image, find_image_files, keep_timestamps
 from samcarry.importing.labels import COMBINATIONS, write_labels
 from samcarry.importing.readers import Reader, list_annotation_files, make_reader

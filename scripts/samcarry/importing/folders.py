@@ -13,7 +13,7 @@ from PIL import Image
 
 from samcarry.data.contract import CASE_NAME_RULE, is_case_name
 from samcarry.errors import InputError
-from samcarry.formats.shapes import Annotation
+from samcarry.geometry.shapes import Annotation
 from samcarry.images import IMAGE_SUFFIXES, MOST_PIXELS
 from samcarry.images.dicom import is_dicom, read_dicom
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samcarry.errors import InputError
-from samcarry.formats.rasterise import draw_masks
-from samcarry.formats.shapes import Annotation
+from samcarry.geometry.rasterise import draw_masks
+from samcarry.geometry.shapes import Annotation
 from samcarry.images.grey import image_size
 from samcarry.images.masks import write_mask
 

@@ -13,8 +13,8 @@ from samcarry.formats.dicom_seg import image_names_by_uid, read_dicom_seg
 from samcarry.formats.label_maps import LABEL_MAP_SUFFIXES, read_label_map
 from samcarry.formats.labelme import read_labelme
 from samcarry.formats.nifti import NIFTI_SUFFIXES, read_nifti
-from samcarry.formats.shapes import Annotation
 from samcarry.formats.supervisely import NOT_ANNOTATIONS, read_supervisely
+from samcarry.geometry.shapes import Annotation
 from samcarry.images import DICOM_SUFFIXES
 from samcarry.importing.folders import expand_folders
 

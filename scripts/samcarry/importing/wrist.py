@@ -13,8 +13,8 @@ from samcarry.data.cases import hash_fraction
 from samcarry.data.contract import COLUMNS, LABELLED_SPLITS
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.formats.cvat import read_cvat
-from samcarry.formats.rasterise import draw_masks
-from samcarry.formats.shapes import Annotation, ClassMapper, same_name
+from samcarry.geometry.rasterise import draw_masks
+from samcarry.geometry.shapes import Annotation, ClassMapper, same_name
 from samcarry.images.grey import read_grey, write_grey
 from samcarry.images.masks import write_mask
 from samcarry.importing.folders import case_name, find_image_files, keep_timestamps

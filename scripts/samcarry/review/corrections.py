@@ -14,7 +14,7 @@ from samcarry.data.contract import COLUMNS, read_rows
 from samcarry.data.manifest import order_training_cases
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.formats.cvat import read_cvat
-from samcarry.formats.shapes import Annotation, ClassMapper, same_name
+from samcarry.geometry.shapes import Annotation, ClassMapper, same_name
 from samcarry.importing.labels import write_labels
 from samcarry.storage.files import atomic
 from samcarry.storage.tables import write_table

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from samcarry.data.manifest import ManifestRow
 from samcarry.errors import InputError
 from samcarry.formats.cvat import write_cvat
-from samcarry.formats.run_lengths import encode_image
+from samcarry.geometry.run_lengths import encode_image
 from samcarry.images.grey import image_size, read_grey, write_grey
 from samcarry.images.masks import mask_at_size
 from samcarry.storage.files import atomic

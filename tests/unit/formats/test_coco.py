@@ -14,8 +14,8 @@ from pycocotools.coco import COCO
 
 from samcarry.errors import InputError
 from samcarry.formats.coco import read_coco, write_coco
-from samcarry.formats.rasterise import draw_masks
-from samcarry.formats.run_lengths import decompress_counts, encode_image
+from samcarry.geometry.rasterise import draw_masks
+from samcarry.geometry.run_lengths import decompress_counts, encode_image
 from support.coco_files import annotation, document
 
 MASKS = arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9)))

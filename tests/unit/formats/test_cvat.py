@@ -14,8 +14,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from samcarry.errors import InputError
 from samcarry.formats.cvat import read_cvat, write_cvat
-from samcarry.formats.rasterise import draw_masks
-from samcarry.formats.run_lengths import encode_image
+from samcarry.geometry.rasterise import draw_masks
+from samcarry.geometry.run_lengths import encode_image
 from support.cvat_files import bone, image, polygon, runs, save
 from support.drawn_annotations import drawn
 

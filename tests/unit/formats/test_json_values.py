@@ -11,8 +11,8 @@ from samcarry.errors import InputError
 from samcarry.formats.coco import read_coco
 from samcarry.formats.json_values import check_size, get_value, parse_points
 from samcarry.formats.labelme import read_labelme
-from samcarry.formats.rasterise import draw_masks
 from samcarry.formats.supervisely import read_supervisely
+from samcarry.geometry.rasterise import draw_masks
 from support.coco_files import annotation, document
 from support.labelme_files import pack as pack_png
 from support.labelme_files import shape

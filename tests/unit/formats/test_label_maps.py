@@ -14,7 +14,7 @@ from PIL import Image
 from samcarry.errors import InputError
 from samcarry.formats.class_tables import parse_class_table, read_class_table, write_class_table
 from samcarry.formats.label_maps import label_map, read_label_map, write_label_map
-from samcarry.formats.rasterise import draw_masks
+from samcarry.geometry.rasterise import draw_masks
 from support.drawn_annotations import drawn
 
 NUMBERS = np.array([[0, 1, 1], [2, 2, 0]], np.uint8)

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 
 from samcarry.errors import InputError
 from samcarry.formats.labelme import read_labelme
-from samcarry.formats.rasterise import draw_masks
+from samcarry.geometry.rasterise import draw_masks
 from support.labelme_files import pack, shape
 
 

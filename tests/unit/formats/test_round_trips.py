@@ -16,8 +16,8 @@ from samcarry.formats.cvat import read_cvat
 from samcarry.formats.dicom_seg import read_dicom_seg
 from samcarry.formats.label_maps import read_label_map
 from samcarry.formats.nifti import read_nifti
-from samcarry.formats.rasterise import draw_masks
 from samcarry.formats.writers import MaskWriter
+from samcarry.geometry.rasterise import draw_masks
 from support.dicom_files import write as write_image
 
 CASES = ("a", "Fräulein 2")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from samcarry.errors import InputError
-from samcarry.formats.rasterise import draw_masks
 from samcarry.formats.supervisely import read_supervisely
+from samcarry.geometry.rasterise import draw_masks
 from support.supervisely_files import BOX, bitmap, pack, polygon
 
 

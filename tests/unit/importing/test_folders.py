@@ -10,7 +10,7 @@ from pydicom import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from samcarry.errors import InputError
-from samcarry.formats.shapes import Annotation
+from samcarry.geometry.shapes import Annotation
 from samcarry.images.grey import read_grey
 from samcarry.importing.annotations import NO_SPLIT, import_annotations
 from samcarry.importing.folders import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from samcarry.formats.shapes import Annotation, LabelledShape, Polygon
+from samcarry.geometry.shapes import Annotation, LabelledShape, Polygon
 from samcarry.images.masks import read_mask
 from samcarry.importing.labels import COMBINATIONS, write_labels
 

@@ -11,7 +11,7 @@ from samcarry.data.checks import check_cases
 from samcarry.data.manifest import order_training_cases
 from samcarry.errors import InputError
 from samcarry.formats.cvat import read_cvat, write_cvat
-from samcarry.formats.run_lengths import encode_image
+from samcarry.geometry.run_lengths import encode_image
 from samcarry.images.masks import read_mask, write_mask
 from samcarry.review.corrections import apply_corrections
 

@@ -9,7 +9,7 @@ from PIL import Image
 from samcarry.data.manifest import ManifestRow
 from samcarry.errors import InputError
 from samcarry.formats.cvat import read_cvat
-from samcarry.formats.rasterise import draw_masks
+from samcarry.geometry.rasterise import draw_masks
 from samcarry.review.tasks import read_task, task_cases, write_task
 from samcarry.storage.stacks import Stack, write_stack
 

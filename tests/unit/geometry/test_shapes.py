@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from samcarry.errors import InputError
-from samcarry.formats.shapes import (
+from samcarry.geometry.shapes import (
     Bitmap,
     LabelledShape,
     Polygon,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from samcarry.errors import InputError
-from samcarry.formats.shapes import Annotation, Bitmap, BoxRuns, Ellipse, Geometry, Polygon, open_png
+from samcarry.geometry.shapes import Annotation, Bitmap, BoxRuns, Ellipse, Geometry, Polygon, open_png
 
 _MAX_CROSSINGS = 250_000  # pairs of a side and a row that are computed at once
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.draw import polygon2mask
 
-from samcarry.formats import rasterise
-from samcarry.formats.rasterise import fill_polygon
+from samcarry.geometry import rasterise
+from samcarry.geometry.rasterise import fill_polygon
 
 SIDES = st.integers(1, 12)
 

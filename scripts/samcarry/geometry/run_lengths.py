@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from samcarry.errors import InputError
-from samcarry.formats.shapes import Runs
+from samcarry.geometry.shapes import Runs
 
 
 @dataclass(frozen=True)

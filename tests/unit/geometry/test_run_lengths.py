@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
 
 from samcarry.errors import InputError
-from samcarry.formats.run_lengths import (
+from samcarry.geometry.run_lengths import (
     Spool,
     check_runs,
     decode_box,
