@@ -1,12 +1,13 @@
-"""How fast masks are cleaned, against max-pooling components and morphology by convolution.
+"""Time mask cleaning against components by max-pooling and morphology by convolution.
 
     python benchmarks/cleaning.py
     python benchmarks/cleaning.py --operation erosion --element disk --radius 3 --threads 2
 
-The other way is what works on a GPU without any library: every foreground pixel has a number, 3×3
-max-pooling hands the largest one on, as many times as a component may be long (kornia's
-`connected_components`), and a convolution with the structuring element dilates. It is given all
-classes at once. Its time grows with the iterations; ours with the pixels alone.
+The baseline works on a GPU without any library. Every foreground pixel gets a number, and 3×3 max-pooling
+spreads the largest number within each component. It is repeated as often as a component may be long (this
+is kornia's `connected_components`). A convolution with the structuring element then dilates. The baseline
+processes all classes at once. Its time grows with the number of iterations; the time of our code depends only
+on the number of pixels.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from samcarry.runtime.processes import usable_cpus
 
 
 def draw_probabilities(height: int, width: int, classes: int) -> NDArray[np.uint8]:
-    """Probabilities times 255 (class, height, width): blurred ellipses and stray spots beside them."""
+    """Probabilities times 255 (class, height, width): blurred ellipses, with stray spots next to them."""
     rng = np.random.default_rng(0)
     _, components = draw(height, width, classes)
     blurred = ndimage.gaussian_filter(components.astype(float), (0, 2, 2))
@@ -38,7 +39,7 @@ def draw_probabilities(height: int, width: int, classes: int) -> NDArray[np.uint
 
 
 def components_by_pooling(foreground: Tensor, iterations: int) -> Tensor:
-    """Numbers (class, 1, height, width) that are equal within a component; 0 = background."""
+    """Numbers (class, 1, height, width), equal within each component; 0 = background."""
     numbers = torch.arange(1.0, foreground.numel() + 1).reshape(foreground.shape) * foreground
     for _ in range(iterations):
         numbers = F.max_pool2d(numbers, 3, stride=1, padding=1) * foreground
@@ -48,7 +49,7 @@ def components_by_pooling(foreground: Tensor, iterations: int) -> Tensor:
 def clean_by_pooling(
     probabilities: NDArray[np.uint8], settings: CleaningSettings, iterations: int
 ) -> NDArray[np.bool_]:
-    """Cleaned masks (class, height, width), as `cleaning.clean` means them."""
+    """Cleaned masks (class, height, width), as defined by `cleaning.clean`."""
     values = torch.from_numpy(probabilities)[:, None].float() / 255
     numbers = components_by_pooling((values > 0.5).float(), iterations)
     chosen = torch.zeros_like(values)
@@ -75,7 +76,7 @@ def reshape_by_convolution(masks: Tensor, settings: CleaningSettings) -> Tensor:
 
 
 def main() -> None:
-    """Time both on one set of probability maps."""
+    """Time both on the same probability maps."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--size", nargs=2, type=int, default=[384, 224], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--classes", type=int, default=17)
@@ -83,7 +84,9 @@ def main() -> None:
     parser.add_argument("--element", default="square", choices=["square", "disk", "diamond", "star"])
     parser.add_argument("--radius", type=int, default=8)
     parser.add_argument("--iterations", type=int, default=384)
-    parser.add_argument("--threads", type=int, default=usable_cpus(), help="of torch; ours takes one")
+    parser.add_argument(
+        "--threads", type=int, default=usable_cpus(), help="threads of torch; our code uses one"
+    )
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
     arguments = parser.parse_args()
@@ -100,8 +103,8 @@ def main() -> None:
     print(f"{size}, {arguments.classes} classes of {parts:.1f} components each, {settings}")
     print(
         f"{arguments.clock} seconds: ours {seconds['ours']:.4f}, "
-        f"{arguments.iterations} poolings and a convolution {seconds['pooling']:.2f} "
-        f"({arguments.threads} threads): {seconds['pooling'] / seconds['ours']:.0f} times; "
+        f"{arguments.iterations} poolings and one convolution {seconds['pooling']:.2f} "
+        f"({arguments.threads} threads): {seconds['pooling'] / seconds['ours']:.0f} times as long; "
         f"{agreement(ways['ours'](), ways['pooling']())}"
     )
 

@@ -1,13 +1,14 @@
-"""How fast prompts become masks once the image is embedded, against SamPredictor, a prompt at a time.
+"""Time decoding of prompts for an embedded image, against SamPredictor with one prompt at a time.
 
     python benchmarks/decoding.py
     python benchmarks/decoding.py --model vit_b --chunk 64 8 1 --runs 1
 
-All classes of one image in two passes, a box and then a positive and negative points with the first
-mask. Ours reads the embedding from its safetensors (half precision, its digest checked) and asks in
-chunks. The other way reads a gzip'd array (float32, level 4: what gzip HDF5 stores; h5py is not a
-requirement here) for each class, and asks segment-anything's SamPredictor. All models but the tiny one
-have random weights, so that their masks mean nothing; they are compared all the same.
+All classes of one image are decoded in two passes: first a box, then positive and negative points with the
+first mask. Our code reads the embedding from a safetensors file (half precision, with a checked digest) and
+decodes in chunks. The baseline reads a gzip'd array for each class and uses segment-anything's SamPredictor.
+The array is float32 at gzip level 4, as gzip HDF5 stores it, because h5py is not a requirement here.
+
+All models except the tiny one have random weights. Their masks have no meaning, but are compared anyway.
 """
 
 import argparse
@@ -45,7 +46,7 @@ def write_gzip(path: Path, embedding: Tensor) -> None:
 
 
 def read_gzip(path: Path) -> Tensor:
-    """Read what `write_gzip` wrote."""
+    """Read an embedding written by `write_gzip`."""
     with gzip.open(path, "rb") as stream:
         return torch.from_numpy(np.load(stream))
 
@@ -53,7 +54,7 @@ def read_gzip(path: Path) -> Tensor:
 def in_chunks(
     sam: Sam, path: Path, prompts: Sequence[Prompt | None], size: tuple[int, int], chunk: int
 ) -> NDArray[np.bool_]:
-    """Masks (class, height, width) by `sam.refine`."""
+    """Masks (class, height, width) from `refine`."""
     with open_embeddings(path) as embedding_of:
         return refine(sam, embedding_of("case"), prompts, size, *PASSES, chunk=chunk).masks
 
@@ -61,7 +62,7 @@ def in_chunks(
 def one_by_one(
     sam: Sam, path: Path, prompts: Sequence[Prompt | None], size: tuple[int, int], clock: str
 ) -> tuple[NDArray[np.bool_], float]:
-    """Masks (class, height, width) by SamPredictor, and the seconds of it that reading took."""
+    """Masks (class, height, width) from SamPredictor, and the seconds spent on reading."""
     masks, reading = np.zeros((len(prompts), *size), dtype=bool), 0.0
     predictor = SamPredictor(sam)
     predictor.is_image_set, predictor.original_size = True, size
@@ -77,13 +78,13 @@ def one_by_one(
 
 
 def main() -> None:
-    """Time both on one image, ours at each chunk."""
+    """Time both on one image, our code with each chunk size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", default="tiny", choices=sorted(BUILDERS))
     parser.add_argument("--size", nargs=2, type=int, default=[384, 224], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--classes", type=int, default=17)
     parser.add_argument(
-        "--chunk", nargs="+", type=int, default=[4], help="prompts a call; 4: the workflow's on a CPU"
+        "--chunk", nargs="+", type=int, default=[4], help="prompts per call; the workflow uses 4 on a CPU"
     )
     parser.add_argument("--threads", type=int, default=usable_cpus())
     parser.add_argument("--runs", type=int, default=5)
@@ -95,7 +96,7 @@ def main() -> None:
     prompts = extract_prompts(components)
     with tempfile.TemporaryDirectory() as name:
         ours, theirs = Path(name) / "embeddings.safetensors", Path(name) / "embedding.npy.gz"
-        # The cost of a decoder does not depend on what the encoder saw: random values spare ViT-H's minute.
+        # Decoding time does not depend on the values; random ones avoid a minute of ViT-H's encoder.
         shape = (sam.prompt_encoder.embed_dim, *sam.prompt_encoder.image_embedding_size)
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).half()
         embedding = embed(sam, image) if arguments.model == "tiny" else noise
@@ -115,10 +116,10 @@ def main() -> None:
             f"{arguments.model}, {arguments.classes} classes, {' then '.join(PASSES)}, "
             f"{arguments.threads} threads, {arguments.clock} seconds, {arguments.runs} runs"
         )
-        print(f"SamPredictor {seconds['one']:.3f} s, of which reading took {reading:.3f} s in one more run")
+        print(f"SamPredictor {seconds['one']:.3f} s; reading took {reading:.3f} s of it in an additional run")
         for name, way in ways.items():
             ratio = seconds["one"] / seconds[name]
-            print(f"{name}: {seconds[name]:.3f} s, {ratio:.2f} times; {agreement(way(), masks)}")
+            print(f"{name}: {seconds[name]:.3f} s, {ratio:.2f} times as fast; {agreement(way(), masks)}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How fast SAM embeds, against SamPredictor.set_image one by one in float32; and whether masks agree.
+"""Time SAM's embedding against SamPredictor.set_image image by image in float32; compare the masks.
 
     python benchmarks/embedding.py
     python benchmarks/embedding.py --model tiny --images 20
 
-All models but the tiny one have random weights. The masks are those of 17 boxes and points on each
-image, decoded from either embedding; ours is kept in half precision.
+All models except the tiny one have random weights. The compared masks are decoded from both embeddings, with
+17 boxes and points on each image. Our embedding is stored in half precision.
 """
 
 import argparse
@@ -79,8 +79,8 @@ def main() -> None:
         f"{arguments.threads} threads, {arguments.runs} runs"
     )
     print(
-        f"{arguments.clock} seconds an image: ours {ours:.4f}, SamPredictor {theirs:.4f}: "
-        f"{theirs / ours:.2f} times"
+        f"{arguments.clock} seconds per image: ours {ours:.4f}, SamPredictor {theirs:.4f}, "
+        f"{theirs / ours:.2f} times as long"
     )
     print(
         f"embeddings differ by {apart:.1e} of their norm; masks: {agreement(masks['ours'], masks['theirs'])}"

@@ -1,12 +1,13 @@
-"""How fast a network predicts and writes a shard, against image by image with a file a case.
+"""Time prediction and writing of a shard, against image by image with one file per case.
 
     python benchmarks/inference.py
     python benchmarks/inference.py --width 64 --images 4 --runs 1
 
-Ours does what the rule `predict` does: read a shard, predict in batches, write one stack. The other way
-reads each image from a NIfTI of its own, predicts it, and saves its probability maps as gzip NIfTI with
-nibabel: once in the 8 bits that ours has, once in the float32 that a network gives. The network is not
-trained; its head is set so that most pixels are as clearly background as in a trained one's maps.
+Our code does what the rule `predict` does: it reads a shard, predicts in batches and writes one stack. The
+baseline reads each image from its own NIfTI file, predicts it, and saves its probability maps with nibabel
+as gzip NIfTI. It is timed twice: with 8-bit maps, as ours are, and with the network's float32 output. The
+network is not trained. Its head is set so that most pixels are as clearly background as in the maps of a
+trained network.
 """
 
 import argparse
@@ -36,7 +37,7 @@ MEAN, STD = 0.43, 0.22  # of grey values in 0..1
 
 
 def make_network(classes: int, width: int) -> UNet:
-    """A network with random weights whose logits are as far from zero as a trained one's."""
+    """A network with random weights whose logits are as far from zero as those of a trained one."""
     torch.manual_seed(0)
     network = UNet(classes, width).eval()
     with torch.no_grad():
@@ -46,7 +47,7 @@ def make_network(classes: int, width: int) -> UNet:
 
 
 def write_images(folder: Path, count: int, height: int, width: int) -> None:
-    """Write phantoms as one shard and as a file each."""
+    """Write phantoms as one shard and as one file per case."""
     phantoms = list(draw_phantoms(counts={"test": count}, seed=0, height=256, width=256))
     images = np.stack([resize_grey(phantom.image, height, width) for phantom in phantoms])
     names = tuple(phantom.case for phantom in phantoms)
@@ -66,17 +67,18 @@ def predict_shard(network: UNet, folder: Path, precision: Precision, batch: int 
 
 @torch.inference_mode()
 def predict_each(network: UNet, folder: Path, stored: DTypeLike) -> None:
-    """Read, predict and write one case after the other, probabilities as 8 bits or as float32."""
+    """Read, predict and write case by case, with probabilities as 8 bits or float32."""
     for path in sorted(folder.glob("image_*.nii.gz")):
         image = np.asarray(nib.load(path).dataobj, dtype=np.float32)
         grey = torch.from_numpy((image / 255 - MEAN) / STD)[None, None].to(DEVICE)
-        answer = network(grey).sigmoid()[0].cpu().numpy()
-        kept = np.rint(answer * 255).astype(np.uint8) if stored == np.uint8 else answer
-        nib.save(nib.Nifti1Image(kept, np.eye(4)), folder / f"{np.dtype(stored).name}_{path.name}")
+        probabilities = network(grey).sigmoid()[0].cpu().numpy()
+        if stored == np.uint8:
+            probabilities = np.rint(probabilities * 255).astype(np.uint8)
+        nib.save(nib.Nifti1Image(probabilities, np.eye(4)), folder / f"{np.dtype(stored).name}_{path.name}")
 
 
 def largest_difference(folder: Path, precision: Precision) -> int:
-    """The largest difference of a shard from image by image in float32, in 1/255."""
+    """The largest difference between a shard and prediction image by image in float32, in 1/255."""
     shard = read_stack(folder / f"in_{precision}.nii.gz")
     each = [
         np.asarray(nib.load(folder / f"uint8_image_{case}.nii.gz").dataobj, dtype=int) for case in shard.cases
@@ -85,13 +87,15 @@ def largest_difference(folder: Path, precision: Precision) -> int:
 
 
 def main() -> None:
-    """Time all three on the same images."""
+    """Time all of them on the same images."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--width", type=int, default=16, help="channels at full resolution; the paper's: 64")
+    parser.add_argument(
+        "--width", type=int, default=16, help="channels at full resolution; the paper uses 64"
+    )
     parser.add_argument("--size", nargs=2, type=int, default=[384, 224], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--classes", type=int, default=17)
     parser.add_argument("--images", type=int, default=16)
-    parser.add_argument("--batch", type=int, help="images at once; what suits the device unless said")
+    parser.add_argument("--batch", type=int, help="images per batch; by default, as many as suit the device")
     parser.add_argument("--threads", type=int, default=usable_cpus())
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
@@ -126,11 +130,11 @@ def main() -> None:
     for way, duration in seconds.items():
         kilobytes = sizes[way.split(",")[0]] / arguments.images / 1e3
         print(
-            f"{way}: {duration / arguments.images:.4f} s and {kilobytes:.0f} kB an image, "
-            f"{duration / ours:.2f} times the first"
+            f"{way}: {duration / arguments.images:.4f} s and {kilobytes:.0f} kB per image, "
+            f"{duration / ours:.2f} times the first time"
         )
     for precision, difference in apart.items():
-        print(f"{precision}: largest difference of a probability {difference}/255")
+        print(f"{precision}: the largest difference of a probability is {difference}/255")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""What the workflow costs beside the work: Snakemake itself, and starting Python and its libraries.
+"""Measure the workflow's overhead: Snakemake itself, and starting Python and its libraries.
 
     python benchmarks/overhead.py
     python benchmarks/overhead.py results/demo/table1.md --configfile other.yaml
 
-The demo, or what else Snakemake is asked for, is made anew in a temporary folder. All figures are seconds of
-CPU time: of everything that ran, from the system's accounts, and of each job, from the last line of its
-log. What jobs need to read and write their files counts as work.
+The given targets (by default, the demo) are computed from scratch in a temporary folder. All numbers are
+seconds of CPU time. The total comes from the operating system, and the time of each job from the last line of
+its log.
+Reading and writing files counts as work.
 """
 
 import argparse
@@ -20,7 +21,7 @@ DONE = re.compile(r"\[(\w+).*\] done: ([\d.]+) s of CPU time, ([\d.]+) s of it f
 
 
 def main() -> None:
-    """Run, and print the shares."""
+    """Run the workflow and print the shares."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--cores", default="8")
     options, targets = parser.parse_known_args()
@@ -35,10 +36,10 @@ def main() -> None:
         by_rule[rule].append((float(whole), float(start)))
     in_jobs = sum(whole for times in by_rule.values() for whole, _ in times)
     starting = sum(start for times in by_rule.values() for _, start in times)
-    print(f"{len(found)} jobs, {wall:.0f} s on the wall, {total:.0f} s of CPU time")
+    print(f"{len(found)} jobs, {wall:.0f} s of wall time, {total:.0f} s of CPU time")
     for rule, times in sorted(by_rule.items(), key=lambda item: -sum(start for _, start in item[1])):
         whole, start = (sum(column) for column in zip(*times, strict=True))
-        print(f"  {rule}: {len(times)} jobs, {whole:.1f} s, of which starting {start:.1f} s")
+        print(f"  {rule}: {len(times)} jobs, {whole:.1f} s, including {start:.1f} s for starting")
     for what, seconds in (
         ("work", in_jobs - starting),
         ("starting", starting),

@@ -1,12 +1,12 @@
-"""How fast the random walk is, against scikit-image's called class by class.
+"""Time the random walk against scikit-image's random_walker, called class by class.
 
     python benchmarks/random_walk.py
     python benchmarks/random_walk.py --sigma 5 --background-erosion 8 --mask-erosion 4
 
-The classes overlap, so scikit-image can only be asked one class at a time: that class's seeds against all
-other seeds. It does so in two modes, `cg_j` (iterative, its default) and `bf` (direct, and the reference
-for the probabilities); `cg_mg` would need pyamg, which is not a requirement here. The last columns are the
-largest differences of a probability from `bf`: of ours and of `cg_j`.
+The classes overlap, so scikit-image can only process one class at a time: the seeds of that class against all
+other seeds. Two modes are timed: `cg_j` (iterative, the default) and `bf` (direct, the reference for the
+probabilities). `cg_mg` would need pyamg, which is not a requirement here. The last columns are the largest
+differences of a probability from `bf`: for our code and for `cg_j`.
 """
 
 import argparse
@@ -29,7 +29,7 @@ Masks = NDArray[np.bool_]
 
 
 def draw(height: int, width: int, classes: int) -> tuple[NDArray[np.uint8], Masks]:
-    """A noisy image of bright ellipses that overlap, and components that lie a little beside them."""
+    """A noisy image of overlapping bright ellipses, and components that are slightly shifted from them."""
     rng = np.random.default_rng(0)
     rows, columns = np.indices((height, width))
     image = np.full((height, width), 60.0)
@@ -46,7 +46,7 @@ def draw(height: int, width: int, classes: int) -> tuple[NDArray[np.uint8], Mask
 def by_skimage(
     image: NDArray[np.uint8], seeds: Masks, seeded: Masks, sigma: float, mode: str
 ) -> NDArray[np.float64]:
-    """The same probabilities (class, height, width), class by class; its weights made to equal ours."""
+    """The same probabilities (class, height, width), class by class, with edge weights equal to ours."""
     grey = image.astype(np.float64)
     beta = 10 * grey.std() / sigma**2
     return np.stack(
@@ -58,7 +58,7 @@ def by_skimage(
 
 
 def median_seconds(function: Callable[[], object], runs: int) -> float:
-    """The median duration of several calls, each of which builds its system anew."""
+    """The median duration of several calls; each call builds its system of equations from scratch."""
     durations = []
     for _ in range(runs):
         begin = time.perf_counter()
@@ -68,7 +68,7 @@ def median_seconds(function: Callable[[], object], runs: int) -> float:
 
 
 def main() -> None:
-    """Time both on one image and one choice of seeds, at each sigma."""
+    """Time both on one image with the same seeds, for each sigma."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--size", nargs=2, type=int, default=[384, 224], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--classes", type=int, default=17)
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--sigma", nargs="+", type=float, default=[1, 5, 20])
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore")  # cg_j says at a small sigma that it left 0..1
+    warnings.simplefilter("ignore")  # at a small sigma, cg_j warns of values outside 0..1
     image, components = draw(*arguments.size, arguments.classes)
     seeds = np.stack([erode(component, arguments.mask_erosion) for component in components])
     seeded = erode(~components.any(axis=0), arguments.background_erosion) | seeds.any(axis=0)
@@ -98,7 +98,8 @@ def main() -> None:
         )
         print(
             f"sigma {sigma:g}: {ours:.3f} s, {ratios}; "
-            f"off bf by {np.abs(found - exact).max():.1e} (cg_j {np.abs(approximate - exact).max():.1e})"
+            f"largest difference from bf {np.abs(found - exact).max():.1e} "
+            f"(cg_j {np.abs(approximate - exact).max():.1e})"
         )
 
 

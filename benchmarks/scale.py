@@ -1,16 +1,18 @@
-"""How the workflow grows with the number of images: jobs, seconds of a dry run, memory of every stage.
+"""Measure how the workflow scales with the number of images: jobs, dry-run time, and memory of each rule.
 
     python benchmarks/scale.py
     python benchmarks/scale.py --images 10000
     python benchmarks/scale.py --images 100 1000 --memory
     python benchmarks/scale.py --images 1000 10000 --memory --methods unet ours_p
 
-Each study is made in a temporary folder: tiny images of 17 classes, 43 of them labelled for training, 10
-for validation and 100 for the test (fewer in a study of a few hundred), the rest unlabelled. Its
-manifest is made, then all of the ablation is planned: n in 1, 5, 10, ..., 43, three seeds, five methods.
-With --memory the main line runs for real, with n = 43, one seed, SAM and f_phi alone (or other methods)
-and a training of three iterations, and the peak memory of each rule's jobs is printed: the resident set
-as Snakemake samples it twice a second.
+Each study is written to a temporary folder. It has tiny images with 17 classes: 43 labelled images for
+training, 10 for validation and 100 for testing (fewer in a study of a few hundred images); all other images
+are unlabelled. The manifest is computed, and then the entire ablation is planned: n = 1, 5, 10, ..., 43,
+three seeds and five methods.
+
+With --memory, the main line also runs, with n = 43, one seed, only `unet_sam` and `ours_r` (or the methods
+of --methods), and trainings of three iterations. The peak memory of each rule's jobs is printed: the resident
+set size, which Snakemake samples twice a second.
 """
 
 import argparse
@@ -60,7 +62,7 @@ def configure(folder: Path, height: int, width: int, seeds: list[int], methods: 
 
 
 def write_study(folder: Path, count: int, height: int, width: int) -> None:
-    """Write images/, labels/ and cases.csv of `count` images."""
+    """Write images/, labels/ and cases.csv for `count` images."""
     rng = np.random.default_rng(0)
     (folder / "images").mkdir(parents=True)
     places = {**LABELLED, "test": min(LABELLED["test"], count // 4)}
@@ -91,7 +93,7 @@ def write_labels(folder: Path, rng: np.random.Generator, height: int, width: int
 def snakemake(
     folder: Path, *arguments: str, options: tuple[str, ...] = ("--cores", "2", "--configfile", "big.yaml")
 ) -> tuple[str, float, float]:
-    """Run Snakemake in `folder`: its output, seconds on the wall, CPU seconds of it and its jobs."""
+    """Run Snakemake in `folder`; return its output, wall seconds, and CPU seconds including its jobs."""
     command = [sys.executable, "-m", "snakemake", *arguments, *options]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -111,18 +113,18 @@ def snakemake(
 
 
 def jobs_in(output: str) -> int:
-    """The total of Snakemake's table of jobs."""
+    """The total in Snakemake's table of jobs."""
     return next(int(line.split()[1]) for line in output.splitlines() if line.startswith("total "))
 
 
 def count_shards(folder: Path) -> int:
-    """How many shards the manifest knows."""
+    """The number of shards in the manifest."""
     with (folder / "results/big/manifest.csv").open(newline="", encoding="utf-8") as stream:
         return len({row["shard"] for row in csv.DictReader(stream)})
 
 
 def peak_memory(folder: Path) -> dict[str, float]:
-    """Megabytes of each rule's largest job."""
+    """Peak memory of each rule's largest job, in MB."""
     peaks: dict[str, float] = defaultdict(float)
     for path in (folder / "results/big/benchmarks").rglob("*.tsv"):
         parts = path.relative_to(folder / "results/big/benchmarks").with_suffix("").parts
@@ -135,13 +137,15 @@ def peak_memory(folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Plan a study of each size, and run it where memory is asked for."""
+    """Plan a study of each size, and run it if --memory is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--images", nargs="+", type=int, default=[100, 1000])
     parser.add_argument("--size", nargs=2, type=int, default=[48, 32], metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--runs", type=int, default=1, help="dry runs; the fastest counts")
+    parser.add_argument("--runs", type=int, default=1, help="number of dry runs; the fastest one counts")
     parser.add_argument("--memory", action="store_true")
-    parser.add_argument("--methods", nargs="+", default=["unet_sam", "ours_r"], help="run with --memory")
+    parser.add_argument(
+        "--methods", nargs="+", default=["unet_sam", "ours_r"], help="methods to run with --memory"
+    )
     arguments = parser.parse_args()
     peaks = {}
     for count in arguments.images:
@@ -151,20 +155,20 @@ def main() -> None:
             configure(folder, *arguments.size, [0, 1, 2], METHODS)
             write_study(folder / "data", count, *arguments.size)
             _, wall, cpu = snakemake(folder, "results/big/manifest.csv")
-            print(f"{count} images: manifest {wall:.1f} s, {cpu:.1f} s of CPU", flush=True)
+            print(f"{count} images: manifest {wall:.1f} s, {cpu:.1f} s of CPU time", flush=True)
             planned = [
                 snakemake(folder, "all", "ablation", "-n", "--quiet", "rules") for _ in range(arguments.runs)
             ]
             jobs, shards = jobs_in(planned[0][0]), count_shards(folder)
             print(
-                f"{count} images: {shards} shards, {jobs} jobs ({jobs / shards:.0f} a shard), planned in "
-                f"{min(p[1] for p in planned):.1f} s, {min(p[2] for p in planned):.1f} s of CPU",
+                f"{count} images: {shards} shards, {jobs} jobs ({jobs / shards:.0f} per shard), planned in "
+                f"{min(p[1] for p in planned):.1f} s, {min(p[2] for p in planned):.1f} s of CPU time",
                 flush=True,
             )
             if arguments.memory:
                 configure(folder, *arguments.size, [0], arguments.methods)
                 _, wall, cpu = snakemake(folder, "all", "--quiet", "rules")
-                print(f"{count} images: run in {wall:.0f} s, {cpu:.0f} s of CPU", flush=True)
+                print(f"{count} images: run in {wall:.0f} s, {cpu:.0f} s of CPU time", flush=True)
                 peaks[count] = peak_memory(folder)
     for rule in sorted({rule for found in peaks.values() for rule in found}):
         print(f"{rule}: " + ", ".join(f"{found.get(rule, np.nan):.0f} MB" for found in peaks.values()))

@@ -1,11 +1,11 @@
-"""How good a SAM is, against the bare box: Dice from jittered boxes and points.
+"""Score a SAM against the bare box: Dice of masks from jittered boxes and points.
 
     python benchmarks/score_sam.py
     python benchmarks/score_sam.py --data results/demo/phantom 96 96 test --data ../teeth 224 384 val
 
-Each data set is a folder in the plain contract (images/, labels/, cases.csv), the size at which its
-images are prepared, and the split that is scored. The last column is the error (1 - Dice) from a box
-relative to the error of the box itself taken as the mask: below 1 the model is worth its time.
+Each --data names a folder with images/, labels/ and cases.csv, the height and width to which its images are
+resized, and the split to score. The last column is the error (1 - Dice) of masks from boxes, relative to the
+error of the box itself as the mask. Below 1, the model improves on the box.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from samcarry.storage.files import sha256
 
 
 def read_scenes(folder: str, height: int, width: int, split: str, most: int) -> list[Scene]:
-    """The labelled cases of one split, at the size of prepared images."""
+    """The labelled cases of one split, resized like prepared images."""
     cases, _ = find_cases(folder)
     scenes = []
     for case in [case for case in cases if case.split == split][:most]:
@@ -41,13 +41,17 @@ def read_scenes(folder: str, height: int, width: int, split: str, most: int) -> 
 
 
 def main() -> None:
-    """Score one checkpoint on drawn scenes and on the data sets given."""
+    """Score one checkpoint on drawn scenes and on the given data sets."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--file", default="resources/tiny_sam.safetensors")
-    parser.add_argument("--sigma", type=float, default=0.05, help="jitter of a side / extent")
-    parser.add_argument("--most", type=int, default=1000, help="cases of a data set")
-    parser.add_argument("--data", nargs=4, action="append", default=[], metavar="FIELD")
+    parser.add_argument(
+        "--sigma", type=float, default=0.05, help="jitter of a box side, relative to the extent of the box"
+    )
+    parser.add_argument("--most", type=int, default=1000, help="largest number of cases per data set")
+    parser.add_argument(
+        "--data", nargs=4, action="append", default=[], metavar=("FOLDER", "HEIGHT", "WIDTH", "SPLIT")
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(usable_cpus())
     sam = load_sam(arguments.model, arguments.file)
@@ -60,7 +64,7 @@ def main() -> None:
         results[name] = score(sam, scenes, arguments.sigma)
     for name, values in results.items():
         ratio = (1 - values["box"]) / (1 - values["bare_box"])
-        print(f"{name}: {values}, error against the bare box {ratio:.2f}")
+        print(f"{name}: {values}, error relative to the bare box {ratio:.2f}")
 
 
 if __name__ == "__main__":

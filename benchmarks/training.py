@@ -1,12 +1,13 @@
-"""A step of the U-Net's training against the plain float32 loop with augmentation on the CPU; the same Dice?
+"""Time a U-Net training step against a plain float32 loop with augmentation on the CPU; compare the Dice.
 
     python benchmarks/training.py
     python benchmarks/training.py --width 16 --size 96 96 --batch 2 --train 600
 
-The plain loop is what a user writes first: each drawn sample and each of its masks is moved by SciPy, then
-comes a step of Adam in float32. Ours is the workflow's own step; the precision is 'auto' unless said
-otherwise. With --train a network is trained in float32 and in that precision, from the same seed on the
-same phantoms, and both are judged on others.
+The plain loop is what one would write first: SciPy transforms each sample and each of its masks, followed by
+a step of Adam in float32. Our code is the workflow's own training step; its precision is 'auto' by default.
+
+With --train, one network is trained in float32 and one in that precision, with the same seed and phantoms.
+Both are evaluated on other phantoms.
 """
 
 import argparse
@@ -49,7 +50,7 @@ def phantoms(counts: dict[str, int], height: int, width: int) -> TrainingData:
 
 
 class PlainLoop:
-    """Float32, augmentation by SciPy a sample and a mask at a time."""
+    """Float32 training, with augmentation by SciPy, one sample and one mask at a time."""
 
     def __init__(
         self, data: TrainingData, statistics: SubsetStatistics, settings: TrainingSettings, device: str
@@ -87,14 +88,14 @@ class PlainLoop:
 
 
 def score(network: UNet, statistics: SubsetStatistics, data: TrainingData, precision: Precision) -> float:
-    """Mean Dice in percent on other phantoms."""
+    """Mean Dice in percent on `data`."""
     values = predict(network, data.images, statistics.mean, statistics.std, precision)
     scores = [mean_dice(truth, found) for truth, found in zip(data.masks, values > 127, strict=True)]
     return 100 * float(np.mean([one for one in scores if one is not None]))
 
 
 def main() -> None:
-    """Time a step of both, and train twice where asked to."""
+    """Time a step of both, and train twice if --train is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--size", nargs=2, type=int, default=[384, 224], metavar=("HEIGHT", "WIDTH"))
@@ -102,9 +103,11 @@ def main() -> None:
     parser.add_argument("--precision", default="auto", choices=get_args(Precision))
     parser.add_argument("--threads", type=int, default=usable_cpus())
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=2, help="iterations a run")
-    parser.add_argument("--compile", action="store_true", help="ours compiled, too; compiling is not counted")
-    parser.add_argument("--train", type=int, default=0, help="iterations of the two whole trainings")
+    parser.add_argument("--steps", type=int, default=2, help="iterations per run")
+    parser.add_argument(
+        "--compile", action="store_true", help="also time our code compiled, without the compilation"
+    )
+    parser.add_argument("--train", type=int, default=0, help="iterations of the two trainings; 0 for none")
     parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -146,12 +149,12 @@ def main() -> None:
         PLAIN: lambda: [plain.step() for _ in range(plain_steps)],
         "ours in float32": lambda: ours(full),
         f"ours in {arguments.precision}": lambda: ours(settings),
-        "the same with a batch that is on the device already": lambda: without_loading(settings),
+        "the same with a batch that is already on the device": lambda: without_loading(settings),
     }
     if arguments.compile:
         ways["the same, compiled"] = lambda: ours(compiled)
     for way in ways.values():
-        way()  # the first time, memory is taken and kernels are chosen
+        way()  # the first call allocates memory and selects kernels
     seconds = seconds_in_turn(ways, arguments.runs, arguments.clock)
     print(
         f"U-Net of width {arguments.width} at {arguments.size[0]}x{arguments.size[1]}, "
@@ -159,9 +162,9 @@ def main() -> None:
         f"{arguments.threads} threads, {arguments.runs} runs"
     )
     for name, spent in seconds.items():
-        a_step = spent / (plain_steps if name == PLAIN else arguments.steps)
-        ratio = seconds[PLAIN] / plain_steps / a_step
-        print(f"{name}: {a_step:.4f} {arguments.clock} seconds a step, {ratio:.2f} times")
+        per_step = spent / (plain_steps if name == PLAIN else arguments.steps)
+        ratio = seconds[PLAIN] / plain_steps / per_step
+        print(f"{name}: {per_step:.4f} {arguments.clock} seconds per step, {ratio:.2f} times as fast")
     if arguments.train:
         others = phantoms({"train": 8, "test": 24}, *arguments.size)
         others = TrainingData(others.images[8:], others.masks[8:])

@@ -1,4 +1,4 @@
-"""Projects in which whole workflows have run on tiny data."""
+"""Fixtures: projects in which whole workflows have run on tiny data."""
 
 import shutil
 from pathlib import Path
@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, settings
 
 from support.tiny_project import Project, make_project
 
-# How long an example takes depends on what else the machine does.
+# The time of an example depends on the load of the machine.
 settings.register_profile("samcarry", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("samcarry")
 
-REVIEWED = {  # evidence needs ten unlabelled cases
+REVIEWED = {  # review/evidence.csv needs ten unlabelled cases
     "source": {
         "phantom": {
             "counts": {"train": 3, "val": 1, "test": 2, "unlabelled": 12},
@@ -32,7 +32,7 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project in which the whole main line has run; tests must not change its results."""
+    """A project in which the main line has run; tests must not change its results."""
     project = make_project(tmp_path_factory.mktemp("finished"))
     outcome = project.run()
     assert outcome.returncode == 0, outcome.stdout
@@ -41,7 +41,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="session")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project in which every method of Table 1 has run, tuned; tests must not change its results."""
+    """A project in which every method of Table 1 has run with tuning; tests must not change its results."""
     project = make_project(tmp_path_factory.mktemp("compared"))
     project.configure(
         tuning={"trials": 3, "max_radius": 2}, ablation={"n": [2], "methods": ["unet", "ours_r"]}
@@ -53,18 +53,18 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="session")
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project of which the annotator's loop has run up to two tasks; tests must not change its results."""
+    """A project in which review has run up to two annotation tasks; tests must not change its results."""
     project = make_project(tmp_path_factory.mktemp("reviewed"))
     project.configure(**REVIEWED)
-    made = ("first/cases.csv", "review/index.html", "review/task-2/annotations.xml", "review/evidence.csv")
-    outcome = project.run(*(f"results/demo/{path}" for path in made))
+    targets = ("first/cases.csv", "review/index.html", "review/task-2/annotations.xml", "review/evidence.csv")
+    outcome = project.run(*(f"results/demo/{path}" for path in targets))
     assert outcome.returncode == 0, outcome.stdout
     return project
 
 
 @pytest.fixture
 def returned(reviewed: Project, tmp_path: Path) -> Project:
-    """A copy of the reviewed project to which the first task came back, with nothing corrected."""
+    """A copy of the reviewed project with the first task returned, without any correction."""
     shutil.copytree(reviewed.folder, tmp_path / "copy", symlinks=True)
     project = Project(tmp_path / "copy")
     task = project.folder / "results/demo/review/task-1/annotations.xml"

@@ -1,7 +1,7 @@
-"""A campaign of faults against whole runs: `make faults`, or python tests/faults.py --seed 1 --kills 25.
+"""Fault injection in whole runs: `make faults`, or python tests/faults.py --seed 1 --kills 25.
 
-Every fault has to end in a message, and the command that it names (with an unlock before it where a lock was
-left) in the files of a run that nothing disturbed, byte for byte. Prints a table: fault, tries, survived.
+Every fault has to lead to a message. The command in the message, after an unlock if there is a lock, then has
+to give the same files as an undisturbed run, byte for byte. Prints a table: fault, tries, survived.
 """
 
 import argparse
@@ -31,7 +31,7 @@ NOT_COMPARED = ("logs", "benchmarks")
 
 @dataclass
 class Campaign:
-    """What the faults share: chance, a place to work in, an undisturbed run, and the tally."""
+    """State shared by the faults: random numbers, a working folder, an undisturbed run, and the counts."""
 
     chance: random.Random
     folder: Path
@@ -42,33 +42,33 @@ class Campaign:
     failures: list[str] = field(default_factory=list)
 
     def fresh(self, name: str) -> Project:
-        """A project of its own in which nothing has run, configured as the reference."""
+        """A new project in which nothing has run, configured like the reference."""
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
         project = make_project(folder)
         shutil.copy(self.reference.folder / "tiny.yaml", folder / "tiny.yaml")
         return project
 
     def finished(self, name: str) -> Project:
-        """A copy of the undisturbed run that may be spoiled."""
+        """A copy of the undisturbed run that may be damaged."""
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder)) / "copy"
         shutil.copytree(self.reference.folder, folder, symlinks=True)
         return Project(folder)
 
     def count(self, fault: str, problem: str) -> None:
-        """Note how a try ended: well if there is no problem."""
+        """Record a try; it was survived if `problem` is empty."""
         self.tries[fault] += 1
         self.survived[fault] += not problem
         if problem:
             self.failures.append(f"{fault}: {problem}")
 
     def table(self) -> str:
-        """The tally as Markdown."""
+        """The counts as a Markdown table."""
         rows = [f"| {fault} | {tries} | {self.survived[fault]} |" for fault, tries in self.tries.items()]
         return "\n".join(["| fault | tries | survived |", "|---|---|---|", *rows])
 
 
 def contents(project: Project, below: str = RESULTS) -> dict[str, str]:
-    """Digests of all results but logs, measurements and journals, which tell times, by path."""
+    """Digests of all results by path, except logs, benchmarks and journals, which contain times."""
     root = project.folder / below
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -81,14 +81,14 @@ def contents(project: Project, below: str = RESULTS) -> dict[str, str]:
 
 
 def differences(project: Project, reference: dict[str, str]) -> str:
-    """The files that are not those of the reference; '' if there are none."""
+    """A text that names the files that differ from the reference; '' if there are none."""
     found = contents(project)
     names = [name for name in sorted({*found, *reference}) if found.get(name) != reference.get(name)]
-    return f"{project.folder}: other than undisturbed: {', '.join(names[:5])}" if names else ""
+    return f"{project.folder}: different from the undisturbed run: {', '.join(names[:5])}" if names else ""
 
 
 def completed(project: Project, reference: dict[str, str], *targets: str) -> str:
-    """Run the same command once more, after an unlock; what is wrong with its end."""
+    """Unlock, run the same command again, and return what is wrong with its results; '' if nothing is."""
     project.run("--unlock")
     again = project.run(*targets)
     if again.returncode:
@@ -96,11 +96,11 @@ def completed(project: Project, reference: dict[str, str], *targets: str) -> str
     return differences(project, reference)
 
 
-# ---- runs that are hit on the way ---------------------------------------------------------------
+# ---- interrupted runs ---------------------------------------------------------------------------
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The jobs that a run has started."""
+    """The processes of the jobs that a run has started."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return [
             child
@@ -110,51 +110,53 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return []
 
 
-def hit(process: subprocess.Popen[str], blow: str, chance: random.Random) -> None:
-    """Kill or interrupt a run, one of its jobs, or all of it."""
-    if blow == "kill -9 of a job":
+def interrupt(process: subprocess.Popen[str], how: str, chance: random.Random) -> None:
+    """Kill or interrupt Snakemake, one of its jobs, or all of its processes."""
+    if how == "kill -9 of a job":
         victims = workers_of(process)
         if victims:
             with contextlib.suppress(psutil.NoSuchProcess):
                 chance.choice(victims).kill()
-    elif blow == "kill -9 of all":
+    elif how == "kill -9 of all":
         os.killpg(process.pid, signal.SIGKILL)
     else:
         number = {"kill -9 of Snakemake": signal.SIGKILL, "SIGINT": signal.SIGINT, "SIGTERM": signal.SIGTERM}
-        process.send_signal(number[blow])
+        process.send_signal(number[how])
 
 
-BLOWS = ("kill -9 of Snakemake", "kill -9 of a job", "kill -9 of all", "SIGINT", "SIGTERM")
+INTERRUPTIONS = ("kill -9 of Snakemake", "kill -9 of a job", "kill -9 of all", "SIGINT", "SIGTERM")
 
 
-def blows(campaign: Campaign, number: int, a_run: int = 5, targets: tuple[str, ...] = ()) -> None:
-    """Hit runs at random moments, several times each; each has to end as if nothing had been."""
+def interrupted(
+    campaign: Campaign, number: int, most_per_run: int = 5, targets: tuple[str, ...] = ()
+) -> None:
+    """Interrupt runs at random moments, several times each; each has to end as if undisturbed."""
     expected = contents(campaign.reference)
     left = number
     while left > 0:
-        project = campaign.fresh("blows")
-        hits: list[str] = []
-        while len(hits) < min(a_run, left):
+        project = campaign.fresh("interrupted")
+        done: list[str] = []
+        while len(done) < min(most_per_run, left):
             process = project.start(*targets)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=campaign.chance.uniform(0.02, 0.6) * campaign.seconds)
             if process.poll() is None:
-                hits.append(campaign.chance.choice(BLOWS))
-                hit(process, hits[-1], campaign.chance)
-            elif not hits:
-                break  # finished before the first blow: begin another run
+                done.append(campaign.chance.choice(INTERRUPTIONS))
+                interrupt(process, done[-1], campaign.chance)
+            elif not done:
+                break  # finished before the first interruption: start another run
             process.wait(timeout=20 * campaign.seconds + 60)
             if process.returncode == 0:
                 break
             project.run("--unlock")
         problem = completed(project, expected, *targets)
-        for blow in hits:
-            campaign.count(blow, problem)
-        left -= len(hits)
+        for how in done:
+            campaign.count(how, problem)
+        left -= len(done)
 
 
 def two_at_once(campaign: Campaign) -> None:
-    """A second Snakemake in the same folder is sent away, and the first one is not disturbed."""
+    """A second Snakemake in the same folder stops with a message and does not disturb the first one."""
     project = campaign.fresh("two")
     first = project.start()
     locks = project.folder / ".snakemake/locks"
@@ -162,14 +164,18 @@ def two_at_once(campaign: Campaign) -> None:
         time.sleep(0.1)
     second = project.run()
     first.wait()
-    problem = "" if second.returncode and "--unlock" in second.stdout else "the second was not sent away"
+    problem = (
+        ""
+        if second.returncode and "--unlock" in second.stdout
+        else "the second did not stop because of the lock"
+    )
     if first.returncode:
         problem = f"the first failed: {project.read('run.log')[-2000:]}"
     campaign.count("two Snakemakes at once", problem or differences(project, contents(campaign.reference)))
 
 
 def study_killed(campaign: Campaign, tries: int) -> None:
-    """A tuning is killed in mid-trial; the same command ends it with the trials of an undisturbed one."""
+    """A tuning job is killed during a trial; the same command gives the trials of an undisturbed study."""
     target, tuned = f"{RESULTS}/n3/tuned/sam.yaml", f"{RESULTS}/n3/tuned"
     tuning = {"trials": 12, "max_radius": 3}
     undisturbed = campaign.finished("study")
@@ -185,12 +191,12 @@ def study_killed(campaign: Campaign, tries: int) -> None:
         while process.poll() is None and not any(journals.glob("*journal*")):
             time.sleep(0.05)
         time.sleep(campaign.chance.uniform(0, 2))
-        hit(process, "kill -9 of a job", campaign.chance)
+        interrupt(process, "kill -9 of a job", campaign.chance)
         process.wait()
         again = project.run(target)
         problem = again.stdout[-2000:] if again.returncode else ""
         if not problem and contents(project, tuned) != expected:
-            problem = f"{project.folder}: not the trials of an undisturbed study"
+            problem = f"{project.folder}: different trials from those of an undisturbed study"
         campaign.count("an Optuna worker killed", problem)
 
 
@@ -199,10 +205,10 @@ def study_killed(campaign: Campaign, tries: int) -> None:
 
 @contextlib.contextmanager
 def mounted(*arguments: str, at: Path) -> Iterator[Path]:
-    """Mount something for a while.
+    """Mount something temporarily.
 
     Raises:
-        PermissionError: if that is not allowed here.
+        PermissionError: mounting is not allowed here.
     """
     at.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(["mount", *arguments, str(at)], capture_output=True, text=True, check=False)
@@ -215,43 +221,43 @@ def mounted(*arguments: str, at: Path) -> Iterator[Path]:
 
 
 def disk_full(campaign: Campaign, tries: int) -> None:
-    """The disk is full at a random point of the run; once there is room, the same command ends it."""
+    """The disk is full at a random point of the run; when there is space, the same command completes it."""
     expected = contents(campaign.reference)
     root = campaign.reference.folder / RESULTS
     needed = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
     for number in range(tries):
         project = campaign.fresh("full")
         (project.folder / "results").mkdir()
-        # Evenly over the run, with chance inside each part, so that every stage that writes has its turn.
+        # One random point in each of equal parts of the run, so that every stage that writes is affected.
         room = int(needed * (number + campaign.chance.random()) / tries * 0.95)
         room = max(room // 4096, 2) * 4096
         with mounted("-t", "tmpfs", "-o", f"size={room}", "tmpfs", at=project.folder / "results") as disk:
             outcome = project.run()
-            problem = "" if outcome.returncode else "was not full"
+            problem = "" if outcome.returncode else "the disk was not full"
             if not problem and "No space left on device" not in outcome.stdout:
-                problem = f"no message of a full disk: {outcome.stdout[-1500:]}"
+                problem = f"no message about a full disk: {outcome.stdout[-1500:]}"
             subprocess.run(["mount", "-o", "remount,size=1G", str(disk)], check=True)
             campaign.count("disk full", problem or completed(project, expected))
 
 
 def read_only(campaign: Campaign) -> None:
-    """A results folder that cannot be written to is named, and a run later is a whole one."""
+    """A read-only results folder is reported; a run after it becomes writable is complete."""
     project = campaign.fresh("readonly")
     results = project.folder / "results"
     results.mkdir()
     with mounted("-t", "tmpfs", "-o", "size=1G,ro", "tmpfs", at=results):
         outcome = project.run()
-        told = outcome.returncode and "Read-only file system" in outcome.stdout
-        problem = "" if told else f"no message of a read-only folder: {outcome.stdout[-1500:]}"
+        reported = outcome.returncode and "Read-only file system" in outcome.stdout
+        problem = "" if reported else f"no message about a read-only folder: {outcome.stdout[-1500:]}"
         subprocess.run(["mount", "-o", "remount,rw", str(results)], check=True)
         campaign.count("results read-only", problem or completed(project, contents(campaign.reference)))
 
 
-# ---- files that are not as they were -----------------------------------------------------------
+# ---- changed files ------------------------------------------------------------------------------
 
 
 def damaged(campaign: Campaign, tries: int) -> None:
-    """A shard or model is cut or has a bit flipped: it is named, and made anew once it is deleted."""
+    """A shard or model is truncated or has a flipped bit: it is named, and computed again once deleted."""
     expected = contents(campaign.reference)
     for number in range(tries):
         project = campaign.finished("damaged")
@@ -263,19 +269,19 @@ def damaged(campaign: Campaign, tries: int) -> None:
             fault, place = "a bit flipped", campaign.chance.randrange(len(content))
             content[place] ^= 1 << campaign.chance.randrange(8)
         else:
-            fault = "a shard cut off"
+            fault = "a shard truncated"
             del content[campaign.chance.randrange(len(content)) :]
         path.write_bytes(content)
         outcome = project.run()
         name = path.relative_to(project.folder).as_posix()
         problem = ""
         if outcome.returncode:
-            told = f"Delete it and run `snakemake {name} all`" in outcome.stdout
-            problem = "" if told else f"{name} is not named: {outcome.stdout[-1500:]}"
+            named = f"Delete this file and run `snakemake {name} all`" in outcome.stdout
+            problem = "" if named else f"{name} is not named: {outcome.stdout[-1500:]}"
             path.unlink()
-        # A bit in the header that means nothing, or a file that nothing reads any more, spoils nothing.
+        # Unused bits of a header, and files that no job reads again, do not affect the results.
         elif problem := differences(project, {**expected, path.relative_to(root).as_posix(): digest(path)}):
-            problem = f"{name}: damage went on unseen: {problem}"
+            problem = f"{name}: damage was not noticed: {problem}"
         else:
             path.unlink()
         campaign.count(fault, problem or completed(project, expected, name, "all"))
@@ -287,7 +293,7 @@ def digest(path: Path) -> str:
 
 
 def replaced(campaign: Campaign, *, older: bool) -> None:
-    """An image is replaced between two runs, by one that is newer or, as `cp -p` does, older."""
+    """An image is replaced between two runs by a newer one or, as with `cp -p`, by an older one."""
     own = campaign.finished("replaced")
     data = own.folder / "data"
     shutil.copytree(own.folder / RESULTS / "phantom", data)
@@ -309,10 +315,10 @@ def replaced(campaign: Campaign, *, older: bool) -> None:
 
 
 def clock_set_back(campaign: Campaign, *targets: str) -> None:
-    """All of a run that was stopped on the way was made a day ahead, when the clock was wrong.
+    """An unfinished run has files from a day in the future, because the clock was wrong.
 
-    That is told; the command that is named lets the run go on with what it lacks and no more, what it lacks
-    by the order of times alone included.
+    This is reported. After the command in the message, the run computes exactly what was missing before,
+    including files that are outdated only by the order of their times.
     """
     undisturbed, project = campaign.finished("clock"), campaign.finished("clock")
     for one in (undisturbed, project):
@@ -330,7 +336,7 @@ def clock_set_back(campaign: Campaign, *targets: str) -> None:
     else:
         subprocess.run(command[1], shell=True, cwd=project.folder, check=False)
         after = project.planned(*targets)
-        problem = f"{project.folder}: wants {after}, not {plan}" if after != plan else ""
+        problem = f"{project.folder}: plans {after}, not {plan}" if after != plan else ""
     campaign.count("clock set back by a day", problem or completed(project, contents(undisturbed), *targets))
 
 
@@ -338,7 +344,7 @@ def clock_set_back(campaign: Campaign, *targets: str) -> None:
 
 
 def start_campaign(folder: Path, seed: int, reference: Project | None = None) -> Campaign:
-    """Run the reference, unless there is one, and measure how long a run takes."""
+    """Run the reference, unless it is given, and measure how long a run takes."""
     began = time.monotonic()
     if reference is None:
         reference = make_project(Path(tempfile.mkdtemp(prefix="reference-", dir=folder)))
@@ -353,17 +359,19 @@ def start_campaign(folder: Path, seed: int, reference: Project | None = None) ->
 
 
 def main() -> None:
-    """Run all faults and print the table; exit with 1 if one of them was not survived."""
+    """Try all faults and print the table; exit with 1 if one of them was not survived."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kills", type=int, default=25)
-    parser.add_argument("--tries", type=int, default=6, help="of a full disk and of damaged files")
+    parser.add_argument(
+        "--tries", type=int, default=6, help="tries of killed studies, a full disk and damaged files"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         campaign = start_campaign(Path(folder), options.seed)
         print(f"seed {options.seed}; an undisturbed run takes {campaign.seconds:.0f} s", flush=True)
         faults: list[Callable[[], None]] = [
-            lambda: blows(campaign, options.kills),
+            lambda: interrupted(campaign, options.kills),
             lambda: two_at_once(campaign),
             lambda: study_killed(campaign, options.tries),
             lambda: disk_full(campaign, options.tries),

@@ -1,7 +1,7 @@
-"""Read thousands of damaged files with every parser and report those that are not properly refused.
+"""Let every parser read thousands of damaged files, and report those that are not properly refused.
 
 python tests/fuzz.py --mutations 3000 --seed 0
-python tests/fuzz.py --data FOLDER            # damage your own files too
+python tests/fuzz.py --data FOLDER            # also damage your own files
 python tests/fuzz.py --only cvat --start 17 --mutations 1 --keep mutants
 """
 
@@ -26,13 +26,13 @@ from support.fuzz_targets import TARGETS, sample  # noqa: E402
 from support.fuzzing import Target, fuzz  # noqa: E402
 from support.mutations import mutate  # noqa: E402
 
-MOST_FILES = 20  # of the user, per parser
+MOST_FILES = 20  # of the user's folder, per parser
 
 
 def user_files(folder: Path, scratch: Path) -> Iterator[tuple[Target, bytes]]:
-    """Some files of a folder, each with a parser that reads it undamaged.
+    """Some files of a folder, each with a parser that can read it undamaged.
 
-    They are copied first: some parsers need other files beside theirs, and the folder must not be changed.
+    Copies are used, because some parsers need other files next to theirs, and the folder must not change.
     """
     for target in TARGETS:
         files = sorted(folder.rglob(f"*{Path(target.file_name).suffix}"))
@@ -53,8 +53,10 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=0, help="number of the first mutant")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", help="only parsers whose name starts with this")
-    parser.add_argument("--data", type=Path, help="a folder of files to damage too")
-    parser.add_argument("--per-file", type=int, default=50, help="mutations of each of them (default 50)")
+    parser.add_argument("--data", type=Path, help="a folder with more files to damage")
+    parser.add_argument(
+        "--per-file", type=int, default=50, help="mutations of each file of --data (default 50)"
+    )
     parser.add_argument("--keep", type=Path, help="folder for the mutants with findings")
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)

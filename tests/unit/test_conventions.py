@@ -3,8 +3,10 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from importlib.metadata import distributions
 
 import pytest
@@ -137,3 +139,18 @@ def test_what_the_snakefile_imports_of_the_library_is_light():
 def library_imports(text):
     """The statements of a rule file that import the library."""
     return re.findall(r"^from samcarry[^\n(]*(?:\([^)]*\)|[^\n(]+)$", text, re.MULTILINE)
+
+
+def test_an_installation_exports_the_package_and_nothing_else(tmp_path):
+    source = tmp_path / "source"
+    (source / "scripts").mkdir(parents=True)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "scripts", source / "scripts", dirs_exist_ok=True, ignore=ignored)
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
+    subprocess.run([*pip, str(source)], check=True, capture_output=True)
+    [wheel] = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"samcarry"}
+    assert {"samcarry/report/page.html.jinja", "samcarry/sam/tiny/model.py"} <= set(names)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from samcarry.networks.statistics import SubsetStatistics
-from samcarry.networks.training_data import TrainingData, release_pages
+from samcarry.networks.training_data import TrainingData
 from samcarry.networks.unet import normalise_images
-from samcarry.runtime.device import autocast, upload
+from samcarry.runtime.device import upload_rows
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ def draw_images(
 ) -> ImageBatch:
     """Draw cases with replacement and normalise their images; masks are not read."""
     indices = torch.randint(len(data.images), (batch_size,), generator=generator).numpy()
-    grey = upload(data.images[indices], device)
-    release_pages(data.images)
+    grey = upload_rows(data.images, indices, device)
     return ImageBatch(indices, normalise_images(grey, statistics.mean, statistics.std))
 
 
@@ -71,9 +70,8 @@ def draw_batch(
     drawn = draw_images(data, statistics, batch_size, generator, device)
     weights = None
     if data.weights is not None:
-        weights = upload(data.weights[drawn.indices], device)[:, :, None, None]
-    masks = upload(data.masks[drawn.indices], device).float()
-    release_pages(data.masks)
+        weights = upload_rows(data.weights, drawn.indices, device)[:, :, None, None]
+    masks = upload_rows(data.masks, drawn.indices, device).float()
     return LabelledBatch(drawn.indices, drawn.images, masks, weights)
 
 
@@ -94,7 +92,7 @@ def affine_grid(theta: Tensor, shape: Sequence[int]) -> Tensor:
     Computed in float32 even if networks compute in bfloat16, whose 8 bits cannot distinguish neighbouring
     columns.
     """
-    with autocast("float32", theta.device):
+    with torch.autocast(theta.device.type, enabled=False):
         return F.affine_grid(theta.float(), list(shape), align_corners=False)
 
 

@@ -1,6 +1,5 @@
 """Training data: images and masks from many shards in memory-mapped arrays on disk."""
 
-import mmap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from samcarry.errors import InputError
+from samcarry.runtime.memory_maps import release_pages
 from samcarry.storage.stacks import Stack
 
 
@@ -101,14 +101,3 @@ class _CaseArray:
                 f"'prepared' of this data set and run the same command again"
             )
         return self.array
-
-
-def release_pages(*arrays: NDArray) -> None:
-    """Release the resident pages of memory-mapped arrays; they are reloaded when needed.
-
-    The next access reloads them from the page cache. Otherwise the memory of a process would grow with every
-    page that it touches.
-    """
-    for array in arrays:
-        if isinstance(array.base, mmap.mmap):
-            array.base.madvise(mmap.MADV_DONTNEED)

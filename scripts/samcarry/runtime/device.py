@@ -6,6 +6,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from samcarry.runtime.memory_maps import release_pages
+
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
@@ -31,6 +33,13 @@ def autocast(precision: Precision, device: str | torch.device) -> torch.autocast
 def batch_size_for(device: str | torch.device, *, cpu: int, gpu: int) -> int:
     """The batch size for a device; large batches are slower on CPUs, as they allocate new memory."""
     return gpu if torch.device(device).type == "cuda" else cpu
+
+
+def upload_rows(array: NDArray[Any], rows: NDArray[Any], device: str | torch.device) -> Tensor:
+    """Copy rows of an array, which may be memory-mapped, to a device; mapped pages are released."""
+    values = upload(array[rows], device)
+    release_pages(array)
+    return values
 
 
 def upload(values: NDArray[Any], device: str | torch.device) -> Tensor:
