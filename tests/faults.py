@@ -164,11 +164,7 @@ def two_at_once(campaign: Campaign) -> None:
         time.sleep(0.1)
     second = project.run()
     first.wait()
-    problem = (
-        ""
-        if second.returncode and "--unlock" in second.stdout
-        else "the second did not stop because of the lock"
-    )
+    problem = "" if second.returncode and "--unlock" in second.stdout else "the second did not stop"
     if first.returncode:
         problem = f"the first failed: {project.read('run.log')[-2000:]}"
     campaign.count("two Snakemakes at once", problem or differences(project, contents(campaign.reference)))

@@ -2,15 +2,16 @@
 
     .venv/bin/python tools/list_licences.py
 
-The licence is what a package says of itself; a few say nothing, and are looked up in their repository.
+Licences are read from the metadata of the packages. A few packages name none there; theirs were looked up in
+their repositories.
 """
 
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-NOT_LOCKED = ("samcarry", "pip")  # this project, and what comes with Python
-SAYS_NOTHING = {
+NOT_LOCKED = ("samcarry", "pip")  # this project, and a part of Python
+NOT_IN_METADATA = {
     "conda-inject": "MIT",
     "cuda-toolkit": "NVIDIA's own",
     "segment-anything": "Apache-2.0",
@@ -22,20 +23,21 @@ SAYS_NOTHING = {
 }
 ABOUT = """# Licences
 
-samcarry is under the MIT licence. It ships none of these packages; `make` installs them from
-`requirements.lock`. Nearly all are under permissive licences (MIT, BSD, Apache, PSF), which go well with MIT.
-The others:
+samcarry is under the MIT licence.
+It does not include any of the packages below; `make` installs them from `requirements.lock`.
+Nearly all of them have permissive licences (MIT, BSD, Apache, PSF), which are compatible with MIT.
+The exceptions are:
 
-- **MPL-2.0** (certifi, hypothesis, pathspec, tqdm in part): concerns changes to their own files alone.
-- **LGPL-3.0** (connected-components-3d, which comes with nnU-Net): used as a library, unchanged. It stands in
-  `envs/nnunet.yaml` alone of the environments, and no other method imports it.
-- **docutils** names the GPL for a file of its Emacs mode; the library is in the public domain and under BSD.
-- **NVIDIA's own** (nvidia-*, cuda-toolkit): the CUDA libraries that PyTorch brings. Their terms say what may
-  be passed on with an application; read them before you pass on a container.
+- **MPL-2.0** (certifi, hypothesis, pathspec, tqdm in part): it only concerns changes to the files of these packages.
+- **LGPL-3.0** (connected-components-3d, a dependency of nnU-Net): used as a library, unchanged.
+  Of the environments, only `envs/nnunet.yaml` contains it, and no other method imports it.
+- **docutils** names the GPL for a file of its Emacs mode; the library itself is in the public domain and under BSD.
+- **NVIDIA's own** (nvidia-*, cuda-toolkit): the CUDA libraries that PyTorch needs.
+  Their terms say which of them may be distributed with an application; read them before you share a container.
 
-`tools/list_licences.py` writes this page, after `make lock` and `make install`. Known vulnerabilities are not
-listed here: where their database can be reached, run
-`pip-audit -r requirements.lock --require-hashes --disable-pip`.
+`tools/list_licences.py` writes this page; run it after `make lock` and `make install`.
+This page does not list known vulnerabilities.
+To check for them with access to a vulnerability database, run `pip-audit -r requirements.lock --require-hashes --disable-pip`.
 
 | package | version | licence |
 |---|---|---|
@@ -43,20 +45,20 @@ listed here: where their database can be reached, run
 
 
 def licence_of(package: Distribution) -> str:
-    """What a package says of its licence, in a few words."""
+    """The licence that the metadata of a package name, in a few words."""
     told = package.metadata
     names = [name for name in told.get_all("Classifier", []) if name.startswith("License")]
     found = (
         told.get("License-Expression")
         or "; ".join(name.split("::")[-1].strip() for name in names)
         or told.get("License", "").split("\n")[0]
-        or SAYS_NOTHING[told["Name"].lower()]
+        or NOT_IN_METADATA[told["Name"].lower()]
     )
     return "NVIDIA's own" if "NVIDIA" in found or "Proprietary" in found else found
 
 
 def main() -> None:
-    """Write the page."""
+    """Write docs/licences.md."""
     packages = {package.metadata["Name"].lower().replace("_", "-"): package for package in distributions()}
     rows = [
         f"| {name} | {package.version} | {licence_of(package)} |"

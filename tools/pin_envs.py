@@ -1,4 +1,4 @@
-"""Write below the pins of each of envs/ those of all that they need, from requirements.lock (needs uv)."""
+"""Add the pins of all dependencies to each file of envs/, from requirements.lock (needs uv)."""
 
 import re
 import subprocess
@@ -9,12 +9,11 @@ MARK = "      # What these need; make lock writes it.\n"
 UV = "uv pip compile - --quiet --universal --python-version 3.11 --no-annotate --no-header"
 
 
-def needed_by(pins: list[str]) -> list[str]:
-    """All requirements of `pins` but themselves, for Python 3.11, with markers of the platform."""
-    asked = "\n".join(pins)
+def dependencies_of(pins: list[str]) -> list[str]:
+    """Pins of everything that `pins` depend on, without `pins`, for Python 3.11, with platform markers."""
     output = subprocess.run(
         [*UV.split(), "-c", "requirements.lock"],
-        input=asked,
+        input="\n".join(pins),
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -31,4 +30,4 @@ def needed_by(pins: list[str]) -> list[str]:
 for path in sorted((ROOT / "envs").glob("*.yaml")):
     own = path.read_text().split(MARK)[0]
     pins = re.findall(r"^      - (\S+==\S+)", own, re.MULTILINE)
-    path.write_text(own + MARK + "".join(f"      - {line}\n" for line in needed_by(pins)))
+    path.write_text(own + MARK + "".join(f"      - {line}\n" for line in dependencies_of(pins)))

@@ -1,4 +1,4 @@
-"""The container recipes cannot be built in the tests; what they copy and install is checked instead."""
+"""Containers cannot be built in the tests, so these check what the recipes copy and install."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ def copied():
     return [name for line in lines for name in line.split()]
 
 
-def test_what_the_image_holds_is_a_whole_workflow(tmp_path):
+def test_the_image_contains_a_complete_workflow(tmp_path):
     for name in copied():
         source = ROOT / name
         if source.is_dir():
@@ -38,13 +38,13 @@ def test_what_the_image_holds_is_a_whole_workflow(tmp_path):
 
 
 @pytest.mark.parametrize("recipe", [DOCKERFILE, DEFINITION], ids=["Dockerfile", "samcarry.def"])
-def test_a_recipe_installs_the_lock_file_as_the_makefile_does(recipe):
+def test_a_recipe_installs_the_lock_file_like_the_makefile(recipe):
     install = re.search(r"-m pip install (--disable.*requirements\.lock)", (ROOT / "Makefile").read_text())
     assert install
     assert install[1] in recipe
 
 
-def test_both_recipes_and_the_build_context_hold_the_same_files():
+def test_both_recipes_and_the_build_context_contain_the_same_files():
     sources = re.findall(r"^    (\S+) /opt/samcarry/\1$", DEFINITION, re.MULTILINE)
     context = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
     assert sorted(copied()) == sorted(sources) == sorted(context)

@@ -1,4 +1,4 @@
-"""What the profiles and the page on clusters say of the rules is true of the rules."""
+"""The profiles and docs/cluster.md agree with the rules."""
 
 import re
 
@@ -11,41 +11,41 @@ PAGE = (ROOT / "docs/cluster.md").read_text()
 
 
 def blocks():
-    """The text of each rule that is not derived from another, by its name."""
+    """The text of each rule by name, without rules derived from others."""
     return dict(re.findall(r"^(?:rule|checkpoint) (\w+):\n((?:(?:    .*)?\n)+)", RULES, re.MULTILINE))
 
 
-def asked(block):
-    """(MB, MB with an official SAM, minutes, 'yes' for a GPU) of a rule."""
+def requested(block):
+    """(MB, MB with an official SAM, minutes, 'yes' for a GPU) that a rule requests."""
     memory = re.search(r"mem_mb=memory\((\d+)(?:, official_sam=(\d+))?\)", block)
     minutes = re.search(r"runtime=(\d+)", block)
     return (memory[1], memory[2] or memory[1], minutes[1], "yes" if "gpu=gpus" in block else "")
 
 
-def test_every_rule_asks_for_twice_its_memory_on_the_second_try():
+def test_every_rule_requests_its_memory_by_a_function_that_doubles_it_on_a_retry():
     for name, block in blocks().items():
-        assert re.search(r"mem_mb=memory\(", block), f"{name}: mem_mb=memory(...), not a bare number"
+        assert re.search(r"mem_mb=memory\(", block), f"{name}: use mem_mb=memory(...) instead of a number"
 
 
-def test_the_table_of_memory_is_that_of_the_rules():
+def test_the_table_of_resources_agrees_with_the_rules():
     table = {}
     for line in PAGE.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 5 and cells[1].isdigit():
             table.update({name: tuple(cells[1:]) for name in re.findall(r"`(\w+)`", cells[0])})
-    assert table == {name: asked(block) for name, block in blocks().items()}
+    assert table == {name: requested(block) for name, block in blocks().items()}
 
 
-def test_the_gres_profile_has_a_line_for_every_rule_with_a_gpu():
+def test_the_gres_profile_lists_every_rule_with_a_gpu():
     with_gpu = {name for name, block in blocks().items() if "gpu=gpus" in block}
     pairs = re.findall(r"^use rule (\w+) as (\w+) with", RULES, re.MULTILINE)
     derived = {name for base, name in pairs if base in with_gpu}
     profile = yaml.safe_load((ROOT / "profiles/gres/config.yaml").read_text())
     assert set(profile["set-resources"]) == with_gpu | derived
-    assert all(asked == {"gpu": 0, "gres": "gpu:1"} for asked in profile["set-resources"].values())
+    assert all(resources == {"gpu": 0, "gres": "gpu:1"} for resources in profile["set-resources"].values())
 
 
-def test_no_network_follows_from_what_the_environment_of_plots_makes():
+def test_no_network_depends_on_files_made_in_the_plot_environment():
     drawn = set()
     for block in blocks().values():
         if "envs/plot.yaml" in block:

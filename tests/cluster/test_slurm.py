@@ -1,4 +1,4 @@
-"""Whole runs on a real SLURM: killed by it, or beside it, they end in the results of a local run."""
+"""Whole runs on a real SLURM, some of them interrupted, give the results of a local run."""
 
 import os
 import re
@@ -14,8 +14,8 @@ FIELDS = "JobArrayID:20,State:20,MinMemory:12,Partition:12,tres-per-job:20,tres-
 
 
 @dataclass(frozen=True)
-class Try:
-    """A job as squeue tells of it; a second try is another job."""
+class Attempt:
+    """A job as listed by squeue; a retry is a separate job."""
 
     number: str  # with _<task> in an array
     state: str
@@ -35,21 +35,21 @@ def run_id(project):
 
 
 def jobs_of(project, rule=None):
-    """The jobs of the run that `project.start` began, oldest first; of one rule or of all."""
+    """The jobs of the run that `project.start` started, oldest first; of one rule or of all rules."""
     rows = ask("squeue", "-h", "--states=all", f"--name={run_id(project)}", "--sort=i", "-O", FIELDS)
-    jobs = [Try(*line.split()) for line in rows.splitlines()]
+    jobs = [Attempt(*line.split()) for line in rows.splitlines()]
     return [job for job in jobs if rule in (None, job.rule)]
 
 
 def freeze(project, script, main, seconds=180):
-    """Stop a script's process, started by SLURM for this project, before it gets to work; return its id."""
+    """Suspend the process of a script that SLURM started for this project, early; return its id."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 words = (process / "cmdline").read_bytes().split(b"\0")
                 is_here = (process / "cwd").readlink() == project.folder
-            except OSError:  # gone in the meantime
+            except OSError:  # the process has ended
                 continue
             if is_here and b"python" in words[0] and words[1].endswith(f".{script}.py".encode()):
                 os.kill(int(process.name), signal.SIGSTOP)
@@ -73,10 +73,13 @@ def test_the_main_line_on_slurm_gives_the_dice_of_a_local_run(on_slurm, finished
     assert with_gpu >= {"embed", "train_f_theta", "predict", "refine", "train_f_phi"}
     assert not with_gpu & {"prepare_images", "clean", "evaluate"}
     arrays = {job.rule for job in jobs if "_" in job.number}
-    assert arrays >= {"prepare_images", "prepare_masks"}  # ready at once; others may come in ones and twos
+    assert arrays >= {
+        "prepare_images",
+        "prepare_masks",
+    }  # all ready at once; jobs of other rules may be submitted singly
 
 
-def test_after_scancel_the_same_command_ends_in_the_same_dice(without_f_phi, finished):
+def test_after_scancel_the_same_command_gives_the_same_dice(without_f_phi, finished):
     main = without_f_phi.start(DICE, "--retries", "0")
     freeze(without_f_phi, "train_network", main)
     [running] = jobs_of(without_f_phi, "train_f_phi")
@@ -89,21 +92,21 @@ def test_after_scancel_the_same_command_ends_in_the_same_dice(without_f_phi, fin
     assert without_f_phi.read(DICE) == finished.read(DICE)
 
 
-def test_a_job_that_needs_more_memory_is_tried_again_with_twice_as_much(without_f_phi, finished):
+def test_a_job_that_needs_more_memory_is_retried_with_twice_as_much(without_f_phi, finished):
     rules = without_f_phi.folder / "workflow/rules/final.smk"
-    asked = "mem_mb=memory(12000)"
-    assert asked in rules.read_text()
-    rules.write_text(rules.read_text().replace(asked, "mem_mb=memory(700)", 1))
+    request = "mem_mb=memory(12000)"
+    assert request in rules.read_text()
+    rules.write_text(rules.read_text().replace(request, "mem_mb=memory(700)", 1))
     finish(without_f_phi.start(DICE), without_f_phi)
 
-    tries = [(job.state, job.memory) for job in jobs_of(without_f_phi, "train_f_phi")]
-    assert tries == [("FAILED", "700M"), ("COMPLETED", "1400M")]
+    attempts = [(job.state, job.memory) for job in jobs_of(without_f_phi, "train_f_phi")]
+    assert attempts == [("FAILED", "700M"), ("COMPLETED", "1400M")]
     logs = (without_f_phi.folder / "results/slurm_logs/rule_train_f_phi").rglob("*.log")
     assert any("exceeded memory limit" in log.read_text() for log in logs)
     assert without_f_phi.read(DICE) == finished.read(DICE)
 
 
-def test_a_job_that_hangs_until_its_time_is_over_is_tried_again(without_f_phi, finished):
+def test_a_job_that_exceeds_its_time_limit_is_retried(without_f_phi, finished):
     main = without_f_phi.start(DICE, "--set-resources", "train_f_phi:runtime=1")
     freeze(without_f_phi, "train_network", main)
     finish(main, without_f_phi)
@@ -111,14 +114,14 @@ def test_a_job_that_hangs_until_its_time_is_over_is_tried_again(without_f_phi, f
     assert without_f_phi.read(DICE) == finished.read(DICE)
 
 
-def test_after_kill_9_of_snakemake_its_jobs_can_be_cancelled_by_name_and_the_run_goes_on(
+def test_after_kill_9_of_snakemake_its_jobs_can_be_cancelled_by_name_and_the_run_resumes(
     without_f_phi, finished
 ):
     main = without_f_phi.start(DICE)
     freeze(without_f_phi, "train_network", main)
     main.kill()
     main.wait()
-    assert [job.state for job in jobs_of(without_f_phi)] == ["RUNNING"]  # SLURM's jobs outlive Snakemake
+    assert [job.state for job in jobs_of(without_f_phi)] == ["RUNNING"]  # jobs of SLURM survive Snakemake
     ask("scancel", f"--name={run_id(without_f_phi)}")
     while ask("squeue", "-h", f"--name={run_id(without_f_phi)}"):
         time.sleep(0.2)
@@ -129,7 +132,7 @@ def test_after_kill_9_of_snakemake_its_jobs_can_be_cancelled_by_name_and_the_run
     assert without_f_phi.read(DICE) == finished.read(DICE)
 
 
-def test_gpus_as_gres_and_a_partition_for_the_rest(without_f_phi):
+def test_gpus_as_gres_and_a_separate_partition_for_other_jobs(without_f_phi):
     profile = without_f_phi.folder / "profiles/slurm/config.yaml"
     text = profile.read_text().replace("slurm_partition: gpu ", "slurm_partition: null ")
     profile.write_text(text.replace("# slurm-partition-config:", "slurm-partition-config:"))
@@ -137,5 +140,5 @@ def test_gpus_as_gres_and_a_partition_for_the_rest(without_f_phi):
         without_f_phi.start("results/demo/n3/figures/training.png", "--profile", "profiles/gres"),
         without_f_phi,
     )
-    asked = {job.rule: (job.partition, job.gpus, job.gres) for job in jobs_of(without_f_phi)}
-    assert asked == {"train_f_phi": ("gpu", "N/A", "gres:gpu:1"), "draw_training": ("cpu", "N/A", "N/A")}
+    requested = {job.rule: (job.partition, job.gpus, job.gres) for job in jobs_of(without_f_phi)}
+    assert requested == {"train_f_phi": ("gpu", "N/A", "gres:gpu:1"), "draw_training": ("cpu", "N/A", "N/A")}

@@ -1,4 +1,4 @@
-"""Every file of envs/: its pins alone, in a clean environment, carry the rules that name it. Slow."""
+"""Every file of envs/: its pins are enough to run the rules that use it, in a clean environment. Slow."""
 
 import json
 import os
@@ -15,14 +15,14 @@ from samcarry.pipeline.code_digest import imported_names
 from support.paths import ROOT
 
 CONDA = Path(__file__).with_name("bin") / "conda"
-# A small rule of each environment, by what it makes.
-MADE = {
+# One target of each environment, made by a small rule.
+TARGETS = {
     "array": "results/demo/n3/dice.csv",
     "plot": "results/demo/n3/figures/training.png",
     "torch": "results/demo/n3/seed0/f_theta/model.safetensors",
     "tune": "results/demo/n3/tuned/random_walk.yaml",
     "nnunet": "results/demo/n3/nnunet/plans.json",
-    "export": "results/demo/n3/seed0/export/cleaned/export.json",
+    "formats": "results/demo/n3/seed0/export/cleaned/export.json",
     "onnx": "results/demo/n3/seed0/f_phi/model.onnx",
 }
 
@@ -31,27 +31,27 @@ MADE = {
 class Environment:
     name: str
     python: Path
-    run: subprocess.CompletedProcess[str]  # of a small rule in it
+    run: subprocess.CompletedProcess[str]  # of a small rule in this environment
 
 
 @pytest.fixture(scope="session")
 def prefix(tmp_path_factory):
-    """The folder of all environments."""
+    """The folder that contains all environments."""
     return tmp_path_factory.mktemp("conda")
 
 
 @pytest.fixture(scope="session", params=sorted(path.stem for path in (ROOT / "envs").glob("*.yaml")))
 def environment(request, finished, prefix, tmp_path_factory):
-    """One of envs/, as `snakemake --sdm conda` makes and uses it, with the stand-in for conda."""
+    """An environment of envs/, created and used by `snakemake --sdm conda` with a substitute for conda."""
     folder = tmp_path_factory.mktemp(request.param) / "project"
     shutil.copytree(finished.folder, folder, symlinks=True)
     options = ("--sdm", "conda", "--conda-prefix", str(prefix), "--rerun-triggers", "mtime")
     project = replace(finished, folder=folder, options=(*finished.options, *options))
-    if request.param == "tune":  # with trials, other targets would have studies to wait for
+    if request.param == "tune":  # with trials, other targets would have to wait for studies
         project.configure(tuning={"trials": 2, "max_radius": 2})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{CONDA.parent}:{os.environ['PATH']}")
-        run = project.run(MADE[request.param], "--force")
+        run = project.run(TARGETS[request.param], "--force")
     file = ROOT / f"envs/{request.param}.yaml"
     [made] = [copy for copy in prefix.glob("*.yaml") if copy.read_text() == file.read_text()]
     return Environment(request.param, made.with_suffix("") / "bin/python", run)
@@ -64,16 +64,16 @@ def scripts_of(name):
 
 
 def needed_by(script):
-    """Modules that a script imports, itself or through the library, wherever the import stands."""
+    """Modules that a script imports directly or through the library, including imports inside functions."""
     names = imported_names(ROOT / f"scripts/{script}.py", ROOT / "scripts")
     return sorted(name for name in names if name and name.split(".")[0] != "snakemake")
 
 
-def test_the_table_of_small_rules_names_every_environment():
-    assert set(MADE) == {path.stem for path in (ROOT / "envs").glob("*.yaml")}
+def test_the_table_of_targets_has_every_environment():
+    assert set(TARGETS) == {path.stem for path in (ROOT / "envs").glob("*.yaml")}
 
 
-def test_nothing_is_installed_that_its_file_does_not_pin(environment):
+def test_only_pinned_packages_are_installed(environment):
     *_, pip = yaml.safe_load((ROOT / f"envs/{environment.name}.yaml").read_text())["dependencies"]
     pinned = {line.split(" ;")[0] for line in pip["pip"]}
     command = [environment.python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
@@ -82,7 +82,7 @@ def test_nothing_is_installed_that_its_file_does_not_pin(environment):
     assert {pin for pin in installed - pinned if not pin.startswith(("pip==", "setuptools=="))} == set()
 
 
-def test_every_script_finds_its_modules_with_nothing_else_installed(environment):
+def test_every_script_finds_its_modules(environment):
     for script in scripts_of(environment.name):
         lines = "\n".join(f"import {name}" for name in needed_by(script))
         outcome = subprocess.run(
@@ -94,6 +94,6 @@ def test_every_script_finds_its_modules_with_nothing_else_installed(environment)
         assert outcome.returncode == 0, f"{script}: {outcome.stderr}"
 
 
-def test_a_rule_runs_in_it_through_sdm_conda(environment):
+def test_a_rule_runs_in_the_environment_with_sdm_conda(environment):
     assert environment.run.returncode == 0, environment.run.stdout
     assert re.search(r"^(\d+) of \1 jobs done", environment.run.stdout, re.MULTILINE)

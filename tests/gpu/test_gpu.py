@@ -1,4 +1,4 @@
-"""Tests that need a GPU: the same results as on the CPU, and smaller batches when memory runs out."""
+"""Tests that need a GPU: it gives the results of the CPU, and batches shrink when memory runs out."""
 
 import logging
 from dataclasses import replace
@@ -38,13 +38,13 @@ def checkpoint(path, seconds=1e9):
 
 
 def found(network, data):
-    """Masks of a network, in float32."""
+    """Masks predicted by a network in float32."""
     return predict(network, data.images, STATISTICS.mean, STATISTICS.std) > 127
 
 
 @pytest.fixture(scope="module")
 def vit():
-    """ViT-B with random weights on the GPU; initially zero, relative positions would not be tested."""
+    """ViT-B with random weights on the GPU, including relative positions, which are zero initially."""
     torch.manual_seed(0)
     sam = BUILDERS["vit_b"]().eval().requires_grad_(False)
     for block in sam.image_encoder.blocks:
@@ -69,7 +69,7 @@ def squares(size=(384, 224), count=17):
 
 @pytest.mark.parametrize(("precision", "limit"), [("float32", 1e-3), ("auto", 2e-2)])
 @torch.inference_mode()
-def test_the_encoder_gives_the_results_of_segment_anythings(vit, precision, limit):
+def test_the_encoder_gives_the_same_results_as_segment_anything(vit, precision, limit):
     images = torch.randn(2, 3, 1024, 1024, generator=torch.Generator().manual_seed(0)).cuda()
     expected = vit.image_encoder(images)
     with autocast(precision, "cuda"):
@@ -77,7 +77,7 @@ def test_the_encoder_gives_the_results_of_segment_anythings(vit, precision, limi
     assert (found - expected).norm() / expected.norm() < limit
 
 
-def test_masks_are_those_of_the_predictor_prompt_by_prompt():
+def test_masks_equal_those_of_the_predictor_prompt_by_prompt():
     sam, size = load_sam("tiny", TINY, device="cuda"), (384, 224)
     prompts = extract_prompts(squares())
     (embedding,) = embed_images("sam", sam, [image()])
@@ -108,7 +108,7 @@ def test_when_gpu_memory_runs_out_embedding_continues_with_smaller_batches(vit, 
 
 @pytest.mark.parametrize("precision", ["float32", "auto"])
 @pytest.mark.parametrize("compiled", [False, True])
-def test_a_training_finds_what_it_was_shown(tmp_path, precision, compiled):
+def test_a_trained_network_finds_the_objects_of_its_training_images(tmp_path, precision, compiled):
     settings = replace(SETTINGS, precision=precision, compile=compiled)
     network, curve = train(
         PICTURES, STATISTICS, settings, seed=0, device="cuda", checkpoint=checkpoint(tmp_path)
@@ -117,21 +117,21 @@ def test_a_training_finds_what_it_was_shown(tmp_path, precision, compiled):
     assert (found(network, PICTURES) == PICTURES.masks).mean() > 0.98
 
 
-def test_a_step_has_the_loss_and_the_slope_that_it_has_on_the_cpu():
+def test_a_training_step_has_the_same_loss_and_gradients_as_on_the_cpu():
     torch.manual_seed(0)
     network = UNet(2, SETTINGS.width, SETTINGS.depth).train()
-    slopes = {}
+    gradients = {}
     for device in ("cpu", "cuda"):
         network.zero_grad()
         network.to(device)
         loss = supervised_loss(network, PICTURES, STATISTICS, SETTINGS, device)(generator_of(0, 0))
         loss.backward()
-        slopes[device] = [loss.detach().cpu(), *(p.grad.cpu() for p in network.parameters())]
-    for cpu, gpu in zip(slopes["cpu"], slopes["cuda"], strict=True):
+        gradients[device] = [loss.detach().cpu(), *(p.grad.cpu() for p in network.parameters())]
+    for cpu, gpu in zip(gradients["cpu"], gradients["cuda"], strict=True):
         torch.testing.assert_close(gpu, cpu, rtol=2e-2, atol=2e-3)
 
 
-def test_probabilities_are_those_of_the_cpu():
+def test_probabilities_equal_those_of_the_cpu():
     torch.manual_seed(0)
     network, images = UNet(3, 16, 3).eval(), PICTURES.images
     cpu = predict(network, images, 0.3, 0.25).astype(int)
@@ -150,5 +150,5 @@ def test_a_killed_training_resumes(tmp_path, monkeypatch):
     assert (found(network, PICTURES) == PICTURES.masks).mean() > 0.98
 
 
-def test_auto_is_bfloat16_where_the_gpu_computes_with_it():
+def test_auto_is_bfloat16_if_the_gpu_computes_in_it():
     assert (fast_format("cuda") == "bfloat16") == (torch.cuda.get_device_capability() >= (8, 0))

@@ -1,4 +1,4 @@
-"""COCO documents for tests."""
+"""Builders of COCO documents for tests."""
 
 SQUARE = [[1, 1, 4, 1, 4, 3, 1, 3]]  # columns 1 to 3, rows 1 and 2
 

@@ -1,4 +1,4 @@
-"""CVAT 1.1 XML files for tests."""
+"""Builders of CVAT 1.1 XML files for tests."""
 
 from pathlib import Path
 

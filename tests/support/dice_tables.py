@@ -1,4 +1,4 @@
-"""Hand-made rows of dice.csv for tests of statistics."""
+"""Builders of dice.csv tables for tests of statistics."""
 
 import pandas as pd
 

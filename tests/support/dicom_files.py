@@ -1,4 +1,4 @@
-"""DICOM images for tests."""
+"""A builder of DICOM images for tests."""
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset

@@ -1,11 +1,11 @@
-"""DICOM Segmentation objects for tests."""
+"""Builders of DICOM Segmentation objects for tests."""
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import pack_bits
 from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage
 
-SIZE = (3, 5)  # rows, columns: a frame of 15 pixels does not end at a byte
+SIZE = (3, 5)  # rows, columns: a frame of 15 pixels does not fill whole bytes
 
 
 def item(**elements):
@@ -16,7 +16,7 @@ def item(**elements):
 
 
 def group(segment, uid):
-    """The functional groups of a frame: its segment and its image."""
+    """The functional groups of a frame: its segment and its source image."""
     own = item(SegmentIdentificationSequence=[item(ReferencedSegmentNumber=segment)])
     if uid is not None:
         source = item(ReferencedSOPClassUID="1.2.840.10008.5.1.4.1.1.7", ReferencedSOPInstanceUID=uid)
@@ -25,7 +25,7 @@ def group(segment, uid):
 
 
 def write(path, *frames, labels=("radius", "ulna"), references=("1.2.3",), **elements):
-    """A segmentation of (mask, segment, image's UID) for each frame."""
+    """Write a segmentation with one frame per (mask, segment, UID of the image); return its path."""
     dataset = item(SOPClassUID=SegmentationStorage, SOPInstanceUID="1.2.9", PatientName="Secret^Name")
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

@@ -1,4 +1,4 @@
-"""Drawing annotations in tests."""
+"""Draws annotations in tests."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from samcarry.geometry.shapes import Annotation
 
 
 def drawn(annotation: Annotation) -> dict[str, NDArray[np.bool_]]:
-    """{class: mask} of an annotation at its own size; there must be no fault."""
+    """{class: mask} of an annotation at its own size; fails if there are faults."""
     assert annotation.size is not None
     faults: list[str] = []
     masks = draw_masks(annotation, *annotation.size, faults)

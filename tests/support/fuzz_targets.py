@@ -1,4 +1,4 @@
-"""The parsers to fuzz, each with a small valid file."""
+"""The parsers to fuzz, each with a function that writes a small valid file."""
 
 import functools
 import gzip
@@ -44,11 +44,11 @@ NAMES = ("radius", "ulna", "hamate")
 GREY = RNG.integers(0, 256, (12, 10)).astype(np.uint8)
 TABLE = parse_class_table({"1": "radius", "2": "ulna", "3": "hamate"}, "the table")
 COLOURS = parse_class_table({"#ff0000": "radius", "#00ff00": "ulna"}, "the table")
-_LARGEST_DRAWN = 4_000_000  # pixels; the import compares sizes with the image before it draws
+_LARGEST_DRAWN = 4_000_000  # pixels; an import compares the size with the image before drawing
 
 
 def drawn(read: Callable[..., Any], **options: Any) -> Callable[[Path], None]:
-    """Read a file and draw all its shapes."""
+    """A function that reads a file and draws all its shapes."""
 
     def parse(path: Path) -> None:
         faults: list[str] = []
@@ -62,7 +62,7 @@ def drawn(read: Callable[..., Any], **options: Any) -> Callable[[Path], None]:
 
 
 def parse_image(path: Path) -> None:
-    """Read size and grey values, which have to agree."""
+    """Read the size and the grey values, which have to agree."""
     size = image_size(path)
     assert read_grey(path).shape == size
     read_grey(path, (0.5, 99.5))
@@ -229,7 +229,7 @@ def sample(target: Target, folder: Path) -> bytes:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / target.file_name
     target.make(path)
-    target.parse(path)  # the undamaged file is read
+    target.parse(path)  # the undamaged file has to be readable
     content = path.read_bytes()
     shutil.rmtree(folder)
     return content

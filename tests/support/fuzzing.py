@@ -1,6 +1,7 @@
-"""Run parsers on damaged files, in a process with limits of time and memory.
+"""Run parsers on damaged files (mutants) in a process with limits for time and memory.
 
-A mutant is read, or refused by an InputError whose lines name the file; anything else is a finding.
+A parser has to read a mutant, or refuse it with an InputError whose lines all name the file. Anything else is
+a finding.
 """
 
 import multiprocessing
@@ -18,10 +19,10 @@ from samcarry.errors import InputError
 from support.mutations import mutate
 
 MOST_SECONDS = 5  # of CPU time per mutant
-MOST_MEMORY = 2_000_000_000  # bytes above those at the start of the process
-MOST_PEAK = 1_000_000_000  # bytes of memory in use, above those at the start
+MOST_MEMORY = 2_000_000_000  # bytes of address space, above that at the start of the process
+MOST_PEAK = 1_000_000_000  # bytes of memory in use, above that at the start
 _LONGEST_LINE = 1000
-_PATIENCE = 120  # seconds until a process that uses no CPU time is given up
+_PATIENCE = 120  # seconds until a process that uses no CPU time is killed
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Target:
 
 
 def fuzz(target: Target, content: bytes, numbers: range, seed: int, folder: Path) -> list[str]:
-    """Findings for the mutants of `content` with these numbers; a seed always makes the same mutants."""
+    """Findings for the mutants of `content` with these numbers; a seed always gives the same mutants."""
     context = multiprocessing.get_context("fork")
     findings: list[str] = []
     current = numbers.start
@@ -65,10 +66,10 @@ def fuzz(target: Target, content: bytes, numbers: range, seed: int, folder: Path
 def _work(
     target: Target, content: bytes, numbers: range, seed: int, folder: Path, sender: Connection
 ) -> None:
-    """Send each number as it begins, and each finding; stop early after too much memory."""
+    """Send each number before its mutant is read, and each finding; stop early after too much memory."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / target.file_name
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # C libraries write messages of their own
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # C libraries print messages of their own
     peak = _limit_memory()
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     for number in numbers:
@@ -103,7 +104,7 @@ def _finding(target: Target, path: Path) -> str | None:
 
 
 def _limit_memory() -> int:
-    """Limit the address space; return the peak of memory in use so far, in bytes."""
+    """Limit the address space; return the peak memory use so far, in bytes."""
     statm = Path("/proc/self/statm")
     if statm.exists():  # only Linux has this limit
         now = int(statm.read_text().split()[0]) * resource.getpagesize()

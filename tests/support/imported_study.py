@@ -20,7 +20,7 @@ SQUARE = [1, 1, 4, 1, 4, 3, 1, 3]
 
 
 def make_study(tmp_path: Path) -> dict:
-    """Four images, and a COCO file that annotates two of them and one that has no file."""
+    """Write four images, and a COCO file that annotates two of them and one missing image."""
     (tmp_path / "images" / "deep").mkdir(parents=True)
     for name in ("a.png", "b.png", "deep/c.png", "d.png"):
         Image.fromarray(np.arange(30, dtype=np.uint16).reshape(5, 6) * 999).save(tmp_path / "images" / name)
@@ -34,7 +34,7 @@ def make_study(tmp_path: Path) -> dict:
 
 
 def coco(path: Path, *names: str, segmentation=(SQUARE,), **changes) -> Path:
-    """A COCO file with Ulna and Radius of the same outline in every image."""
+    """Write a COCO file in which every image has an Ulna and a Radius with the same outline."""
     size = {"height": 5, "width": 6}
     images = [{"id": number, "file_name": name, **size} for number, name in enumerate(names)]
     entries = [
@@ -47,7 +47,7 @@ def coco(path: Path, *names: str, segmentation=(SQUARE,), **changes) -> Path:
 
 
 def refused(study: dict, **changes) -> list[str]:
-    """The faults, one line each; also checks that nothing is left behind."""
+    """The faults, one per line; also checks that the failed import leaves no files."""
     with pytest.raises(InputError) as caught:
         import_annotations(**study | changes)
     out = study["destination"].parent
@@ -56,13 +56,13 @@ def refused(study: dict, **changes) -> list[str]:
 
 
 def labels(study: dict, case: str = "a") -> dict[str, int]:
-    """{class: pixels} of a case."""
+    """{class: number of pixels} of a case."""
     folder = study["destination"] / "labels" / case
     return {file.stem: int(read_mask(file).sum()) for file in sorted(folder.iterdir())}
 
 
 def annotate(folder: Path, format_name: str, *names: str) -> Path:
-    """A folder of annotations in which columns 1 to 3, rows 1 and 2, of each image are 'ulna'."""
+    """Write a folder of annotations: columns 1 to 3 of rows 1 and 2 of each image are 'ulna'."""
     folder.mkdir()
     if format_name == "coco":
         coco(folder / "all.json", *names, categories=[{"id": 3, "name": "ulna"}, {"id": 4, "name": "ulna"}])

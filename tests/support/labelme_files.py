@@ -1,4 +1,4 @@
-"""LabelMe documents for tests."""
+"""Builders of LabelMe documents for tests."""
 
 import base64
 import io

@@ -33,11 +33,11 @@ VALUES = (
 SPECIAL = (b"\x00", b"\xff", b"\x00" * 4, b"\xff" * 4, b"\xff\xff\xff\x7f", b"\x7f\xff\xff\xff", b"\xff" * 8)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _DEEP = 3000
-_SHOWN = 1_000_000  # characters of the largest document that is parsed to a tree
+_SHOWN = 1_000_000  # characters of the largest document that is parsed as a tree
 
 
 def mutate(content: bytes, rng: Random) -> bytes:
-    """`content` with one to four faults, of a random kind that fits its format."""
+    """`content` with one to four faults of a random kind that suits its format."""
     kinds = [_bytes]
     if content[:2] == b"\x1f\x8b":
         kinds.append(_gzip)
@@ -53,10 +53,10 @@ def mutate(content: bytes, rng: Random) -> bytes:
 
 
 def _bytes(content: bytes, rng: Random) -> bytes:
-    """Bit flips, special values, truncation, and chunks that are lost, doubled or exchanged."""
+    """Bit flips, special values, truncation, and chunks that are deleted, doubled or swapped."""
     mutant = bytearray(content)
     for _ in range(rng.randint(1, 4)):
-        # Headers are at the beginning and hold most of what parsers depend on.
+        # Headers are at the beginning, and parsers depend on them most.
         size = len(mutant)
         at = rng.randrange(min(size, 600) if rng.random() < 0.5 else size) if size else 0
         length = rng.choice((1, 2, 4, 16, max(1, size // 4)))
@@ -108,7 +108,7 @@ def _png(content: bytes, rng: Random) -> bytes:
 
 
 def _png_chunks(content: bytes) -> list[tuple[bytes, bytes]]:
-    """Names and data of the chunks; pixels in several chunks are joined."""
+    """Names and data of the chunks; chunks of the same name are joined."""
     chunks: dict[bytes, bytes] = {}
     at = len(_PNG)
     while at < len(content):
@@ -120,7 +120,7 @@ def _png_chunks(content: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _text(content: bytes, rng: Random) -> bytes:
-    """Words that are lost, exchanged, repeated or replaced by odd numbers."""
+    """Words that are deleted, swapped, repeated or replaced by unusual numbers."""
     words = _words(content.decode("utf-8", "replace"))
     for _ in range(rng.randint(1, 4)):
         at, other = rng.randrange(len(words)), rng.randrange(len(words))

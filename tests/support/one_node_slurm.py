@@ -1,4 +1,4 @@
-"""A real SLURM on this one machine: munged, slurmctld and slurmd, in a folder, without systemd."""
+"""A real SLURM on one machine: munged, slurmctld and slurmd, with files in one folder, without systemd."""
 
 import fcntl
 import os
@@ -31,7 +31,7 @@ SlurmdSpoolDir={folder}/spool
 SlurmdParameters=config_overrides
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
-# Memory is watched, not fenced in: a step above its request is killed within two seconds.
+# Memory is monitored instead of limited: a step above its request is killed within two seconds.
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=1
 JobAcctGatherParams=OverMemoryKill
@@ -53,14 +53,14 @@ PartitionName=gpu Nodes={host} MaxTime=INFINITE State=UP
 
 
 def why_not() -> str:
-    """Why SLURM cannot be started here, or nothing."""
+    """Why SLURM cannot be started here; '' if it can."""
     missing = [name for name in DAEMONS if shutil.which(name, path=search_path()) is None]
     if missing:
-        return f"no {', '.join(missing)} here (Debian: apt-get install slurm-wlm munge)"
+        return f"{', '.join(missing)} not found (Debian: apt-get install slurm-wlm munge)"
     if os.geteuid() != 0:
         return "starting SLURM's daemons needs root"
     if SITE_CONFIG.exists() and not SITE_CONFIG.is_symlink():
-        return f"{SITE_CONFIG} exists: this machine belongs to a cluster, which is left alone"
+        return f"{SITE_CONFIG} exists: this machine may belong to a cluster, and tests must not disturb it"
     return ""
 
 
@@ -70,10 +70,10 @@ def search_path() -> str:
 
 @contextmanager
 def one_node_slurm(folder: Path, gpus: int = 2, cpus: int = 4, memory_mb: int = 100_000) -> Iterator[Path]:
-    """Start SLURM on pretended GPUs, CPUs and memory; yield its slurm.conf; stop it at the end.
+    """Start SLURM with simulated GPUs, CPUs and memory; yield its slurm.conf; stop it at the end.
 
-    Only one at a time: SLURM's clients are told of it by a link in /etc, which the jobs of the
-    plugin need, since it takes SLURM_CONF out of their environment.
+    Only one can run at a time, because SLURM's clients find it by a link in /etc. The variable SLURM_CONF is
+    not enough, because the plugin removes it from the environment of its jobs.
     """
     with ExitStack() as stack:
         lock = stack.enter_context(LOCK.open("w"))
@@ -94,7 +94,7 @@ def one_node_slurm(folder: Path, gpus: int = 2, cpus: int = 4, memory_mb: int = 
 
 
 def _configure(folder: Path, gpus: int, cpus: int, memory_mb: int) -> Path:
-    """Write key, slurm.conf and gres.conf."""
+    """Write the key, slurm.conf and gres.conf; return the path of slurm.conf."""
     folder.chmod(0o755)
     for name in ("munge", "state", "spool", "etc"):
         (folder / name).mkdir(mode=0o755)
@@ -114,14 +114,14 @@ def _configure(folder: Path, gpus: int, cpus: int, memory_mb: int) -> Path:
     )
     config.write_text(text)
     devices = [folder / f"gpu{number}" for number in range(gpus)]
-    for device in devices:  # copies of /dev/null: a job sees CUDA_VISIBLE_DEVICES, and no CUDA
+    for device in devices:  # copies of /dev/null: a job has CUDA_VISIBLE_DEVICES, but no CUDA
         os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
     (folder / "etc" / "gres.conf").write_text("".join(f"Name=gpu File={device}\n" for device in devices))
     return config
 
 
 def _start_slurmd(stack: ExitStack, folder: Path, config: Path) -> None:
-    """Start slurmd with the first cgroup plugin that works here: 'disabled' is unknown before 23.02."""
+    """Start slurmd with the first cgroup plugin that works; 'disabled' does not exist before 23.02."""
     for plugin in ("disabled", "cgroup/v1", "cgroup/v2", "autodetect"):
         (folder / "etc" / "cgroup.conf").write_text(f"CgroupPlugin={plugin}\n")
         slurmd = _daemon(stack, folder, "slurmd", "-D", "-f", str(config))
@@ -133,7 +133,7 @@ def _start_slurmd(stack: ExitStack, folder: Path, config: Path) -> None:
 
 
 def _daemon(stack: ExitStack, folder: Path, *command: str) -> subprocess.Popen[bytes]:
-    """Start a daemon in the foreground; it is stopped with the stack."""
+    """Start a daemon in the foreground; it is stopped when the stack is closed."""
     log = stack.enter_context((folder / f"{command[0]}.log").open("a"))
     environment = {**os.environ, "PATH": search_path()}
     program = shutil.which(command[0], path=search_path())
@@ -165,7 +165,7 @@ def _is_idle() -> bool:
 
 
 def ask(*command: str) -> str:
-    """What a client of SLURM prints; a client that hangs or fails prints nothing."""
+    """The output of a SLURM client; '' if it hangs."""
     with suppress(subprocess.TimeoutExpired):
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False).stdout.strip()
     return ""

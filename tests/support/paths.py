@@ -1,4 +1,4 @@
-"""Where the checkout and the shared data are."""
+"""Paths of the checkout and of shared data."""
 
 from pathlib import Path
 
@@ -6,4 +6,4 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "scripts"
 TINY_SAM = ROOT / "resources/tiny_sam.safetensors"
 SHARED = ROOT.parent / "shared/data"
-"""Real annotations and radiographs beside the checkout; tests that need them skip where they are missing."""
+"""Real annotations and radiographs next to the checkout; tests that need them are skipped without them."""

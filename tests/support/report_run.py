@@ -1,4 +1,4 @@
-"""The files of a small finished run, and a reader of the HTML pages made from them."""
+"""The files of a small finished run, and a parser for the HTML pages made from them."""
 
 import warnings
 from html.parser import HTMLParser
@@ -25,12 +25,12 @@ MADE_BY = {"rule": "predict", "params": {"code": "abc123"}, "versions": {"torch"
 
 
 def trace(method):
-    """Steps from a number of a method back to its origin."""
+    """The steps from a score of a method back to its origin."""
     return [("A row is the mean of dice.csv", f"results/demo/n5/seed0/dice/{method}.csv")]
 
 
 class Page(HTMLParser):
-    """Tags with their attributes, and the visible text."""
+    """The tags of a page with their attributes, and its visible text."""
 
     def __init__(self, text):
         super().__init__()
@@ -46,13 +46,13 @@ class Page(HTMLParser):
             self.words.append(data.strip())
 
     def all(self, name, /, **wanted):
-        """Attributes of the tags of this name, with these values."""
+        """Attributes of the tags with this name and these attribute values."""
         found = [attributes for tag, attributes in self.tags if tag == name]
         return [one for one in found if all(one.get(key) == value for key, value in wanted.items())]
 
 
 def masks(cases, seed):
-    """Masks (case, class, height, width) of the first class, shifted at random."""
+    """Masks (case, class, height, width): the first class at random positions, the second one empty."""
     values = np.zeros((len(cases), 2, 24, 16), np.uint8)
     shift = np.random.default_rng(seed).integers(0, 4, len(cases))
     for place, by in enumerate(shift):
@@ -72,7 +72,7 @@ def write_run(folder):
     """Write the files of a run with eight test and two unlabelled cases and three methods.
 
     Returns:
-        {kind: paths}, as for `read_report`, and the folder of benchmarks.
+        {kind: paths}, as expected by `read_report`; `benchmarks` is a folder.
     """
 
     def stack(name, values, kind, cases):

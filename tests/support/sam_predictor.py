@@ -1,10 +1,10 @@
-"""segment-anything's own predictor, as the reference for the tests of SAM."""
+"""segment-anything's predictor as the reference for tests of SAM."""
 
 import numpy as np
 
 
 def ask(predictor, prompt, kind, mask_input=None):
-    """Mask, estimated IoU and low-resolution logits of one prompt from segment-anything's predictor."""
+    """Mask, estimated IoU and low-resolution logits of one prompt, from segment-anything's predictor."""
     parts = kind.split("+")
     points = labels = box = None
     if "box" in parts:

@@ -1,4 +1,4 @@
-"""Supervisely documents for tests."""
+"""Builders of Supervisely documents for tests."""
 
 import base64
 import io
@@ -11,7 +11,7 @@ BOX = [[0, 0], [4, 0], [4, 4], [0, 4]]
 
 
 def pack(mask: np.ndarray) -> str:
-    """Encode a bitmap as Supervisely does: a black-and-white palette in which black is transparent."""
+    """Encode a bitmap like Supervisely: with a black-and-white palette in which black is transparent."""
     image = Image.fromarray(mask.astype(np.uint8), mode="P")
     image.putpalette([0, 0, 0, 255, 255, 255])
     stream = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Tiny data and trainings of LR-ASPP for its tests."""
+"""Tiny data and trainings for tests of LR-ASPP."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0)
 
 
 def pictures(height=32, width=32):
-    """Two dark images, each with a bright bar as the object to find."""
+    """Two dark images, each with a bright bar as the object to segment."""
     masks = np.zeros((2, 2, height, width), dtype=bool)
     masks[0, 0, :, : width // 4] = True
     masks[1, 1, : height // 4] = True

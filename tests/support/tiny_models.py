@@ -8,7 +8,7 @@ METADATA = {"classes": ["Zähne", "b"], "size": [16, 32], "mean": 0.4, "std": 0.
 
 
 def save_tiny_model(path, **metadata):
-    """Write a model file with random weights and return its path; `metadata` replaces that of METADATA."""
+    """Write a model file with random weights; return its path. `metadata` overrides entries of METADATA."""
     torch.manual_seed(0)
     save_unet(path, UNet(2, width=4, depth=2), {**METADATA, **metadata})
     return path

@@ -1,4 +1,4 @@
-"""Tiny data, plans and trainings of nnU-Net for its tests."""
+"""Tiny data, plans and trainings for tests of nnU-Net."""
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ def plan_of(folder, data, max_batch_size=2):
 
 
 def fit(planned, work, *, settings=SETTINGS, seed=0, fingerprint="ours"):
-    """The weights of a training from `planned`, the folder and the plan, with checkpoints in `work`."""
+    """The weights of a training from `planned`, which is (folder, plan), with checkpoints in `work`."""
     folder, plan = planned
     return train(
         plan,

@@ -1,4 +1,4 @@
-"""A copy of the project in which whole workflows run on tiny data."""
+"""A copy of the repository in which whole workflows run on tiny data."""
 
 import csv
 import os
@@ -32,13 +32,13 @@ TINY = {
 
 @dataclass(frozen=True)
 class Project:
-    """A checkout of its own with a tiny config."""
+    """A copy of the repository with a tiny config."""
 
     folder: Path
     options: tuple[str, ...] = ("--cores", "8", "--resources", "gpu=1")
 
     def configure(self, **blocks: object) -> None:
-        """Write the tiny config with `blocks` merged over it, one level deep."""
+        """Write the tiny config, with its blocks updated by `blocks`."""
         config = {key: dict(value) if isinstance(value, dict) else value for key, value in TINY.items()}
         for key, block in blocks.items():
             config[key] = {**config.get(key, {}), **block} if isinstance(block, dict) else block
@@ -52,7 +52,7 @@ class Project:
         return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run snakemake; the output holds stdout and stderr in order."""
+        """Run snakemake; `stdout` of the result contains stdout and stderr in order."""
         return subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
@@ -65,20 +65,20 @@ class Project:
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start snakemake in a session of its own, output to run.log."""
-        log = (self.folder / "run.log").open("w")
-        return subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment(),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        """Start snakemake in its own session, with its output in run.log."""
+        with (self.folder / "run.log").open("w") as log:
+            return subprocess.Popen(
+                self.command(*arguments),
+                cwd=self.folder,
+                env=self.environment(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
 
     def planned(self, *arguments: str) -> set[str]:
-        """Names of the rules that a dry-run wants to run."""
+        """Names of the rules that a dry run plans to run."""
         output = self.run("-n", *arguments).stdout
         if "Nothing to be done" in output:
             return set()
@@ -91,7 +91,7 @@ class Project:
 
 
 def make_project(folder: Path) -> Project:
-    """Copy the project, without results, to `folder`."""
+    """Copy the repository, without results, to `folder`."""
     for name in ("Snakefile", "config.yaml"):
         shutil.copy(ROOT / name, folder / name)
     for name in ("workflow", "scripts", "envs", "profiles", "resources", "config", "tools"):
@@ -103,13 +103,13 @@ def make_project(folder: Path) -> Project:
 
 
 def rows_of(source: Path) -> dict[str, dict[str, str]]:
-    """The rows of a folder's cases.csv by case."""
+    """The rows of a folder's cases.csv, by case."""
     with (source / "cases.csv").open(newline="") as stream:
         return {row["case"]: row for row in csv.DictReader(stream)}
 
 
 def add_cases(data: Path, source: Path, names: dict[str, str]) -> None:
-    """Copy cases of the phantom study to a folder of its own, under other names, with their rows."""
+    """Copy cases of the phantom study, with their rows, to the folder `data`, as {new name: case}."""
     rows = rows_of(source)
     table = data / "cases.csv"
     (data / "images").mkdir(parents=True, exist_ok=True)

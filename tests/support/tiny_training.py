@@ -1,4 +1,4 @@
-"""Tiny training data, settings and trainings for the tests of networks and baselines."""
+"""Tiny training data, settings and trainings for tests of networks and baselines."""
 
 import dataclasses
 
@@ -27,7 +27,7 @@ STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0)
 
 
 def pictures(seed=0, size=16):
-    """Two dark images, each with a bright bar as the object to find."""
+    """Two dark images, each with a bright bar as the object to segment."""
     masks = np.zeros((2, 2, size, size), dtype=bool)
     masks[0, 0, :, : size // 4] = True
     masks[1, 1, : size // 4, :] = True
@@ -61,7 +61,7 @@ def states_equal(one, other):
 
 
 def dying_at(iteration):
-    """A replacement of `generator_of` that interrupts the training at an iteration."""
+    """A replacement for `generator_of` that interrupts the training at an iteration."""
 
     def dying(seed, now):
         if now == iteration:

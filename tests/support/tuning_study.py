@@ -12,14 +12,14 @@ DEFAULT = {"first": "box", "second": "pos+neg", "operation": "dilation", "elemen
 
 
 def gain(settings):
-    """Best at a dilation by a star of radius 5 with only the mask as second prompt."""
+    """An objective with its optimum at a dilation by a star of radius 5 and the second prompt 'mask'."""
     wrong = [settings["second"] != "mask", settings["element"] != "star"]
     sign = {"none": 0, "dilation": 1, "erosion": -1}[settings["operation"]]
     return -0.1 * sum(wrong) - abs(sign * settings["radius"] - 5) / 50
 
 
 class Counted:
-    """The objective `gain`, which records its calls and stops the process after `limit` of them."""
+    """The objective `gain`, which records its calls and interrupts the process after `limit` calls."""
 
     def __init__(self, limit=None):
         self.calls, self.limit = [], limit
@@ -37,7 +37,7 @@ def run(journal, trials=24, score=gain, name="a", seed=3):
 
 
 def work(journal, queue, trials=24, pause=0.02):
-    """Put the number of computed trials and all trials of the study into a queue."""
+    """Run a study; put the number of trials computed here and all its trials into a queue."""
     score = Counted()
 
     def slow(settings):
@@ -49,7 +49,7 @@ def work(journal, queue, trials=24, pause=0.02):
 
 
 def start(journal, queue, pause=0.02):
-    """A process at `work`; every trial takes `pause` seconds."""
+    """Start a process that runs `work`; every trial takes `pause` seconds."""
     process = multiprocessing.get_context("fork").Process(target=work, args=(journal, queue, 24, pause))
     process.start()
     return process

@@ -1,4 +1,4 @@
-"""Images that join a finished study cost their own shards, and what is trained on them."""
+"""Images added to a finished study rerun only their own shards and the networks trained on them."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ SETTINGS = {
 
 
 def files_by_shard(root: Path) -> dict[Path, int]:
-    """When each file of a shard was written, and each model."""
+    """The modification times of model files and of all files that belong to a shard."""
     return {
         path.relative_to(root): path.stat().st_mtime_ns
         for path in root.rglob("*")
@@ -42,7 +42,9 @@ def test_images_added_to_a_finished_study_recompute_the_last_shard_and_new_ones(
     before = files_by_shard(project.folder / "results/own")
     assert {"unlabelled-0000", "unlabelled-0001", "unlabelled-0002"} <= {shard_of(path) for path in before}
 
-    add_cases(data, source, {"a": unlabelled[1], "b": unlabelled[2]})  # first by name, and still last
+    add_cases(
+        data, source, {"a": unlabelled[1], "b": unlabelled[2]}
+    )  # first by name, but still in the last shards
     outcome = project.run("results/own/n3/summary.md")
     assert outcome.returncode == 0, outcome.stdout
     after = files_by_shard(project.folder / "results/own")

@@ -1,4 +1,4 @@
-"""Bad input stops at the door, before any training, in one line that names the culprit."""
+"""Invalid input stops a run before any training, with one line that names the file or key."""
 
 import hashlib
 
@@ -14,7 +14,7 @@ def lines_with(text, *parts):
 
 
 def assert_stops(project, *parts):
-    """The run fails with a line that holds all `parts`, has no traceback and trains nothing."""
+    """The run fails with a line that contains all `parts`, prints no traceback and trains nothing."""
     outcome = project.run()
     assert outcome.returncode != 0
     assert lines_with(outcome.stdout, *parts), outcome.stdout
@@ -29,7 +29,7 @@ def test_a_misspelt_key_is_named(project):
     assert_stops(project, "config: cleaning", "'raduis' was unexpected")
 
 
-def test_an_ill_typed_key_is_named(project):
+def test_a_key_of_the_wrong_type_is_named(project):
     project.configure(training={"iterations": "many"})
     assert_stops(project, "config: training.iterations", "'many' is not of type 'integer'")
 
@@ -65,7 +65,7 @@ def test_a_checkpoint_of_another_variant(project):
 
 @pytest.fixture
 def own_data(project):
-    """A project with a folder of PNGs, as a user has it."""
+    """A project with a folder of PNGs, as a user has one."""
     counts = {"train": 3, "val": 1, "test": 2, "unlabelled": 4}
     phantoms = draw_phantoms(counts=counts, seed=0, height=64, width=64)
     write_dataset(phantoms, project.folder / "mine")
@@ -89,7 +89,7 @@ def test_image_and_label_of_different_size(own_data):
     assert_stops(own_data, image.stem, "60", "64")
 
 
-def test_all_faults_are_told_at_once(own_data):
+def test_all_faults_are_reported_at_once(own_data):
     images = sorted((own_data.folder / "mine/images").iterdir())[:2]
     for image in images:
         image.write_bytes(b"")
@@ -108,7 +108,7 @@ def test_a_patient_in_two_splits(own_data):
     assert_stops(own_data, "cases.csv", f"patient '{train_patient}'", "train", "test")
 
 
-def test_a_fault_in_a_prepared_study_is_told_each_time_and_no_case_moves_once_it_is_mended(own_data):
+def test_a_fault_in_a_prepared_study_is_reported_each_time_and_no_case_moves_when_it_is_fixed(own_data):
     target = "results/demo/prepared/train-0000/images.nii.gz"
     assert own_data.run(target).returncode == 0
     manifest = own_data.read("results/demo/manifest.csv")
@@ -123,7 +123,7 @@ def test_a_fault_in_a_prepared_study_is_told_each_time_and_no_case_moves_once_it
     assert own_data.read("results/demo/manifest.csv") == manifest
 
 
-def test_a_shard_that_does_not_exist_is_named_with_those_that_do(project):
+def test_a_missing_shard_is_named_together_with_the_existing_ones(project):
     outcome = project.run("results/demo/prepared/train-000/images.nii.gz")
     assert outcome.returncode != 0
     assert lines_with(outcome.stdout, "there is no shard train-000", "train-0000"), outcome.stdout

@@ -1,4 +1,4 @@
-"""What leaves the workflow: masks at the images' size, a model's card, and ONNX."""
+"""Exports of a finished run: masks at the size of the images, a model card, and ONNX."""
 
 import json
 
@@ -12,7 +12,7 @@ ROOT = "results/demo/n3/seed0"
 FORMATS = ["png", "labelmap", "nifti", "coco", "cvat", "overlay"]
 
 
-def test_masks_card_and_onnx_from_a_finished_run(copy_of_finished):
+def test_masks_model_card_and_onnx_are_exported_from_a_finished_run(copy_of_finished):
     project = copy_of_finished
     project.configure(export={"formats": FORMATS})
     products = ("export/ours_r/export.json", "f_phi/model_card.md", "f_phi/model.onnx")
@@ -35,5 +35,5 @@ def test_masks_card_and_onnx_from_a_finished_run(copy_of_finished):
     assert "on the 2 images of the test split" in card
 
     session = onnxruntime.InferenceSession(project.folder / ROOT / "f_phi/model.onnx")
-    (answer,) = session.run(None, {"images": np.zeros((2, 32, 32), np.uint8)})
-    assert answer.shape == (2, len(record["classes"]), 32, 32)
+    (probabilities,) = session.run(None, {"images": np.zeros((2, 32, 32), np.uint8)})
+    assert probabilities.shape == (2, len(record["classes"]), 32, 32)

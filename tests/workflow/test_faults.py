@@ -1,4 +1,4 @@
-"""A short form of `make faults`: a full disk, a damaged shard, an older image, a clock that was set back."""
+"""A short version of `make faults`: a full disk, a damaged shard, an older image, a clock set back."""
 
 import pytest
 
@@ -15,11 +15,11 @@ def survived(campaign: Campaign) -> bool:
     return campaign.tries.total() > 0
 
 
-def test_a_full_disk_is_told_and_the_same_command_ends_the_run(campaign):
+def test_a_full_disk_is_reported_and_the_same_command_completes_the_run(campaign):
     try:
         disk_full(campaign, tries=1)
     except PermissionError as error:
-        pytest.skip(f"NOT TRIED, a full disk needs a mount: {error}")
+        pytest.skip(f"NOT TRIED, because a full disk needs a mount: {error}")
     assert survived(campaign)
 
 
@@ -28,11 +28,11 @@ def test_an_image_replaced_by_an_older_one_is_noticed(campaign):
     assert survived(campaign)
 
 
-def test_a_damaged_file_is_named_and_the_command_that_is_told_makes_it_anew(campaign):
+def test_a_damaged_file_is_named_and_the_command_in_the_message_computes_it_again(campaign):
     damaged(campaign, tries=1)
     assert survived(campaign)
 
 
-def test_a_clock_set_back_is_told_and_the_command_that_is_named_mends_it(campaign):
+def test_a_clock_set_back_is_reported_and_the_command_in_the_message_fixes_it(campaign):
     clock_set_back(campaign, "results/demo/n3/seed0/refined/test-0000.nii.gz")
     assert survived(campaign)

@@ -1,4 +1,4 @@
-"""Names of cases are text, whatever they look like to a shell, a pattern or a page."""
+"""Case names are treated as text, even if they contain shell, glob or HTML syntax."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ NAMES = [
     "results",
     "~",
 ]
-MADE = (
+TARGETS = (
     "n3/summary.md",
     "n3/figures/cases.png",
     "n3/seed0/export/ours_r/export.json",
@@ -28,7 +28,7 @@ MADE = (
 )
 
 
-def test_hostile_names_of_cases_go_through_the_whole_workflow(finished, project):
+def test_the_whole_workflow_runs_with_hostile_case_names(finished, project):
     source, data = finished.folder / "results/demo/phantom", project.folder / "data"
     rows = rows_of(source)
     assert len(rows) == len(NAMES)
@@ -43,7 +43,7 @@ def test_hostile_names_of_cases_go_through_the_whole_workflow(finished, project)
         review={"first": {"k": 2}, "tasks": {"k": 2}},
         export={"formats": ["png", "coco", "cvat", "overlay"]},
     )
-    outcome = project.run(*(f"results/own/{path}" for path in MADE))
+    outcome = project.run(*(f"results/own/{path}" for path in TARGETS))
     assert outcome.returncode == 0, outcome.stdout
     assert not list(project.folder.rglob("pwned"))
 
@@ -55,4 +55,4 @@ def test_hostile_names_of_cases_go_through_the_whole_workflow(finished, project)
     assert judged == {name for name, row in zip(NAMES, rows.values(), strict=True) if row["split"] == "test"}
     for page in ("report.html", "review/index.html"):
         text = (root / page).read_text(encoding="utf-8")
-        assert "&lt;b&gt; &amp;" not in text  # a browser would show another name
+        assert "&lt;b&gt; &amp;" not in text  # a browser would show a different name

@@ -1,4 +1,4 @@
-"""The same drawing from four programs comes in as the same data set, and their faults stop at the door."""
+"""The same drawing from four annotation programs gives the same data set, and faults stop the import."""
 
 import json
 
@@ -7,14 +7,14 @@ import pytest
 from PIL import Image
 
 HEIGHT, WIDTH = 24, 32
-# Case: class: left, top, right and bottom edge of a rectangle.
+# {case: {class: left, top, right and bottom edge of a rectangle}}
 DRAWN = {
     "p1_left": {"radius": (2, 3, 12, 20), "ulna": (10, 3, 20, 20)},
     "p1_right": {"radius": (4, 3, 14, 20)},
     "p2_left": {"radius": (6, 1, 16, 18), "ulna": (15, 2, 30, 22)},
     "p3_left": {"radius": (0, 0, 9, 9), "ulna": (20, 10, 32, 24)},
 }
-FORMS = ("cvat", "coco", "supervisely", "labelme")
+FORMATS = ("cvat", "coco", "supervisely", "labelme")
 
 
 def corners(box):
@@ -65,7 +65,7 @@ def write_coco(folder):
 
 def write_supervisely(folder):
     for case, shapes in DRAWN.items():
-        # Its corners are pixels, the last of which belongs to the rectangle.
+        # In Supervisely, corners are pixels, and the last one belongs to the rectangle.
         objects = [
             {
                 "classTitle": name,
@@ -92,45 +92,49 @@ def write_labelme(folder):
         (folder / f"{case}.json").write_text(json.dumps(content))
 
 
-WRITERS = dict(zip(FORMS, (write_cvat, write_coco, write_supervisely, write_labelme), strict=True))
+WRITERS = dict(zip(FORMATS, (write_cvat, write_coco, write_supervisely, write_labelme), strict=True))
 
 
 @pytest.fixture
 def exports(project):
-    """A project with images and their annotations in every form, split by patient."""
+    """A project with images and their annotations in every format, split by patient."""
     (project.folder / "images").mkdir()
     for number, case in enumerate([*DRAWN, "p4_left", "p5_left"]):
         grey = np.full((HEIGHT, WIDTH), 40 * number, np.uint8)
         Image.fromarray(grey).save(project.folder / "images" / f"{case}.png")
-    for form, write in WRITERS.items():
-        (project.folder / form).mkdir()
-        write(project.folder / form)
+    for format_name, write in WRITERS.items():
+        (project.folder / format_name).mkdir()
+        write(project.folder / format_name)
     return project
 
 
-def import_as(project, form, **source):
-    block = {"images": "images", "annotations": form, **source}
+def import_as(project, format_name, **source):
+    block = {"images": "images", "annotations": format_name, **source}
     splits = {"patient_pattern": "^(p[0-9])_", "val_fraction": 0.3, "test_fraction": 0, "seed": 1}
-    source = {"format": form, form: block}
-    # No method asks SAM, whose check would take longer than the import.
+    source = {"format": format_name, format_name: block}
+    # No method uses SAM, because checking it would take longer than the import.
     project.configure(
-        dataset=form, source=source, splits=splits, n=2, ablation={"n": []}, methods=["unet", "ours_p"]
+        dataset=format_name, source=source, splits=splits, n=2, ablation={"n": []}, methods=["unet", "ours_p"]
     )
-    return project.run(f"results/{form}/manifest.csv")
+    return project.run(f"results/{format_name}/manifest.csv")
 
 
 def test_four_programs_give_one_data_set(exports):
-    seen = []
-    for form in FORMS:
-        outcome = import_as(exports, form, classes={"ulna": "elle"})
+    results = []
+    for format_name in FORMATS:
+        outcome = import_as(exports, format_name, classes={"ulna": "elle"})
         assert outcome.returncode == 0, outcome.stdout
-        folder = exports.folder / "results" / form / "annotated"
+        folder = exports.folder / "results" / format_name / "annotated"
         files = {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
-        seen.append(
-            (exports.read(f"results/{form}/manifest.csv"), exports.read(f"results/{form}/classes.txt"), files)
+        results.append(
+            (
+                exports.read(f"results/{format_name}/manifest.csv"),
+                exports.read(f"results/{format_name}/classes.txt"),
+                files,
+            )
         )
-    assert all(one == seen[0] for one in seen)
-    manifest, classes, files = seen[0]
+    assert all(one == results[0] for one in results)
+    manifest, classes, files = results[0]
     assert classes.split() == ["elle", "radius"]
     splits = dict(zip(*(column(manifest, name) for name in ("case", "split")), strict=True))
     assert splits["p1_left"] == splits["p1_right"]
@@ -149,7 +153,7 @@ def column(sheet, name):
     return [row[header.index(name)] for row in rows]
 
 
-def test_every_fault_of_an_import_is_a_line_and_a_new_image_is_noticed(exports):
+def test_every_fault_of_an_import_is_one_line_and_a_new_image_is_noticed(exports):
     broken = [exports.folder / "labelme" / f"{case}.json" for case in ("p1_left", "p2_left")]
     good = [file.read_text() for file in broken]
     broken[0].write_text("{")

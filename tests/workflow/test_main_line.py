@@ -1,4 +1,4 @@
-"""The whole main line on tiny phantoms: what comes out, and what a second run does."""
+"""The main line on tiny phantoms: its results, and what a second run does."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ def test_dice_is_empty_exactly_where_the_reference_is(finished):
         assert (row["dice"] == "") == (row["reference_px"] == "0")
 
 
-def test_the_summary_names_every_method_and_ends_up_on_the_terminal(finished):
+def test_the_summary_names_every_method_and_gives_intervals(finished):
     page = finished.read("results/demo/n3/summary.md")
     assert all(f"| {method} " in page for method in METHODS)
     assert "95 % interval" in page
@@ -49,20 +49,20 @@ def test_pictures_are_drawn(finished):
         assert np.asarray(picture.convert("L")).std() > 10
 
 
-def test_probabilities_read_as_numbers_from_0_to_1_in_any_nifti_reader(finished):
+def test_any_nifti_reader_reads_probabilities_as_numbers_from_0_to_1(finished):
     shard = "results/demo/n3/seed0/f_theta/probabilities/test-0000.nii.gz"
     values = nib.load(finished.folder / shard).get_fdata()
     assert values.shape == (32, 32, 2, 10)
     assert 0 <= values.min() < values.max() <= 1
 
 
-def test_prompts_name_absent_classes_as_absent(finished):
+def test_prompts_list_every_class_even_if_it_is_absent(finished):
     prompts = json.loads(finished.read("results/demo/n3/seed0/prompts/test-0000.json"))
     classes = finished.read("results/demo/classes.txt").split()
     assert all(list(entries) == classes for entries in prompts.values())
 
 
-def test_every_result_knows_what_made_it(finished):
+def test_results_record_their_provenance(finished):
     shard = "results/demo/n3/seed0/refined/test-0000.nii.gz"
     about = json.loads(nib.load(finished.folder / shard).header.extensions[0].get_content())
     made_by = about["made_by"]
@@ -75,7 +75,7 @@ def test_a_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in finished.run().stdout
 
 
-def test_one_subset_plans_nothing_of_another_and_shares_what_does_not_depend_on_n(finished):
+def test_a_second_subset_plans_only_its_own_files_and_shares_those_that_do_not_depend_on_n(finished):
     plan = finished.run("-n", "results/demo/n2/dice.csv").stdout
     outputs = re.findall(r"^ +output: (.*)$", plan, re.MULTILINE)
     assert outputs
@@ -98,7 +98,7 @@ def test_only_full_supervision_reads_the_labels_of_unlabelled_cases(finished):
     assert all(path.startswith("results/demo/full/") for _, path in readers)
 
 
-def test_some_methods_alone_cost_no_other_training_and_are_drawn(project):
+def test_a_run_with_few_methods_trains_and_evaluates_only_these(project):
     project.configure(methods=["unet", "unet_sam"])
     outcome = project.run()
     assert outcome.returncode == 0, outcome.stdout

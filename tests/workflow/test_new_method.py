@@ -1,4 +1,4 @@
-"""A new method is one record and its rules: everything else follows."""
+"""A new method needs only a record and its rules."""
 
 RECORD = """    Method(
         "copycat",
@@ -24,7 +24,7 @@ rule copy_masks:
 METHODS = ["unet", "ours_r", "copycat"]
 
 
-def test_a_record_and_a_rule_make_a_row_of_table_report_ablation_and_export(copy_of_finished):
+def test_a_record_and_a_rule_add_a_method_to_table_report_ablation_and_export(copy_of_finished):
     project = copy_of_finished
     records = project.folder / "scripts/samcarry/methods.py"
     text = records.read_text()

@@ -1,4 +1,4 @@
-"""What an edit reruns, and what it leaves alone."""
+"""Which jobs run again after an edit, and which do not."""
 
 
 def edit(path, old, new):
@@ -13,7 +13,7 @@ def test_a_comment_in_the_library_reruns_nothing(copy_of_finished):
     assert copy_of_finished.planned() == set()
 
 
-def test_an_edit_of_cleaning_reruns_cleaning_and_what_follows_but_no_f_theta(copy_of_finished):
+def test_an_edit_of_cleaning_reruns_cleaning_and_its_dependents_but_not_f_theta(copy_of_finished):
     edit(
         copy_of_finished.folder / "scripts/samcarry/prompting/cleaning.py",
         "if count == 0:",
@@ -31,7 +31,7 @@ def test_another_second_pass_reruns_refinement_but_not_cleaning(copy_of_finished
     assert not planned & {"clean", "embed", "train_f_theta"}
 
 
-def test_another_seed_trains_that_seed_alone(copy_of_finished):
+def test_another_seed_trains_only_that_seed(copy_of_finished):
     copy_of_finished.configure(seeds=[0, 1])
     plan = copy_of_finished.run("-n").stdout
     assert "wildcards: dataset=demo, n=3, seed=1" in plan

@@ -1,4 +1,4 @@
-"""A killed run goes on with the same command and ends in the same numbers."""
+"""A killed run resumes with the same command and gives the same results."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ import pytest
 
 
 def wait_for(project, text, process, seconds=300):
-    """Wait until the output of a started run holds `text`."""
+    """Wait until the output of a started run contains `text`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if text in project.read("run.log"):
@@ -37,11 +37,11 @@ def test_kill_9_then_unlock_and_the_same_command_give_the_same_dice(project, fin
     wait_for(project, "[train_f_phi", process)
     if victims == "everything":
         os.killpg(process.pid, signal.SIGKILL)
-    else:  # its jobs end with it (a minute is for one that was only just starting)
+    else:  # its jobs end with it; a job that has just started may take up to a minute
         process.kill()
         end = time.monotonic() + 60
         while jobs_in(project.folder):
-            assert time.monotonic() < end, "a job outlived its killed run"
+            assert time.monotonic() < end, "a job survived its killed run"
             time.sleep(0.05)
     process.wait()
 
@@ -55,4 +55,4 @@ def test_kill_9_then_unlock_and_the_same_command_give_the_same_dice(project, fin
     for path in ("results/demo/n3/dice.csv", "results/demo/n3/summary.csv"):
         assert project.read(path) == finished.read(path)
     leftovers = [p for p in (project.folder / "results").rglob(".*") if victims == "everything"]
-    assert all(p.is_file() for p in leftovers)  # private names of killed writers, nothing else
+    assert all(p.is_file() for p in leftovers)  # only temporary files of killed writers

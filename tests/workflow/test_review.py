@@ -1,4 +1,4 @@
-"""The annotator's loop on tiny phantoms: what to label first, where to look, a task, and what returns."""
+"""Review on tiny phantoms: what to label first, where to look, annotation tasks and corrections."""
 
 import csv
 import io
@@ -7,14 +7,14 @@ import re
 import numpy as np
 from PIL import Image
 
-MADE = [
+TARGETS = [
     "results/demo/first/cases.csv",
     "results/demo/review/index.html",
     "results/demo/review/task-2/annotations.xml",
     "results/demo/review/evidence.csv",
 ]
-# Another ranking, larger tasks.
-REVIEWED_ANEW = {
+# Another ranking and larger tasks.
+REVIEWED_AGAIN = {
     "source": {
         "phantom": {"counts": {"train": 3, "val": 1, "test": 2, "unlabelled": 12}, "height": 64, "width": 64}
     },
@@ -54,12 +54,12 @@ def test_the_first_images_are_listed_and_shown(reviewed):
     assert np.asarray(Image.open(reviewed.folder / "results/demo/first/contact_sheet.png")).std() > 10
 
 
-def test_evidence_judges_every_reason(reviewed):
+def test_evidence_evaluates_every_reason(reviewed):
     assert len(rows(reviewed, "results/demo/review/evidence.csv")) == 8
 
 
-def test_what_ranks_and_shows_does_not_read_hidden_labels(reviewed):
-    plan = reviewed.run("-n", *MADE, "--forcerun", "prepare_images", "prepare_masks").stdout
+def test_ranking_and_review_page_do_not_read_hidden_labels(reviewed):
+    plan = reviewed.run("-n", *TARGETS, "--forcerun", "prepare_images", "prepare_masks").stdout
     readers = {
         rule
         for rule, inputs in re.findall(r"(?:rule|checkpoint) (\w+):\n +input: (.*)\n", plan)
@@ -68,7 +68,7 @@ def test_what_ranks_and_shows_does_not_read_hidden_labels(reviewed):
     assert readers == {"judge_doubt"}
 
 
-def test_a_returned_task_joins_training_and_nothing_else_moves(returned):
+def test_cases_of_a_returned_task_join_training_and_no_other_case_moves(returned):
     before = {row["case"]: row for row in rows(returned, "results/demo/manifest.csv")}
     source, task = (returned.folder / f"results/demo/{name}" for name in ("phantom", "review/task-1"))
     untouched = [files(source), files(task)]
@@ -85,11 +85,11 @@ def test_a_returned_task_joins_training_and_nothing_else_moves(returned):
     assert [files(source), files(task)] == untouched
 
 
-def test_a_new_ranking_leaves_a_task_alone_even_by_force(returned):
+def test_a_new_ranking_does_not_change_a_task_even_with_forcerun(returned):
     task = returned.folder / "results/demo/review/task-1"
     (task / "annotations.xml").write_text("somebody's work")
     before = files(task)
-    returned.configure(**REVIEWED_ANEW)
+    returned.configure(**REVIEWED_AGAIN)
     outcome = returned.run(
         "results/demo/review/task-1/annotations.xml", "--forcerun", "export_task", "rank_doubt"
     )
@@ -97,7 +97,7 @@ def test_a_new_ranking_leaves_a_task_alone_even_by_force(returned):
     assert files(task) == before
 
 
-def test_a_correction_of_a_labelled_case_stops_in_one_line(returned):
+def test_a_correction_of_a_labelled_case_is_refused_in_one_line(returned):
     xml = returned.folder / "back.xml"
     labelled = next(r["case"] for r in rows(returned, "results/demo/manifest.csv") if r["split"] == "train")
     xml.write_text(re.sub(r'name="p\d+_\d+\.png"', f'name="{labelled}.png"', xml.read_text(), count=1))

@@ -1,4 +1,4 @@
-"""Every row of Table 1 on tiny phantoms, tuned on validation, told on one page."""
+"""Every row of Table 1 on tiny phantoms, tuned on validation cases, and the report."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ def table(project, path):
     return list(csv.DictReader(io.StringIO(project.read(path))))
 
 
-def test_table_1_has_every_row_of_the_paper_filled(compared):
+def test_table_1_has_a_value_in_every_row_of_the_paper(compared):
     rows = table(compared, "results/demo/table1.csv")
     assert [row["method"] for row in rows] == PAPER
     assert all(0 <= float(row["mean"]) <= 100 for row in rows)
@@ -38,7 +38,7 @@ def test_each_mean_of_table_1_is_the_mean_of_its_rows_in_dice_csv(compared):
         assert float(row["mean"]) == pytest.approx(expected, abs=1e-3)
 
 
-def test_the_stand_in_for_medsam_is_said_in_plain_words(compared):
+def test_pages_state_that_the_tiny_sam_replaces_medsam(compared):
     for page in ("table1.md", "table1.tex", "report.html"):
         assert "not MedSAM's own weights" in re.sub(r"&#39;|’", "'", compared.read(f"results/demo/{page}"))
 
@@ -81,7 +81,7 @@ def test_the_ablation_has_every_n_and_method(compared):
 
 
 def scramble(project, split):
-    """Turn every label image of a split upside down; return how many there were."""
+    """Turn every label image of a split upside down; return their number."""
     cases = [row["case"] for row in table(project, "results/demo/manifest.csv") if row["split"] == split]
     files = [
         file for case in cases for file in (project.folder / f"results/demo/phantom/labels/{case}").glob("*")
@@ -97,7 +97,7 @@ SCORING = {
 }  # fmt: skip
 
 
-def test_scrambled_test_labels_move_the_scores_and_nothing_else(copy_of_compared):
+def test_scrambled_test_labels_change_the_scores_and_nothing_else(copy_of_compared):
     assert scramble(copy_of_compared, "test")
     planned = copy_of_compared.planned("results/demo/table1.md")
     assert {"evaluate", "write_tables"} <= planned <= SCORING
@@ -107,15 +107,15 @@ def test_scrambled_test_labels_move_the_scores_and_nothing_else(copy_of_compared
     assert [row["mean"] for row in before] != [row["mean"] for row in after]
 
 
-def test_scrambled_validation_labels_do_reach_the_tuning(copy_of_compared):
-    """The test above could not fail if no change of a label were noticed."""
+def test_scrambled_validation_labels_rerun_the_tuning(copy_of_compared):
+    """Without this, the test above would also pass if changed labels were never noticed."""
     assert scramble(copy_of_compared, "val")
     planned = copy_of_compared.planned("results/demo/table1.md")
     assert {"tune_sam", "tune_random_walk", "clean", "train_f_phi"} <= planned
     assert not planned & {"train_f_theta", "train_mean_teacher", "train_lraspp", "train_nnunet"}
 
 
-def test_a_row_that_a_data_set_cannot_have_says_why(copy_of_compared):
+def test_no_row_is_missing_if_there_are_hidden_labels(copy_of_compared):
     manifest = copy_of_compared.folder / "results/demo/manifest.csv"
     rows = list(csv.reader(io.StringIO(manifest.read_text())))
     labels = rows[0].index("labels")
@@ -123,7 +123,7 @@ def test_a_row_that_a_data_set_cannot_have_says_why(copy_of_compared):
     assert "n/a" not in copy_of_compared.read("results/demo/table1.md")
 
 
-def test_rows_beyond_the_paper_are_made_where_they_are_asked_for(copy_of_compared):
+def test_rows_beyond_the_paper_are_added_on_request(copy_of_compared):
     beyond = [method for method in METHOD_IDS if method not in PAPER]
     copy_of_compared.configure(
         tuning={"trials": 3, "max_radius": 2}, table={"methods": ["unet", "ours_r", *beyond]}
@@ -133,15 +133,15 @@ def test_rows_beyond_the_paper_are_made_where_they_are_asked_for(copy_of_compare
     assert [row["method"] for row in table(copy_of_compared, "results/demo/table1.csv")][2:] == beyond
 
 
-def test_medsam_is_refused_under_sams_name(project):
+def test_medsam_is_refused_as_sam_model(project):
     project.configure(sam={"model": "tiny_medsam"})
     outcome = project.run("-n")
     assert outcome.returncode != 0
-    assert "MedSAM takes boxes only, in one pass: name it under medsam.model" in outcome.stdout
+    assert "MedSAM uses boxes only, in one pass: name it under medsam.model" in outcome.stdout
     assert "Traceback" not in outcome.stdout
 
 
-def test_a_method_that_needs_a_medsam_says_so(project):
+def test_a_method_that_needs_medsam_reports_the_missing_key(project):
     project.configure(medsam={"model": None}, methods=["unet", "unet_medsam"])
     outcome = project.run("-n")
     assert outcome.returncode != 0

@@ -9,16 +9,8 @@ GAIN_NETWORKS = [
     for seed in config["seeds"]
 ]
 
-# In figures of cases: stages by the method that they belong to; those without a method are always drawn.
-CASE_STAGES = {
-    "unet": ("f_theta/probabilities", ".nii.gz"),
-    "cleaned": ("cleaned", ".nii.gz"),
-    "prompts": ("prompts", ".json"),
-    "unet_sam": ("refined", ".nii.gz"),
-    "ours_p": ("f_phi_p/probabilities", ".nii.gz"),
-    "ours_r": ("f_phi/probabilities", ".nii.gz"),
-}
-ALWAYS_DRAWN = ("unet", "cleaned", "prompts")
+# What the figure of cases shows, apart from images and references: these methods, and P cleaned with its prompts.
+CASE_METHODS = ("unet", "unet_sam", "ours_p", "ours_r")
 
 # What was run, for the head and the limits of the report.
 STUDY = {
@@ -34,11 +26,13 @@ METHODS_SHOWN = shown_side_by_side(config["table"]["methods"])
 
 def case_figure_files(wildcards):
     """Files of each stage that the figure of cases shows, of the first seed."""
-    shown = {*ALWAYS_DRAWN, *methods_of(wildcards)}
+    methods = methods_of(wildcards)
+    shown = [method for method in CASE_METHODS if method == "unet" or method in methods]
+    folders = {method: (method_of(method).predictions, ".nii.gz") for method in shown}
+    folders |= {"cleaned": ("cleaned", ".nii.gz"), "prompts": ("prompts", ".json")}
     return {
         stage: per_shard(folder, judged_shards, suffix, seed=FIRST_SEED)(wildcards)
-        for stage, (folder, suffix) in CASE_STAGES.items()
-        if stage in shown
+        for stage, (folder, suffix) in folders.items()
     }
 
 
