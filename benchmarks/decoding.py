@@ -28,7 +28,7 @@ from torch import Tensor
 sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
 
 from timing import CLOCKS, agreement, draw, sam_of, seconds_in_turn
-from tuning import ask
+from tuning import decode_prompt
 
 from samcarry.prompting.prompts import Prompt, extract_prompts
 from samcarry.runtime.processes import usable_cpus
@@ -72,8 +72,8 @@ def one_by_one(
             began = CLOCKS[clock]()
             predictor.features = read_gzip(path)[None].to(sam.device)
             reading += CLOCKS[clock]() - began
-            _, logits = ask(predictor, prompt, PASSES[0])
-            masks[index], _ = ask(predictor, prompt, PASSES[1], logits)
+            _, logits = decode_prompt(predictor, prompt, PASSES[0])
+            masks[index], _ = decode_prompt(predictor, prompt, PASSES[1], logits)
     return masks, reading
 
 

@@ -131,7 +131,7 @@ def main() -> None:
         kilobytes = sizes[way.split(",")[0]] / arguments.images / 1e3
         print(
             f"{way}: {duration / arguments.images:.4f} s and {kilobytes:.0f} kB per image, "
-            f"{duration / ours:.2f} times the first time"
+            f"{duration / ours:.2f} times as long as the first"
         )
     for precision, difference in apart.items():
         print(f"{precision}: the largest difference of a probability is {difference}/255")

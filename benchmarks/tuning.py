@@ -63,7 +63,7 @@ def draw_shard(folder, count, sam):
     write_embeddings(folder / FILES[2], names, embeddings, {})
 
 
-def ask(predictor, prompt, kind, logits=None):
+def decode_prompt(predictor, prompt, kind, logits=None):
     """Mask and low-resolution logits for one prompt."""
     parts = kind.split("+")
     box = np.array(prompt.box) if "box" in parts else None
@@ -91,9 +91,9 @@ def gain_from_disk(folder, sam, settings):
             for place, prompt in enumerate(prompts):
                 redrawn = np.zeros(SIZE, dtype=bool)
                 if prompt is not None:
-                    redrawn, logits = ask(predictor, prompt, settings["first"])
+                    redrawn, logits = decode_prompt(predictor, prompt, settings["first"])
                     if settings["second"] is not None:
-                        redrawn, _ = ask(predictor, prompt, settings["second"], logits)
+                        redrawn, _ = decode_prompt(predictor, prompt, settings["second"], logits)
                 reference = masks.masks[index, place]
                 if reference.any():
                     gains.append(dice(reference, redrawn) - dice(reference, maps.masks[index, place]))

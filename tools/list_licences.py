@@ -28,16 +28,17 @@ It does not include any of the packages below; `make` installs them from `requir
 Nearly all of them have permissive licences (MIT, BSD, Apache, PSF), which are compatible with MIT.
 The exceptions are:
 
-- **MPL-2.0** (certifi, hypothesis, pathspec, tqdm in part): it only concerns changes to the files of these packages.
+- **MPL-2.0** (certifi, hypothesis, pathspec, tqdm in part): it only concerns changes to their own files.
 - **LGPL-3.0** (connected-components-3d, a dependency of nnU-Net): used as a library, unchanged.
   Of the environments, only `envs/nnunet.yaml` contains it, and no other method imports it.
-- **docutils** names the GPL for a file of its Emacs mode; the library itself is in the public domain and under BSD.
+- **docutils** names the GPL for a file of its Emacs mode.
+  The library itself is in the public domain and under BSD.
 - **NVIDIA's own** (nvidia-*, cuda-toolkit): the CUDA libraries that PyTorch needs.
-  Their terms say which of them may be distributed with an application; read them before you share a container.
+  Their terms say what may be distributed with an application; read them before you share a container.
 
 `tools/list_licences.py` writes this page; run it after `make lock` and `make install`.
 This page does not list known vulnerabilities.
-To check for them with access to a vulnerability database, run `pip-audit -r requirements.lock --require-hashes --disable-pip`.
+`pip-audit -r requirements.lock --require-hashes --disable-pip` lists them, if it can reach its database.
 
 | package | version | licence |
 |---|---|---|
@@ -46,13 +47,13 @@ To check for them with access to a vulnerability database, run `pip-audit -r req
 
 def licence_of(package: Distribution) -> str:
     """The licence that the metadata of a package name, in a few words."""
-    told = package.metadata
-    names = [name for name in told.get_all("Classifier", []) if name.startswith("License")]
+    metadata = package.metadata
+    names = [name for name in metadata.get_all("Classifier", []) if name.startswith("License")]
     found = (
-        told.get("License-Expression")
+        metadata.get("License-Expression")
         or "; ".join(name.split("::")[-1].strip() for name in names)
-        or told.get("License", "").split("\n")[0]
-        or NOT_IN_METADATA[told["Name"].lower()]
+        or metadata.get("License", "").split("\n")[0]
+        or NOT_IN_METADATA[metadata["Name"].lower()]
     )
     return "NVIDIA's own" if "NVIDIA" in found or "Proprietary" in found else found
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.one_node_slurm import ask
+from support.one_node_slurm import run_client
 
 DICE = "results/demo/n3/dice.csv"
 FIELDS = "JobArrayID:20,State:20,MinMemory:12,Partition:12,tres-per-job:20,tres-per-node:20,Comment:200"
@@ -36,7 +36,7 @@ def run_id(project):
 
 def jobs_of(project, rule=None):
     """The jobs of the run that `project.start` started, oldest first; of one rule or of all rules."""
-    rows = ask("squeue", "-h", "--states=all", f"--name={run_id(project)}", "--sort=i", "-O", FIELDS)
+    rows = run_client("squeue", "-h", "--states=all", f"--name={run_id(project)}", "--sort=i", "-O", FIELDS)
     jobs = [Attempt(*line.split()) for line in rows.splitlines()]
     return [job for job in jobs if rule in (None, job.rule)]
 
@@ -83,7 +83,7 @@ def test_after_scancel_the_same_command_gives_the_same_dice(without_f_phi, finis
     main = without_f_phi.start(DICE, "--retries", "0")
     freeze(without_f_phi, "train_network", main)
     [running] = jobs_of(without_f_phi, "train_f_phi")
-    ask("scancel", running.number)
+    run_client("scancel", running.number)
     assert main.wait(180) != 0
     assert "SLURM status is: 'CANCELLED'" in without_f_phi.read("run.log")
 
@@ -122,8 +122,8 @@ def test_after_kill_9_of_snakemake_its_jobs_can_be_cancelled_by_name_and_the_run
     main.kill()
     main.wait()
     assert [job.state for job in jobs_of(without_f_phi)] == ["RUNNING"]  # jobs of SLURM survive Snakemake
-    ask("scancel", f"--name={run_id(without_f_phi)}")
-    while ask("squeue", "-h", f"--name={run_id(without_f_phi)}"):
+    run_client("scancel", f"--name={run_id(without_f_phi)}")
+    while run_client("squeue", "-h", f"--name={run_id(without_f_phi)}"):
         time.sleep(0.2)
 
     assert without_f_phi.run("--unlock").returncode == 0

@@ -157,14 +157,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _cancel_all() -> None:
     subprocess.run(["scancel", "--user=root"], timeout=20, check=False)
     with suppress(TimeoutError):
-        _wait(lambda: not ask("squeue", "-h"), "scancel", Path())
+        _wait(lambda: not run_client("squeue", "-h"), "scancel", Path())
 
 
 def _is_idle() -> bool:
-    return ask("sinfo", "-h", "-o", "%T") == "idle"
+    return run_client("sinfo", "-h", "-o", "%T") == "idle"
 
 
-def ask(*command: str) -> str:
+def run_client(*command: str) -> str:
     """The output of a SLURM client; '' if it hangs."""
     with suppress(subprocess.TimeoutExpired):
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False).stdout.strip()
