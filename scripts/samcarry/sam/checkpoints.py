@@ -12,11 +12,13 @@ from segment_anything.modeling import Sam
 from torch import Tensor
 
 from samcarry.errors import InputError
+from samcarry.sam.small.model import build_small_sam
 from samcarry.sam.tiny.model import build_tiny_sam
 from samcarry.storage.files import atomic, sha256
 
 BUILDERS: dict[str, Callable[[], Sam]] = {
     "tiny": build_tiny_sam,
+    "small": build_small_sam,
     "vit_b": build_sam_vit_b,
     "vit_l": build_sam_vit_l,
     "vit_h": build_sam_vit_h,

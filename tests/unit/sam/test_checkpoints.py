@@ -155,7 +155,9 @@ def test_official_variants_are_distinguished(tmp_path, claimed, true):
 
 def test_weights_of_another_network_are_reported(tmp_path):
     save_file({"head.weight": torch.ones(2, 2)}, tmp_path / "unet.safetensors")
-    assert "They fit none of tiny, vit_b, vit_l, vit_h" in refused("tiny", tmp_path / "unet.safetensors")
+    assert "They fit none of tiny, small, vit_b, vit_l, vit_h" in refused(
+        "tiny", tmp_path / "unet.safetensors"
+    )
 
 
 def test_one_missing_tensor_is_noticed(tmp_path, sam):

@@ -1,0 +1,331 @@
+"""What the small SAM is trained on: crops of drawn and genuine images, and rough prompts for them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from samcarry.prompting.prompts import Box, bounding_box
+from samcarry.sam.small.crops import Window, cut_masks, input_size, resized, whole, window_around
+from samcarry.sam.small.model import CELL
+from samcarry.sam.small.objects import Picture, draw_picture, to_grey, vary_grey
+from samcarry.sam.small.rough_prompts import (
+    jittered_box,
+    nothing_mask,
+    point_of,
+    rough_mask,
+    soft_logits,
+)
+from samcarry.sam.small.xray_scenes import draw_xray_scene
+from samcarry.sam.tiny.model import GREY_MEAN, GREY_STD
+from samcarry.sam.tiny.scenes import draw_scene
+
+Rng = np.random.Generator
+
+SOURCE_KINDS = ("xray", "scene", "genuine")
+NEGATIVES = 4
+"""Negative points that each prompt brings; a step uses some of them, or none."""
+
+LEAST_CELLS = 12
+"""Low-resolution cells of an object in a crop, below which it is not asked for."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What a batch is made of."""
+
+    side: int  # of the square input in pixels
+    crops: int = 8  # per step
+    others: int = 3  # prompts per crop beside the object that it shows
+    shares: tuple[float, float, float] = (0.5, 0.17, 0.33)  # of SOURCE_KINDS
+    whole_share: float = 0.1  # of the crops are whole images
+    nothing_share: float = 0.4  # of the crops have a prompt that points at nothing, where that is known
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B crops and K prompts, all in pixels of the square input.
+
+    Attributes:
+        images: uint8 (B, S, S), zero beyond the crop.
+        sizes: rows and columns that each crop takes, int64 (B, 2).
+        owner: the crop that each prompt asks about, int64 (K,).
+        targets: covered share of each low-resolution cell, float32 (K, h, w).
+        present: whether there is an object, bool (K,).
+        priors: logits of a rough mask, float32 (K, h, w).
+        boxes: float32 (K, 4) as x0, y0, x1, y1.
+        points: one positive and `NEGATIVES` negative ones, float32 (K, 1 + NEGATIVES, 2) as x, y.
+    """
+
+    images: Tensor
+    sizes: Tensor
+    owner: Tensor
+    targets: Tensor
+    present: Tensor
+    priors: Tensor
+    boxes: Tensor
+    points: Tensor
+
+    def to(self, device: str | torch.device) -> "Batch":
+        """The same on a device."""
+        moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
+        return Batch(**moved)
+
+
+def normalised(images: Tensor, sizes: Tensor) -> Tensor:
+    """uint8 (B, S, S) -> (B, 3, S, S) as `Sam.preprocess` gives it: zero beyond rows and columns (B, 2)."""
+    side = images.shape[-1]
+    place = torch.arange(side, device=images.device)
+    inside = (place[None, :, None] < sizes[:, 0, None, None]) & (place < sizes[:, 1, None, None])
+    grey = (images.float() - GREY_MEAN) / GREY_STD * inside
+    return grey[:, None].expand(-1, 3, -1, -1)
+
+
+# ---- pictures -------------------------------------------------------------------------------
+
+
+def draw_xray_picture(rng: Rng) -> Picture:
+    """A drawn scene with X-ray physics, a random object first."""
+    height, width = (int(side) for side in rng.integers(160, 400, 2))
+    scene = draw_xray_scene(rng, height, width)
+    masks = scene.masks[rng.permutation(len(scene.masks))]
+    return Picture(scene.image, masks, scene.missing, True, np.logical_or.reduce(masks))
+
+
+def draw_scene_picture(rng: Rng) -> Picture:
+    """A drawn scene of the tiny SAM's kinds, a random object first."""
+    height, width = (int(side) for side in rng.integers(160, 384, 2))
+    scene = draw_scene(rng, height, width, max_objects=16)
+    return Picture(scene.image, scene.masks, scene.masks[:0], False, np.logical_or.reduce(scene.masks))
+
+
+def flipped(rng: Rng, picture: Picture) -> Picture:
+    """A picture perhaps mirrored, and perhaps upside down."""
+    steps = [slice(None, None, int(rng.choice([1, -1]))) for _ in range(2)]
+    view, of_masks = tuple(steps), (slice(None), *steps)
+    return replace(
+        picture,
+        image=picture.image[view],
+        masks=picture.masks[of_masks],
+        missing=picture.missing[of_masks],
+        occupied=picture.occupied[view],
+    )
+
+
+# ---- crops ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One crop and its P prompts; the fields are those of `Batch` without B."""
+
+    image: NDArray[np.uint8]
+    size: tuple[int, int]
+    targets: Tensor
+    present: list[bool]
+    priors: list[NDArray[np.float32]]
+    boxes: list[NDArray[np.float32]]
+    points: list[NDArray[np.float32]]
+
+
+def draw_window(rng: Rng, box: Box, size: tuple[int, int], whole_share: float) -> Window:
+    """A window of 1.5 to 6 boxes around a box that is not quite right, or the whole image."""
+    if rng.random() < whole_share:
+        return whole(size)
+    x0, y0, x1, y1 = box
+    zoom = rng.uniform(2.5, 3.5) if rng.random() < 0.4 else np.exp(rng.uniform(np.log(1.5), np.log(6)))
+    by = rng.normal(0, 0.08, 2) * max(x1 - x0, y1 - y0)
+    moved = (x0 + by[0], y0 + by[1], x1 + by[0], y1 + by[1])
+    return window_around(moved, float(zoom * np.exp(rng.normal(0, 0.1))), size)
+
+
+def draw_size(rng: Rng, window: Window, side: int) -> tuple[int, int]:
+    """(rows, columns) of a window in the input: its own shape, or now and then stretched."""
+    rows, columns = input_size(window, side)
+    if rng.random() < 0.3:
+        factor = np.exp(rng.uniform(-0.6, 0.6))
+        stretched = rows * factor, columns / factor
+        scale = side / max(stretched)
+        rows, columns = (max(8, min(side, round(value * scale))) for value in stretched)
+    return rows, columns
+
+
+def draw_crop(rng: Rng, picture: Picture, subject: int, genuine: bool, mixture: Mixture) -> Crop | None:
+    """A crop that shows one object of a picture, with prompts; None if that would be too small.
+
+    Args:
+        rng: random numbers.
+        picture: the image and its objects.
+        subject: the object to show.
+        genuine: whether the image was taken, not drawn: its grey values are then varied.
+        mixture: what is asked.
+    """
+    height, width = picture.occupied.shape
+    window = draw_window(rng, bounding_box(picture.masks[subject]), (height, width), mixture.whole_share)
+    size = draw_size(rng, window, mixture.side)
+    image = picture.image[window.view]
+    image = vary_grey(rng, to_grey(rng, image)) if genuine else image
+    seen = [index for index in rng.permutation(len(picture.masks)) if index != subject]
+    seen = [index for index in seen if picture.masks[index][window.view].any()][:12]
+    shown = np.stack([picture.masks[index] for index in (subject, *seen)])
+    covered = cut_masks(shown, window, size, mixture.side, CELL)
+    asked = _fair(shown, covered, window)
+    if 0 not in asked:
+        return None
+    crop = Crop(resized(image, size), size, covered[:0], [], [], [], [])
+    solid = (covered > 0.5).numpy()
+    chosen = asked[: 1 + mixture.others]
+    for index in chosen:
+        others = np.delete(solid, index, axis=0)
+        _ask(rng, crop, rough_mask(rng, solid[index], others), solid[index], others)
+    targets, present = covered[chosen], [True] * len(chosen)
+    nothing = _nothing(rng, picture, window, size, solid, mixture)
+    if nothing is not None:
+        rough = rough_mask(rng, nothing, solid[:0])
+        _ask(rng, crop, rough, nothing, solid)
+        targets = torch.cat([targets, torch.zeros_like(covered[:1])])
+        present.append(False)
+    return replace(crop, targets=targets, present=present)
+
+
+def _fair(masks: NDArray[np.bool_], covered: Tensor, window: Window) -> list[int]:
+    """Indices of the objects that are seen well enough to be asked for."""
+    cells = (covered > 0.5).sum((1, 2)).tolist()
+    inside = [mask[window.view].sum() / mask.sum() for mask in masks]
+    return [
+        k
+        for k, (count, share) in enumerate(zip(cells, inside, strict=True))
+        if count >= LEAST_CELLS and share >= 0.5
+    ]
+
+
+def _nothing(
+    rng: Rng,
+    picture: Picture,
+    window: Window,
+    size: tuple[int, int],
+    solid: NDArray[np.bool_],
+    mixture: Mixture,
+) -> NDArray[np.bool_] | None:
+    """A mask (h, w) where there is no object: that of a missing one, or a copy that was moved away."""
+    if not picture.complete or rng.random() > mixture.nothing_share:
+        return None
+    missing = [mask for mask in picture.missing if mask[window.view].sum() > 0.5 * mask.sum()]
+    if missing and rng.random() < 0.7:
+        chosen = missing[rng.integers(len(missing))][None]
+        found = (cut_masks(chosen, window, size, mixture.side, CELL)[0] > 0.5).numpy()
+        # Where neighbours cover most of a missing object's place, something is there.
+        fair = found.sum() >= LEAST_CELLS and (found & solid.any(axis=0)).sum() < 0.5 * found.sum()
+        return found if fair else None
+    taken = (cut_masks(picture.occupied[None], window, size, mixture.side, CELL)[0] > 0.2).numpy()
+    rows, columns = (-(-edge // CELL) for edge in size)
+    taken[rows:], taken[:, columns:] = True, True  # beyond the crop nothing is asked for
+    copy = nothing_mask(rng, solid[0], taken)
+    return copy if copy is not None and copy.sum() >= LEAST_CELLS else None
+
+
+def _ask(
+    rng: Rng, crop: Crop, rough: NDArray[np.bool_], mask: NDArray[np.bool_], others: NDArray[np.bool_]
+) -> None:
+    """Add a prompt to a crop: a rough mask's box, point and logits, or the true box moved a little."""
+    if rng.random() < 0.55:
+        box = jittered_box(rng, rough, float(rng.choice([0.0, 0.03])))
+    else:
+        box = jittered_box(rng, mask, float(rng.choice([0.02, 0.05, 0.1, 0.15, 0.2])))
+    box[2:] = np.maximum(box[2:], box[:2] + 1)
+    crop.boxes.append(box * CELL)
+    crop.points.append(_points(rng, rough, mask, others, crop.size) * CELL)
+    crop.priors.append(soft_logits(rng, rough))
+
+
+def _points(
+    rng: Rng,
+    rough: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
+    others: NDArray[np.bool_],
+    size: tuple[int, int],
+) -> NDArray[np.float32]:
+    """A positive point and `NEGATIVES` negative ones in cells: in other objects, or anywhere outside."""
+    free = [other & ~mask for other in others]
+    negative = [point_of(rng, other) for other in free if other.any()][:NEGATIVES]
+    outside = ~mask
+    outside[-(-size[0] // CELL) :], outside[:, -(-size[1] // CELL) :] = False, False
+    if not outside.any():
+        outside = np.ones_like(mask)
+    cells = np.argwhere(outside)
+    while len(negative) < NEGATIVES:
+        row, column = cells[rng.integers(len(cells))]
+        negative.append(np.array([column + 0.5, row + 0.5], np.float32))
+    return np.stack([point_of(rng, rough), *negative])
+
+
+# ---- batches --------------------------------------------------------------------------------
+
+
+def draw_crops(rng: Rng, mixture: Mixture, files: dict[str, list[Path]]) -> Iterator[Crop]:
+    """Crops without end; of a drawn scene, which costs time, two are made."""
+    shares = np.array(mixture.shares) * ([1, 1, 1] if files else [1, 1, 0])
+    while True:
+        kind = SOURCE_KINDS[rng.choice(3, p=shares / shares.sum())]
+        if kind == "genuine":
+            picture = draw_picture(rng, files)
+        else:
+            picture = draw_xray_picture(rng) if kind == "xray" else draw_scene_picture(rng)
+        picture = flipped(rng, picture)
+        for subject in range(1 if kind == "genuine" else min(2, len(picture.masks))):
+            crop = draw_crop(rng, picture, subject, kind == "genuine", mixture)
+            if crop is not None:
+                yield crop
+
+
+def collate(crops: list[Crop], side: int) -> Batch:
+    """Crops and their prompts, as one batch."""
+    images = np.zeros((len(crops), side, side), np.uint8)
+    for image, crop in zip(images, crops, strict=True):
+        image[: crop.size[0], : crop.size[1]] = crop.image
+    counts = torch.tensor([len(crop.present) for crop in crops])
+    return Batch(
+        images=torch.from_numpy(images),
+        sizes=torch.tensor([crop.size for crop in crops]),
+        owner=torch.arange(len(crops)).repeat_interleave(counts),
+        targets=torch.cat([crop.targets for crop in crops]),
+        present=torch.tensor([value for crop in crops for value in crop.present]),
+        priors=_stacked([value for crop in crops for value in crop.priors]),
+        boxes=_stacked([value for crop in crops for value in crop.boxes]),
+        points=_stacked([value for crop in crops for value in crop.points]),
+    )
+
+
+def _stacked(values: list[NDArray[np.float32]]) -> Tensor:
+    return torch.from_numpy(np.stack(values).astype(np.float32))
+
+
+class CropBatches(Dataset[Batch]):
+    """The batch of each step, drawn from (seed, step), so that a resumed run sees the same.
+
+    Args:
+        mixture: what a batch is made of.
+        files: images of each genuine source; empty = drawn scenes only.
+        first_step: the step that comes first.
+        last_step: the step that comes after the last.
+    """
+
+    def __init__(
+        self, mixture: Mixture, files: dict[str, list[Path]], first_step: int, last_step: int
+    ) -> None:
+        self.mixture, self.files = mixture, files
+        self.first_step, self.last_step = first_step, last_step
+
+    def __len__(self) -> int:
+        return max(0, self.last_step - self.first_step)
+
+    def __getitem__(self, index: int) -> Batch:
+        rng = np.random.default_rng([self.mixture.seed, self.first_step + index])
+        crops = draw_crops(rng, self.mixture, self.files)
+        return collate([next(crops) for _ in range(self.mixture.crops)], self.mixture.side)
