@@ -27,9 +27,10 @@ from timing import CLOCKS, DEVICE, seconds_in_turn
 
 from samcarry.data.phantoms import CLASSES, draw_phantoms
 from samcarry.evaluation.dice import mean_dice
-from samcarry.networks.batches import augment, draw_affine, draw_batch, generator_of
+from samcarry.networks.augmentation import augment, draw_affine
+from samcarry.networks.batches import draw_batch, generator_of
 from samcarry.networks.prediction import predict
-from samcarry.networks.statistics import SubsetStatistics, subset_statistics
+from samcarry.networks.subset_statistics import SubsetStatistics, subset_statistics
 from samcarry.networks.supervised import run_supervised, train
 from samcarry.networks.training_data import TrainingData
 from samcarry.networks.training_loop import Checkpoint, TrainingSettings

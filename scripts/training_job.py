@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from job import Job, fingerprint, job
-from samcarry.networks.statistics import SubsetStatistics, read_statistics
+from samcarry.networks.subset_statistics import SubsetStatistics, read_statistics
 from samcarry.networks.training_data import TrainingData, gather, gather_unlabelled
 from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings, write_curve
 from samcarry.networks.unet import UNet, load_unet, save_unet

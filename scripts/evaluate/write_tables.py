@@ -2,7 +2,7 @@
 
 from job import job
 from samcarry.data.manifest import judged_split, missing_methods, read_manifest
-from samcarry.evaluation.comparison import all_pairs, compare
+from samcarry.evaluation.significance import all_pairs, compare
 from samcarry.evaluation.summary import read_dice, summarise_classes
 from samcarry.evaluation.table1 import tabulate, to_markdown, to_tex, write_statistics
 from samcarry.methods import in_order, paper_figures

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from job import job
-from samcarry.networks.statistics import subset_statistics
+from samcarry.networks.subset_statistics import subset_statistics
 from samcarry.networks.training_data import gather
 from samcarry.storage.files import write_text
 from samcarry.storage.stacks import pairs_of, read_header

@@ -5,7 +5,7 @@ from functools import partial
 from job import job
 from samcarry.pipeline.paths import Results
 from samcarry.report.page import Study, render
-from samcarry.report.sources import read_report
+from samcarry.report.sections import read_report
 from samcarry.storage.files import write_text
 
 with job(snakemake):

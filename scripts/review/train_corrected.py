@@ -1,6 +1,6 @@
 """Train a first network on X^n and some more cases, as if an annotator had corrected these."""
 
-from samcarry.networks.statistics import subset_statistics
+from samcarry.networks.subset_statistics import subset_statistics
 from samcarry.networks.supervised import train
 from samcarry.review.label_gain import added_cases, read_ranked_cases
 from samcarry.storage.stacks import read_header

@@ -8,8 +8,8 @@ import pandas as pd
 from PIL import Image
 
 from samcarry.data.manifest import ManifestRow, write_manifest
-from samcarry.evaluation.comparison import all_pairs, compare
 from samcarry.evaluation.scores import dice_rows, write_dice
+from samcarry.evaluation.significance import all_pairs, compare
 from samcarry.evaluation.summary import read_dice, summarise_classes
 from samcarry.evaluation.table1 import tabulate, write_statistics
 from samcarry.prompting.prompts import extract_prompts, write_prompts

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from samcarry.baselines.lraspp import train_lraspp
-from samcarry.networks.statistics import SubsetStatistics
+from samcarry.networks.subset_statistics import SubsetStatistics
 from samcarry.networks.training_data import TrainingData
 from samcarry.networks.training_loop import Checkpoint, TrainingSettings
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from samcarry.networks.batches import generator_of
-from samcarry.networks.statistics import SubsetStatistics
+from samcarry.networks.subset_statistics import SubsetStatistics
 from samcarry.networks.supervised import train
 from samcarry.networks.training_data import TrainingData
 from samcarry.networks.training_loop import Checkpoint, TrainingSettings

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samcarry.networks.batches import draw_affine, draw_images, generator_of, warp
-from samcarry.networks.statistics import SubsetStatistics
+from samcarry.networks.augmentation import draw_affine, warp
+from samcarry.networks.batches import draw_images, generator_of
+from samcarry.networks.subset_statistics import SubsetStatistics
 from samcarry.networks.supervised import supervised_loss
 from samcarry.networks.training_data import TrainingData
 from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings, train_loop

@@ -19,8 +19,8 @@ from torchvision.models.resnet import BasicBlock
 from torchvision.models.segmentation.lraspp import LRASPPHead
 from torchvision.ops import Conv2dNormActivation
 
-from samcarry.networks.batches import affine_grid
-from samcarry.networks.statistics import SubsetStatistics
+from samcarry.networks.augmentation import affine_grid
+from samcarry.networks.subset_statistics import SubsetStatistics
 from samcarry.networks.supervised import run_supervised, supervised_loss
 from samcarry.networks.training_data import TrainingData
 from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings

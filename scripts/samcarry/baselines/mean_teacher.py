@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from samcarry.networks.batches import ImageBatch, draw_affine, draw_images, generator_of, inverse, warp
-from samcarry.networks.statistics import SubsetStatistics
+from samcarry.networks.augmentation import draw_affine, inverse, warp
+from samcarry.networks.batches import ImageBatch, draw_images, generator_of
+from samcarry.networks.subset_statistics import SubsetStatistics
 from samcarry.networks.supervised import supervised_loss
 from samcarry.networks.training_data import TrainingData
 from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings, train_loop

@@ -1,15 +1,13 @@
-"""Training batches: drawn with replacement, normalised and augmented by affine maps (paper §3.1)."""
+"""Training batches: drawn with replacement and normalised (paper §3.1)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from samcarry.networks.statistics import SubsetStatistics
+from samcarry.networks.subset_statistics import SubsetStatistics
 from samcarry.networks.training_data import TrainingData
 from samcarry.networks.unet import normalise_images
 from samcarry.runtime.device import upload_rows
@@ -73,40 +71,3 @@ def draw_batch(
         weights = upload_rows(data.weights, drawn.indices, device)[:, :, None, None]
     masks = upload_rows(data.masks, drawn.indices, device).float()
     return LabelledBatch(drawn.indices, drawn.images, masks, weights)
-
-
-def draw_affine(count: int, sigma: float, generator: torch.Generator) -> Tensor:
-    """Random affine maps (count, 2, 3): identity plus N(0, sigma) for each of the six numbers."""
-    return torch.eye(2, 3) + sigma * torch.randn(count, 2, 3, generator=generator)
-
-
-def warp(values: Tensor, theta: Tensor, mode: str = "bilinear") -> Tensor:
-    """Warp (B, C, H, W) by affine maps (B, 2, 3); pixels from outside the image are 0."""
-    grid = affine_grid(theta.to(values.device), values.shape)
-    return F.grid_sample(values, grid, mode=mode, align_corners=False)
-
-
-def affine_grid(theta: Tensor, shape: Sequence[int]) -> Tensor:
-    """The sampling grid (B, H, W, 2) of affine maps (B, 2, 3) for an array of shape (B, C, H, W).
-
-    Computed in float32 even if networks compute in bfloat16, whose 8 bits cannot distinguish neighbouring
-    columns.
-    """
-    with torch.autocast(theta.device.type, enabled=False):
-        return F.affine_grid(theta.float(), list(shape), align_corners=False)
-
-
-def inverse(theta: Tensor) -> Tensor:
-    """The inverse of affine maps (B, 2, 3)."""
-    last_row = theta.new_tensor([0.0, 0.0, 1.0]).expand(len(theta), 1, 3)
-    return torch.linalg.inv(torch.cat([theta, last_row], dim=1))[:, :2]
-
-
-def augment(images: Tensor, masks: Tensor, sigma: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Apply one random affine map per sample to images and masks.
-
-    Images (B, 1, H, W) are interpolated bilinearly, masks (B, C, H, W) by nearest neighbour; pixels from
-    outside are 0.
-    """
-    theta = draw_affine(len(images), sigma, generator)
-    return warp(images, theta), warp(masks, theta, "nearest")

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samcarry.networks.batches import augment, draw_batch, generator_of
-from samcarry.networks.statistics import SubsetStatistics
+from samcarry.networks.augmentation import augment
+from samcarry.networks.batches import draw_batch, generator_of
+from samcarry.networks.subset_statistics import SubsetStatistics
 from samcarry.networks.training_data import TrainingData
 from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings, train_loop
 from samcarry.networks.unet import UNet

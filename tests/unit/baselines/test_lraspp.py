@@ -17,7 +17,8 @@ from samcarry.baselines.lraspp import (
 from samcarry.baselines.lraspp_prediction import predict_from_embeddings
 from samcarry.errors import DamagedError
 from samcarry.networks import supervised
-from samcarry.networks.batches import augment, draw_batch, generator_of
+from samcarry.networks.augmentation import augment
+from samcarry.networks.batches import draw_batch, generator_of
 from samcarry.networks.training_data import TrainingData
 from samcarry.sam.embedding import embed
 from samcarry.sam.inputs import input_size

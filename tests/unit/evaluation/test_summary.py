@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from samcarry.evaluation.comparison import compare
 from samcarry.evaluation.scores import DiceRow, write_dice
+from samcarry.evaluation.significance import compare
 from samcarry.evaluation.summary import (
     case_dice,
     read_dice,

@@ -7,7 +7,7 @@ import pytest
 
 from samcarry.errors import InputError
 from samcarry.networks.batches import draw_batch, generator_of
-from samcarry.networks.statistics import SubsetStatistics
+from samcarry.networks.subset_statistics import SubsetStatistics
 from samcarry.networks.training_data import gather, gather_unlabelled
 from samcarry.storage.stacks import Stack
 

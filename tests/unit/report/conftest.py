@@ -3,7 +3,7 @@
 import pytest
 
 from samcarry.report.page import render
-from samcarry.report.sources import read_report
+from samcarry.report.sections import read_report
 from support.report_run import CONFIG, STUDY, Page, trace, write_run
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from samcarry.networks.batches import draw_affine, warp
+from samcarry.networks.augmentation import draw_affine, warp
 from samcarry.runtime.device import autocast, batch_size_for, fast_format, upload
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from samcarry.evaluation.comparison import COLUMNS, all_pairs, compare, holm
+from samcarry.evaluation.significance import COLUMNS, all_pairs, compare, holm
 from support.dice_tables import of_cases, table
 
 BETTER = [0.55, 0.62, 0.48, 0.7, 0.58, 0.66, 0.51, 0.6]

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from samcarry.networks.statistics import subset_statistics
+from samcarry.networks.subset_statistics import subset_statistics
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 20, 30), dtype=np.uint8)
 MASKS = np.zeros((3, 2, 20, 30), dtype=bool)  # 1800 pixels a class
