@@ -24,8 +24,8 @@ def test_masks_model_card_and_onnx_are_exported_from_a_finished_run(copy_of_fini
     record = json.loads((folder / "export.json").read_text())
     assert len(record["cases"]) == 3 + 1 + 2 + 4
     for case in record["cases"]:
-        image = Image.open(project.folder / f"results/demo/phantom/images/{case['case']}.png")
-        assert image.size == (case["width"], case["height"]) == (64, 64)
+        with Image.open(project.folder / f"results/demo/phantom/images/{case['case']}.png") as image:
+            assert image.size == (case["width"], case["height"]) == (64, 64)
         for file in case["files"]:
             assert (folder / file).is_file()
             if file.startswith("masks/"):
