@@ -28,6 +28,7 @@ SILENT = re.compile(
 )
 # A script with this exit status has written its fault to its log; a script that Ctrl-C ended has no fault.
 REPORTED_BY_JOB = re.compile(r"(?s)CalledProcessError.*(exit status 1|died with <Signals.SIGINT: 2>)\.$")
+INTERRUPTED = "died with <Signals.SIGINT: 2>"
 STOPPED = re.compile("Terminating processes on user request|Will exit after finishing currently running")
 
 
@@ -101,6 +102,8 @@ class Terminal(logging.StreamHandler):
         elif text.startswith("Complete log(s): "):
             self._log = os.path.relpath(text.removeprefix("Complete log(s): "))
         elif event == "error" and REPORTED_BY_JOB.search(text):
+            # Ctrl-C may end a job before Snakemake itself notices it.
+            self._stopped = self._stopped or INTERRUPTED in text
             return []
         elif event not in SILENT_EVENTS and not SILENT.match(text):
             return [_plain(text)]
@@ -158,6 +161,7 @@ class Terminal(logging.StreamHandler):
             yield f"{self._done} of {self._total} jobs done in {took}. Snakemake's own log: {self._log}"
         if self._stopped:
             yield f"Stopped. The same command goes on; {self._done} of {self._total} done."
+            return
         for lines in self._faults.values():
             yield from lines
 

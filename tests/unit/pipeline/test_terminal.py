@@ -168,6 +168,16 @@ def test_a_stop_reports_how_many_jobs_are_done(run, log):
     assert FAULT not in run.lines()
 
 
+def test_a_job_that_ctrl_c_ended_counts_as_a_stop_even_if_snakemake_did_not_notice_it(run, log):
+    run.start(1)
+    text = "CalledProcessError in file: Command 'python a.py' died with <Signals.SIGINT: 2>."
+    run.say(f"RuleException:\n{text}", logging.ERROR, event="error")
+    run.fail(1, log)
+    run.say(HINT)
+    run.terminal.close()
+    assert run.lines()[-1] == "Stopped. The same command goes on; 0 of 0 done."
+
+
 @pytest.mark.parametrize(
     "text",
     [
