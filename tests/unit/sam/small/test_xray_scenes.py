@@ -5,17 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
+from samcarry.sam.small.bodies import Body, outline, thickness, total_absorption
+from samcarry.sam.small.xray_beam import transmitted
 from samcarry.sam.small.xray_scenes import (
     LAYOUT_SHARES,
     LAYOUTS,
     LEAST_AREA,
-    Body,
     draw_xray_scene,
-    outline,
     scenery,
-    thickness,
-    total_absorption,
-    transmitted,
 )
 
 
