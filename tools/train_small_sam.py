@@ -33,8 +33,8 @@ from samcarry.data.cases import find_cases, label_files
 from samcarry.images.grey import read_grey
 from samcarry.images.masks import read_mask
 from samcarry.runtime.device import autocast
-from samcarry.sam.checkpoints import load_sam
-from samcarry.sam.small.model import IMAGE_SIZE, build_small_sam, grow_from_tiny, save_small_sam
+from samcarry.sam.checkpoints import load_sam, save_sam
+from samcarry.sam.small.model import IMAGE_SIZE, build_small_sam, grow_from_tiny
 from samcarry.sam.small.objects import HELD_OUT_SOURCES, OPEN_SOURCES, image_files
 from samcarry.sam.small.samples import CropBatches, Mixture
 from samcarry.sam.small.scores import Question, by_source, overall, score_boxes
@@ -253,7 +253,7 @@ class Run:
                 "score": f"{value:.4f}",
                 "sources": " ".join(sorted(self.files)),
             }
-            save_small_sam(self.arguments.folder / "best.safetensors", self.average.module, about)
+            save_sam("small", self.arguments.folder / "best.safetensors", self.average.module, about)
 
     def record(self, scores: dict[str, dict[str, float]]) -> None:
         """Append one line a source to scores.csv."""

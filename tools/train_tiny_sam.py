@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from samcarry.runtime.processes import usable_cpus
-from samcarry.sam.checkpoints import save_tiny_sam
+from samcarry.sam.checkpoints import save_sam
 from samcarry.sam.tiny.model import build_tiny_sam
 from samcarry.sam.tiny.scores import score_on_scenes
 from samcarry.sam.tiny.training import Recipe, SceneBatches, batch_loss, learning_rate, warmup_ema
@@ -82,7 +82,7 @@ def main() -> None:
             scores = score_on_scenes(average.module)
             if scores["box"] >= best:
                 best = scores["box"]
-                save_tiny_sam(arguments.output, average.module, {"steps": str(done)})
+                save_sam("tiny", arguments.output, average.module, {"steps": str(done)})
                 log.info("best model so far, SHA-256 %s", sha256(arguments.output))
             log.info("step %d: %s", done, scores)
             table = arguments.folder / "scores.csv"

@@ -13,7 +13,6 @@ SCRIPTS = Path(workflow.basedir) / "scripts"  # on the path since terminal.smk
 
 from samcarry.data.contract import SPLITS
 from samcarry.data.manifest import (
-    has_hidden_labels,
     judged_split,
     missing_methods,
     read_manifest,

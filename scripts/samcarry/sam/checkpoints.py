@@ -84,8 +84,8 @@ def _matching_model(state: Mapping[str, Tensor]) -> str:
     return f"They fit none of {', '.join(BUILDERS)}: download the official file of one of these."
 
 
-def save_tiny_sam(file: Path, sam: Sam, metadata: Mapping[str, str]) -> None:
-    """Write a tiny SAM as float16 safetensors with `metadata`, atomically."""
-    state = {name: tensor.half().contiguous() for name, tensor in sam.state_dict().items()}
+def save_sam(model: str, file: Path, sam: Sam, metadata: Mapping[str, str]) -> None:
+    """Write a SAM of our own ('tiny' or 'small') as float16 safetensors with `metadata`, atomically."""
+    state = {name: tensor.half().cpu().contiguous() for name, tensor in sam.state_dict().items()}
     with atomic(file) as private:
-        save_file(state, private, {"model": "tiny", **metadata})
+        save_file(state, private, {"model": model, **metadata})

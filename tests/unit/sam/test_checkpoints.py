@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from samcarry.errors import InputError
 from samcarry.sam import checkpoints
-from samcarry.sam.checkpoints import BUILDERS, load_sam, save_tiny_sam
+from samcarry.sam.checkpoints import BUILDERS, load_sam, save_sam
 from samcarry.storage.files import sha256
 
 OFFICIAL = ("vit_b", "vit_l", "vit_h")
@@ -32,21 +32,21 @@ def refused(model, path, digest=None):
 
 def test_a_tiny_checkpoint_is_the_same_after_a_round_trip(tmp_path, sam):
     path = tmp_path / "tiny.safetensors"
-    save_tiny_sam(path, sam, {"steps": "3"})
+    save_sam("tiny", path, sam, {"steps": "3"})
     back = load_sam("tiny", path, sha256(path))
     rounded = {name: tensor.half().float() for name, tensor in sam.state_dict().items()}
     assert all(torch.equal(back.state_dict()[name], rounded[name]) for name in rounded)
 
 
 def test_a_loaded_sam_is_in_evaluation_mode_and_frozen(tmp_path, sam):
-    save_tiny_sam(tmp_path / "tiny.safetensors", sam, {})
+    save_sam("tiny", tmp_path / "tiny.safetensors", sam, {})
     back = load_sam("tiny", tmp_path / "tiny.safetensors")
     assert not back.training
     assert not any(parameter.requires_grad for parameter in back.parameters())
 
 
 def test_a_tiny_checkpoint_of_half_precision_runs_in_single(tmp_path, sam):
-    save_tiny_sam(tmp_path / "tiny.safetensors", sam, {})
+    save_sam("tiny", tmp_path / "tiny.safetensors", sam, {})
     back = load_sam("tiny", tmp_path / "tiny.safetensors")
     assert {parameter.dtype for parameter in back.parameters()} == {torch.float32}
 
@@ -69,7 +69,7 @@ def test_a_missing_checkpoint_is_reported(tmp_path):
 
 def test_a_wrong_hash_is_reported_with_both_hashes(tmp_path, sam):
     path = tmp_path / "tiny.safetensors"
-    save_tiny_sam(path, sam, {})
+    save_sam("tiny", path, sam, {})
     message = refused("tiny", path, "0" * 64)
     assert "0" * 64 in message
     assert sha256(path) in message
@@ -132,7 +132,7 @@ def test_other_content_than_a_plain_state_dict_is_reported(tmp_path, wrapped):
 @pytest.mark.parametrize("claimed", OFFICIAL)
 def test_a_tiny_file_under_an_official_name_is_reported_with_the_model_that_fits(tmp_path, sam, claimed):
     path = tmp_path / f"sam_{claimed}.safetensors"
-    save_tiny_sam(path, sam, {})
+    save_sam("tiny", path, sam, {})
     message = refused(claimed, path)
     assert f"not the weights of '{claimed}'" in message
     assert "They fit 'tiny'" in message

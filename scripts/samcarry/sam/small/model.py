@@ -3,13 +3,10 @@
 It is a `segment_anything.modeling.Sam` like the others, and runs through the same code.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 from segment_anything.modeling.mask_decoder import MLP
 from torch import Tensor, nn
@@ -22,7 +19,6 @@ from samcarry.sam.tiny.model import (
     ResidualBlock,
     axis_frequencies,
 )
-from samcarry.storage.files import atomic
 
 IMAGE_SIZE = 288
 """Side of the square input in pixels: a crop of three boxes shows the object at 96 pixels."""
@@ -206,10 +202,3 @@ def decode_all(
         decoder.iou_prediction_head(found[:, 0]),
         decoder.presence_prediction_head(found[:, 0])[:, 0],
     )
-
-
-def save_small_sam(file: Path, sam: Sam, metadata: Mapping[str, str]) -> None:
-    """Write a small SAM as float16 safetensors with `metadata`, atomically."""
-    state = {name: tensor.half().cpu().contiguous() for name, tensor in sam.state_dict().items()}
-    with atomic(file) as private:
-        save_file(state, private, {"model": "small", **metadata})

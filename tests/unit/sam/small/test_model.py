@@ -5,7 +5,7 @@ import torch
 from segment_anything.modeling import Sam
 
 from samcarry.prompting.prompts import Prompt
-from samcarry.sam.checkpoints import load_sam
+from samcarry.sam.checkpoints import load_sam, save_sam
 from samcarry.sam.decoder import decode_one_mask
 from samcarry.sam.embedding import embed
 from samcarry.sam.refinement import decode_prompts
@@ -14,7 +14,6 @@ from samcarry.sam.small.model import (
     build_small_sam,
     decode_all,
     grow_from_tiny,
-    save_small_sam,
 )
 from samcarry.sam.tiny.model import EMBED_DIM, build_tiny_sam
 
@@ -49,7 +48,7 @@ def test_it_is_a_sam_in_evaluation_mode():
 
 def test_its_export_has_at_most_ten_megabytes(small, tmp_path):
     file = tmp_path / "small.safetensors"
-    save_small_sam(file, small, {})
+    save_sam("small", file, small, {})
     assert file.stat().st_size < 10e6
 
 
@@ -106,7 +105,7 @@ def test_each_prompt_is_answered_on_its_own_image(small):
 
 def test_it_is_saved_and_loaded_under_its_own_name_and_asked_like_the_others(small, tmp_path):
     file = tmp_path / "small.safetensors"
-    save_small_sam(file, small, {"steps": "7"})
+    save_sam("small", file, small, {"steps": "7"})
     sam = load_sam("small", file)
     embedding = embed(sam, torch.randint(0, 256, (40, 60), dtype=torch.uint8).numpy())
     prompt = Prompt((10.0, 10.0, 30.0, 25.0), (20.0, 18.0), ())
