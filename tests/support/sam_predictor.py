@@ -2,6 +2,8 @@
 
 import numpy as np
 
+SIZE = (97, 53)  # proportions of a wrist; both sides have slightly different scale factors
+
 
 def ask(predictor, prompt, kind, mask_input=None):
     """Mask, estimated IoU and low-resolution logits of one prompt, from segment-anything's predictor."""

@@ -6,21 +6,7 @@ import torch
 from segment_anything import SamPredictor
 
 from samcarry.errors import InputError
-from samcarry.sam.embedding import embed, embed_images, open_embeddings, write_embeddings
-
-SIZE = (97, 53)  # proportions of a wrist; both sides have slightly different scale factors
-
-
-@pytest.fixture(scope="module")
-def image():
-    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
-    noise = np.random.default_rng(0).integers(0, 60, SIZE)
-    return (60 + 60 * np.sin(x / 7) * np.cos(y / 11) + noise).clip(0, 255).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def embedding(sam, image):
-    return embed(sam, image)
+from samcarry.sam.embedding import embed_images, open_embeddings, write_embeddings
 
 
 def test_an_embedding_is_that_of_the_predictor_in_16_bits(sam, image, embedding):

@@ -18,21 +18,7 @@ from samcarry.sam.refinement import (
     refine_by_medsam,
     refine_case,
 )
-from support.sam_predictor import ask
-
-SIZE = (97, 53)  # proportions of a wrist; both sides have slightly different scale factors
-
-
-@pytest.fixture(scope="module")
-def image():
-    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
-    noise = np.random.default_rng(0).integers(0, 60, SIZE)
-    return (60 + 60 * np.sin(x / 7) * np.cos(y / 11) + noise).clip(0, 255).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def embedding(sam, image):
-    return embed(sam, image)
+from support.sam_predictor import SIZE, ask
 
 
 @pytest.fixture(scope="module")
