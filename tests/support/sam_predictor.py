@@ -3,6 +3,7 @@
 import numpy as np
 
 SIZE = (97, 53)  # proportions of a wrist; both sides have slightly different scale factors
+LARGE = (233, 170)  # of an original image, 2.402 times as high and 3.208 times as wide
 
 
 def ask(predictor, prompt, kind, mask_input=None):

@@ -14,15 +14,6 @@ def _one_thread():
 @pytest.fixture(scope="session")
 def sam():
     """A tiny SAM with random weights, whose answers move with every part of the prompt."""
-    import torch
+    from support.random_sams import tiny_sam
 
-    from samcarry.sam.tiny.model import build_tiny_sam
-
-    torch.manual_seed(0)
-    sam = build_tiny_sam().requires_grad_(False)
-    # Fresh weights all but ignore the dense prompt; these make the previous mask count.
-    convolution, norm, *_, projection = sam.prompt_encoder.mask_downscaling
-    convolution.bias.zero_()
-    norm.eps = 0.01
-    projection.weight *= 20
-    return sam
+    return tiny_sam()

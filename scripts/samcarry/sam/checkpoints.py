@@ -25,6 +25,10 @@ BUILDERS: dict[str, Callable[[], Sam]] = {
 }
 
 
+SMALL_MODELS = ("tiny", "small")
+"""Our own models, small enough to be tuned as a whole."""
+
+
 def load_sam(model: str, file: str | Path, digest: str | None = None, device: str = "cpu") -> Sam:
     """Load a checkpoint (.safetensors, or an official .pth) of the named model.
 
@@ -84,8 +88,8 @@ def _matching_model(state: Mapping[str, Tensor]) -> str:
     return f"They fit none of {', '.join(BUILDERS)}: download the official file of one of these."
 
 
-def save_sam(model: str, file: Path, sam: Sam, metadata: Mapping[str, str]) -> None:
-    """Write a SAM of our own ('tiny' or 'small') as float16 safetensors with `metadata`, atomically."""
+def save_sam(model: str, file: str | Path, sam: Sam, metadata: Mapping[str, str]) -> None:
+    """Write a trained or tuned SAM as float16 safetensors with `metadata`, atomically."""
     state = {name: tensor.half().cpu().contiguous() for name, tensor in sam.state_dict().items()}
     with atomic(file) as private:
         save_file(state, private, {"model": model, **metadata})

@@ -4,27 +4,57 @@ segment-anything repeats the image embedding for every prompt, computes four mas
 stores every attention matrix. This module avoids all three, with the same weights and the same results.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from segment_anything.modeling import MaskDecoder
 from segment_anything.modeling.transformer import Attention
 from torch import Tensor
 
+SINGLE_MASK = (0,)
+"""The mask for prompts that leave no doubt (`multimask_output=False` in segment-anything)."""
 
-def decode_one_mask(
-    decoder: MaskDecoder, image: Tensor, image_pe: Tensor, sparse: Tensor, dense: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Low-resolution logits (K, 4h, 4w) and estimated IoU (K,), as `decoder` with multimask_output=False.
+THREE_MASKS = (1, 2, 3)
+"""The masks for whole, part and subpart (`multimask_output=True`)."""
 
-    If no prompt has a mask, the image tokens are the same for all prompts until the end of the first layer.
-    They and their projections are then computed once.
+
+@dataclass(frozen=True)
+class Answers:
+    """What the decoder answers to K prompts with M masks each.
+
+    Attributes:
+        logits: low-resolution logits (K, M, 4h, 4w).
+        quality: estimated IoU (K, M).
+        presence: logits of whether the object is there at all (K,); None for a model without that head.
+    """
+
+    logits: Tensor
+    quality: Tensor
+    presence: Tensor | None
+
+
+def decode(
+    decoder: MaskDecoder,
+    image: Tensor,
+    image_pe: Tensor,
+    sparse: Tensor,
+    dense: Tensor,
+    masks: Sequence[int] = SINGLE_MASK,
+) -> Answers:
+    """The answers of `decoder` to K prompts on one image, or on one image each.
+
+    If all prompts have the same image and none has a mask, the image tokens are the same for all prompts
+    until the end of the first layer. They and their projections are then computed once.
 
     Args:
         decoder: the mask decoder of the model.
-        image: image embedding, (1, C, h, w).
+        image: image embedding, (1, C, h, w) for all prompts or (K, C, h, w).
         image_pe: positional encoding of the image, (1, C, h, w).
         sparse: embedded points and boxes of K prompts, (K, N, C).
         dense: embedded masks of the prompts, (K, C, h, w), or (1, C, h, w) if all prompts have the same.
+        masks: which of the four masks to compute.
     """
     output_tokens = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
     tokens = torch.cat([output_tokens.expand(len(sparse), -1, -1), sparse], dim=1)
@@ -47,10 +77,15 @@ def decode_one_mask(
     attended = _attend(transformer.final_attn_token_to_image, queries + tokens, keys + pe, keys)
     queries = transformer.norm_final_attn(queries + attended)
 
+    chosen = list(masks)
     upscaled = decoder.output_upscaling(keys.transpose(1, 2).unflatten(2, image.shape[2:]))
-    mask_weights = decoder.output_hypernetworks_mlps[0](queries[:, 1])
-    logits = torch.einsum("kc,kchw->khw", mask_weights, upscaled)
-    return logits, decoder.iou_prediction_head(queries[:, 0])[:, 0]
+    mask_weights = torch.stack(
+        [decoder.output_hypernetworks_mlps[index](queries[:, 1 + index]) for index in chosen], dim=1
+    )
+    logits = torch.einsum("kmc,kchw->kmhw", mask_weights, upscaled)
+    quality = decoder.iou_prediction_head(queries[:, 0])[:, chosen]
+    head = getattr(decoder, "presence_prediction_head", None)
+    return Answers(logits, quality, None if head is None else head(queries[:, 0])[:, 0])
 
 
 def _as_tokens(image: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from samcarry.prompting.prompts import Prompt
 from samcarry.runtime.device import autocast, batch_size_for
-from samcarry.sam.decoder import decode_one_mask
+from samcarry.sam.decoder import decode
 from samcarry.sam.inputs import input_size
 from samcarry.sam.quality import Refined
 
@@ -75,11 +75,9 @@ def decode_prompts(
             sparse_embedding, dense_embedding = sam.prompt_encoder(points, boxes, dense)
             if dense is None:  # the same for all prompts
                 dense_embedding = dense_embedding[:1]
-            part_logits, part_quality = decode_one_mask(
-                sam.mask_decoder, image_embedding, image_pe, sparse_embedding, dense_embedding
-            )
-        all_logits.append(part_logits)
-        quality.append(part_quality)
+            answers = decode(sam.mask_decoder, image_embedding, image_pe, sparse_embedding, dense_embedding)
+        all_logits.append(answers.logits[:, 0])
+        quality.append(answers.quality[:, 0])
     return torch.cat(all_logits), torch.cat(quality)
 
 

@@ -3,8 +3,6 @@
 It is a `segment_anything.modeling.Sam` like the others, and runs through the same code.
 """
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
@@ -163,42 +161,3 @@ def _place_in_encoder(name: str) -> str:
     if place < 12:
         return f"image_encoder.middle.{place - 5}.{rest}"
     return f"image_encoder.norm.{rest}"
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What the decoder answers to K prompts: the single mask first, then the three others.
-
-    Low-resolution logits (K, 4, h, w), estimated IoU (K, 4), presence logits (K,).
-    """
-
-    logits: Tensor
-    quality: Tensor
-    presence: Tensor
-
-
-def decode_all(
-    decoder: PresenceMaskDecoder, images: Tensor, image_pe: Tensor, sparse: Tensor, dense: Tensor
-) -> Answers:
-    """All masks, IoU estimates and presence logits.
-
-    Args:
-        decoder: of a small SAM.
-        images: the embedding that each prompt asks about, (K, C, h, w), or (1, C, h, w) for all.
-        image_pe: positional encoding, (1, C, h, w).
-        sparse: points and boxes of K prompts, embedded, (K, N, C).
-        dense: their masks, embedded, (K, C, h, w).
-    """
-    own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
-    tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], dim=1)
-    source = images + dense
-    found, keys = decoder.transformer(source, image_pe.expand_as(source), tokens)
-    upscaled = decoder.output_upscaling(keys.transpose(1, 2).unflatten(2, source.shape[2:]))
-    of_masks = torch.stack(
-        [mlp(found[:, 1 + place]) for place, mlp in enumerate(decoder.output_hypernetworks_mlps)], dim=1
-    )
-    return Answers(
-        torch.einsum("kmc,kchw->kmhw", of_masks, upscaled),
-        decoder.iou_prediction_head(found[:, 0]),
-        decoder.presence_prediction_head(found[:, 0])[:, 0],
-    )

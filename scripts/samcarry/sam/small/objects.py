@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from samcarry.sam.small.crops import Window, window_around
+from samcarry.sam.crops import Window, window_around
 
 Rng = np.random.Generator
 

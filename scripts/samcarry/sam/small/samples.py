@@ -1,17 +1,18 @@
 """What the small SAM is trained on: crops of drawn and genuine images, and rough prompts for them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from segment_anything.modeling import Sam
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from samcarry.prompting.prompts import Box, bounding_box
-from samcarry.sam.small.crops import Window, cut_masks, input_size, resized, whole, window_around
+from samcarry.sam.crops import Window, cut_masks, input_size, resized, whole, window_around
 from samcarry.sam.small.model import CELL
 from samcarry.sam.small.objects import Picture, draw_picture, to_grey, vary_grey
 from samcarry.sam.small.rough_prompts import (
@@ -22,10 +23,10 @@ from samcarry.sam.small.rough_prompts import (
     soft_logits,
 )
 from samcarry.sam.small.xray_scenes import draw_xray_scene
-from samcarry.sam.tiny.model import GREY_MEAN, GREY_STD
 from samcarry.sam.tiny.scenes import draw_scene
 
 Rng = np.random.Generator
+Exposure = Callable[[Rng, NDArray[np.uint8]], NDArray[np.uint8]]
 
 SOURCE_KINDS = ("xray", "scene", "genuine")
 NEGATIVES = 4
@@ -46,6 +47,7 @@ class Mixture:
     whole_share: float = 0.1  # of the crops are whole images
     nothing_share: float = 0.4  # of the crops have a prompt that points at nothing, where that is known
     seed: int = 0
+    cell: int = CELL  # pixels of the input per cell of a low-resolution mask
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,12 @@ class Batch:
         return Batch(**moved)
 
 
-def normalised(images: Tensor, sizes: Tensor) -> Tensor:
+def normalised(sam: Sam, images: Tensor, sizes: Tensor) -> Tensor:
     """uint8 (B, S, S) -> (B, 3, S, S) as `Sam.preprocess` gives it: zero beyond rows and columns (B, 2)."""
     side = images.shape[-1]
     place = torch.arange(side, device=images.device)
     inside = (place[None, :, None] < sizes[:, 0, None, None]) & (place < sizes[:, 1, None, None])
-    grey = (images.float() - GREY_MEAN) / GREY_STD * inside
-    return grey[:, None].expand(-1, 3, -1, -1)
+    return (images[:, None].float() - sam.pixel_mean) / sam.pixel_std * inside[:, None]
 
 
 # ---- pictures -------------------------------------------------------------------------------
@@ -134,6 +135,11 @@ class Crop:
     points: list[NDArray[np.float32]]
 
 
+def expose_genuine(rng: Rng, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A genuine image (height, width[, 3]) in grey, with another exposure."""
+    return vary_grey(rng, to_grey(rng, image))
+
+
 def draw_window(rng: Rng, box: Box, size: tuple[int, int], whole_share: float) -> Window:
     """A window of 1.5 to 6 boxes around a box that is not quite right, or the whole image."""
     if rng.random() < whole_share:
@@ -156,25 +162,28 @@ def draw_size(rng: Rng, window: Window, side: int) -> tuple[int, int]:
     return rows, columns
 
 
-def draw_crop(rng: Rng, picture: Picture, subject: int, genuine: bool, mixture: Mixture) -> Crop | None:
+def draw_crop(
+    rng: Rng, picture: Picture, subject: int, mixture: Mixture, expose: Exposure | None = None
+) -> Crop | None:
     """A crop that shows one object of a picture, with prompts; None if that would be too small.
 
     Args:
         rng: random numbers.
         picture: the image and its objects.
         subject: the object to show.
-        genuine: whether the image was taken, not drawn: its grey values are then varied.
         mixture: what is asked.
+        expose: varies the grey values of the crop; None = unchanged.
     """
     height, width = picture.occupied.shape
     window = draw_window(rng, bounding_box(picture.masks[subject]), (height, width), mixture.whole_share)
     size = draw_size(rng, window, mixture.side)
     image = picture.image[window.view]
-    image = vary_grey(rng, to_grey(rng, image)) if genuine else image
+    if expose is not None:
+        image = expose(rng, image)
     seen = [index for index in rng.permutation(len(picture.masks)) if index != subject]
     seen = [index for index in seen if picture.masks[index][window.view].any()][:12]
     shown = np.stack([picture.masks[index] for index in (subject, *seen)])
-    covered = cut_masks(shown, window, size, mixture.side, CELL)
+    covered = cut_masks(shown, window, size, mixture.side, mixture.cell)
     asked = _fair(shown, covered, window)
     if 0 not in asked:
         return None
@@ -183,12 +192,12 @@ def draw_crop(rng: Rng, picture: Picture, subject: int, genuine: bool, mixture: 
     chosen = asked[: 1 + mixture.others]
     for index in chosen:
         others = np.delete(solid, index, axis=0)
-        _ask(rng, crop, rough_mask(rng, solid[index], others), solid[index], others)
+        _ask(rng, crop, rough_mask(rng, solid[index], others), solid[index], others, mixture.cell)
     targets, present = covered[chosen], [True] * len(chosen)
     nothing = _nothing(rng, picture, window, size, solid, mixture)
     if nothing is not None:
         rough = rough_mask(rng, nothing, solid[:0])
-        _ask(rng, crop, rough, nothing, solid)
+        _ask(rng, crop, rough, nothing, solid, mixture.cell)
         targets = torch.cat([targets, torch.zeros_like(covered[:1])])
         present.append(False)
     return replace(crop, targets=targets, present=present)
@@ -219,19 +228,24 @@ def _nothing(
     missing = [mask for mask in picture.missing if mask[window.view].sum() > 0.5 * mask.sum()]
     if missing and rng.random() < 0.7:
         chosen = missing[rng.integers(len(missing))][None]
-        found = (cut_masks(chosen, window, size, mixture.side, CELL)[0] > 0.5).numpy()
+        found = (cut_masks(chosen, window, size, mixture.side, mixture.cell)[0] > 0.5).numpy()
         # Where neighbours cover most of a missing object's place, something is there.
         fair = found.sum() >= LEAST_CELLS and (found & solid.any(axis=0)).sum() < 0.5 * found.sum()
         return found if fair else None
-    taken = (cut_masks(picture.occupied[None], window, size, mixture.side, CELL)[0] > 0.2).numpy()
-    rows, columns = (-(-edge // CELL) for edge in size)
+    taken = (cut_masks(picture.occupied[None], window, size, mixture.side, mixture.cell)[0] > 0.2).numpy()
+    rows, columns = (-(-edge // mixture.cell) for edge in size)
     taken[rows:], taken[:, columns:] = True, True  # beyond the crop nothing is asked for
     copy = nothing_mask(rng, solid[0], taken)
     return copy if copy is not None and copy.sum() >= LEAST_CELLS else None
 
 
 def _ask(
-    rng: Rng, crop: Crop, rough: NDArray[np.bool_], mask: NDArray[np.bool_], others: NDArray[np.bool_]
+    rng: Rng,
+    crop: Crop,
+    rough: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
+    others: NDArray[np.bool_],
+    cell: int,
 ) -> None:
     """Add a prompt to a crop: a rough mask's box, point and logits, or the true box moved a little."""
     if rng.random() < 0.55:
@@ -239,8 +253,9 @@ def _ask(
     else:
         box = jittered_box(rng, mask, float(rng.choice([0.02, 0.05, 0.1, 0.15, 0.2])))
     box[2:] = np.maximum(box[2:], box[:2] + 1)
-    crop.boxes.append(box * CELL)
-    crop.points.append(_points(rng, rough, mask, others, crop.size) * CELL)
+    rows, columns = (-(-edge // cell) for edge in crop.size)
+    crop.boxes.append(box * cell)
+    crop.points.append(_points(rng, rough, mask, others, (rows, columns)) * cell)
     crop.priors.append(soft_logits(rng, rough))
 
 
@@ -251,11 +266,14 @@ def _points(
     others: NDArray[np.bool_],
     size: tuple[int, int],
 ) -> NDArray[np.float32]:
-    """A positive point and `NEGATIVES` negative ones in cells: in other objects, or anywhere outside."""
+    """A positive point and `NEGATIVES` negative ones in cells: in other objects, or anywhere outside.
+
+    `size` is (rows, columns) of the crop in cells.
+    """
     free = [other & ~mask for other in others]
     negative = [point_of(rng, other) for other in free if other.any()][:NEGATIVES]
     outside = ~mask
-    outside[-(-size[0] // CELL) :], outside[:, -(-size[1] // CELL) :] = False, False
+    outside[size[0] :], outside[:, size[1] :] = False, False
     if not outside.any():
         outside = np.ones_like(mask)
     cells = np.argwhere(outside)
@@ -279,7 +297,8 @@ def draw_crops(rng: Rng, mixture: Mixture, files: dict[str, list[Path]]) -> Iter
             picture = draw_xray_picture(rng) if kind == "xray" else draw_scene_picture(rng)
         picture = flipped(rng, picture)
         for subject in range(1 if kind == "genuine" else min(2, len(picture.masks))):
-            crop = draw_crop(rng, picture, subject, kind == "genuine", mixture)
+            expose = expose_genuine if kind == "genuine" else None
+            crop = draw_crop(rng, picture, subject, mixture, expose)
             if crop is not None:
                 yield crop
 

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from samcarry.evaluation.dice import dice
 from samcarry.prompting.prompts import Box, Prompt, bounding_box, centre_of_mass
+from samcarry.sam.crops import Window, whole, window_around
+from samcarry.sam.decoder import decode
 from samcarry.sam.embedding import embed
 from samcarry.sam.inputs import input_size
 from samcarry.sam.refinement import decode_prompts, full_size
-from samcarry.sam.small.crops import Window, whole, window_around
-from samcarry.sam.small.model import PresenceMaskDecoder, decode_all
 from samcarry.sam.tiny.training import jittered_boxes
 
 SIZES = {"small": 1 / 20, "medium": 1 / 10, "large": np.inf}
@@ -130,15 +130,13 @@ def _filled(box: Box, size: tuple[int, int]) -> NDArray[np.bool_]:
 @torch.inference_mode()
 def presence_of(sam: Sam, embedding: Tensor, prompt: Prompt, size: tuple[int, int]) -> float:
     """The presence logit for a box on a crop (height, width); NaN for a model without that head."""
-    if not isinstance(sam.mask_decoder, PresenceMaskDecoder):
-        return float("nan")
     rows, columns = input_size(sam, *size)
     scale = torch.tensor([columns / size[1], rows / size[0]] * 2, device=sam.device)
     box = torch.tensor([prompt.box], device=sam.device) * scale
     sparse, dense = sam.prompt_encoder(None, box, None)
     image = embedding.to(sam.device, torch.float32)[None]
-    answers = decode_all(sam.mask_decoder, image, sam.prompt_encoder.get_dense_pe(), sparse, dense)
-    return float(answers.presence[0])
+    answers = decode(sam.mask_decoder, image, sam.prompt_encoder.get_dense_pe(), sparse, dense)
+    return float("nan") if answers.presence is None else float(answers.presence[0])
 
 
 def summary(scores: Sequence[Score]) -> dict[str, float]:

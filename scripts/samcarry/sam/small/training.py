@@ -1,5 +1,6 @@
 """Training of the small SAM: what it is asked in a step, the loss, the schedule."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch.nn.functional as F
 from segment_anything.modeling import Sam
 from torch import Tensor
 
-from samcarry.sam.small.model import Answers, decode_all
+from samcarry.sam.decoder import Answers, decode
 from samcarry.sam.small.samples import NEGATIVES, Batch, normalised
 
 PROMPT_KINDS = ("box", "pos", "pos+neg", "box+pos", "box+pos+neg", "mask")
@@ -84,7 +85,8 @@ def ask(
     """Answers to all prompts of a batch, on the embeddings (B, C, h, w) of its crops."""
     sparse, embedded = embedded_prompts(sam, batch, kind, negatives, dense)
     image_pe = sam.prompt_encoder.get_dense_pe()
-    return decode_all(sam.mask_decoder, embeddings[batch.owner], image_pe, sparse, embedded)
+    masks = range(sam.mask_decoder.num_mask_tokens)
+    return decode(sam.mask_decoder, embeddings[batch.owner], image_pe, sparse, embedded, masks)
 
 
 def mask_errors(logits: Tensor, targets: Tensor) -> Tensor:
@@ -114,19 +116,30 @@ def true_iou(logits: Tensor, targets: Tensor) -> Tensor:
 def answer_loss(answers: Answers, batch: Batch) -> Tensor:
     """The loss of one pass.
 
-    The single mask, the best of the three others (at 0.3), the estimated IoU of all four, and presence. Where
-    nothing is there, only presence counts.
+    The single mask, the best of the three others (at 0.3), the estimated IoU of all four, and presence if
+    the model has that head. Where nothing is there, only presence counts.
     """
-    presence = F.binary_cross_entropy_with_logits(answers.presence, batch.present.float())
     present = batch.present
+    presence: Tensor | float = 0.0
+    if answers.presence is not None:
+        presence = F.binary_cross_entropy_with_logits(answers.presence, present.float())
     logits, targets = answers.logits[present], batch.targets[present]
     errors = mask_errors(logits, targets)
-    masks = errors[:, 0] + 0.3 * errors[:, 1:].amin(dim=1)
+    masks = errors[:, 0]
+    if errors.shape[1] > 1:
+        masks = masks + 0.3 * errors[:, 1:].amin(dim=1)
     quality = (answers.quality[present] - true_iou(logits, targets)).abs().mean(dim=1)
     return (masks + 0.5 * quality).mean() + 0.25 * presence
 
 
-def batch_loss(sam: Sam, batch: Batch, schedule: Schedule, step: int, precision: torch.autocast) -> Tensor:
+def batch_loss(
+    sam: Sam,
+    batch: Batch,
+    schedule: Schedule,
+    step: int,
+    precision: AbstractContextManager[object],
+    embeddings: Tensor | None = None,
+) -> Tensor:
     """Mean loss of the passes of one step; how it asks depends on (seed, step) only.
 
     Args:
@@ -135,13 +148,15 @@ def batch_loss(sam: Sam, batch: Batch, schedule: Schedule, step: int, precision:
         schedule: the plan.
         step: from 0 on.
         precision: the context in which the networks compute.
+        embeddings: of the crops, (B, C, h, w); None = the image encoder computes them.
     """
     rng = np.random.default_rng([schedule.seed, step, 1])
     with_prior = rng.random() < schedule.prior_share
     kind = str(rng.choice(PROMPT_KINDS, p=PRIOR_SHARES if with_prior else FIRST_SHARES))
     negatives = int(rng.integers(1, NEGATIVES + 1))
     with precision:
-        embeddings = sam.image_encoder(normalised(batch.images, batch.sizes))
+        if embeddings is None:
+            embeddings = sam.image_encoder(normalised(sam, batch.images, batch.sizes))
         first = ask(sam, embeddings, batch, kind, negatives, batch.priors if with_prior else None)
     losses = [answer_loss(_in_float32(first), batch)]
     if rng.random() < schedule.second_pass_share:
@@ -154,4 +169,5 @@ def batch_loss(sam: Sam, batch: Batch, schedule: Schedule, step: int, precision:
 
 
 def _in_float32(answers: Answers) -> Answers:
-    return Answers(answers.logits.float(), answers.quality.float(), answers.presence.float())
+    presence = None if answers.presence is None else answers.presence.float()
+    return Answers(answers.logits.float(), answers.quality.float(), presence)

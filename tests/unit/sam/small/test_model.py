@@ -6,15 +6,10 @@ from segment_anything.modeling import Sam
 
 from samcarry.prompting.prompts import Prompt
 from samcarry.sam.checkpoints import load_sam, save_sam
-from samcarry.sam.decoder import decode_one_mask
+from samcarry.sam.decoder import decode
 from samcarry.sam.embedding import embed
 from samcarry.sam.refinement import decode_prompts
-from samcarry.sam.small.model import (
-    IMAGE_SIZE,
-    build_small_sam,
-    decode_all,
-    grow_from_tiny,
-)
+from samcarry.sam.small.model import IMAGE_SIZE, build_small_sam, grow_from_tiny
 from samcarry.sam.tiny.model import EMBED_DIM, build_tiny_sam
 
 
@@ -30,13 +25,6 @@ def small(tiny):
     sam = build_small_sam()
     grow_from_tiny(sam, tiny)
     return sam.requires_grad_(False)
-
-
-def embedded(sam, boxes):
-    return sam.prompt_encoder(None, torch.tensor(boxes), None)
-
-
-BOXES = [[10.0, 10.0, 90.0, 90.0], [50.0, 60.0, 80.0, 200.0]]
 
 
 def test_it_is_a_sam_in_evaluation_mode():
@@ -74,33 +62,15 @@ def test_new_branches_learn_although_they_begin_with_zeros(tiny):
     assert sam.image_encoder.detail[-1].weight.grad.abs().sum() > 0
 
 
-def test_the_first_mask_is_that_which_the_other_models_code_decodes(small):
-    embedding = torch.randn(1, EMBED_DIM, 24, 24)
-    sparse, dense = embedded(small, BOXES)
-    pe = small.prompt_encoder.get_dense_pe()
-    answers = decode_all(small.mask_decoder, embedding, pe, sparse, dense)
-    logits, quality = decode_one_mask(small.mask_decoder, embedding, pe, sparse, dense[:1])
-    torch.testing.assert_close(answers.logits[:, 0], logits, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(answers.quality[:, 0], quality, rtol=1e-4, atol=1e-4)
-
-
 def test_four_masks_four_estimates_and_one_presence_logit_a_prompt(small):
-    sparse, dense = embedded(small, BOXES)
-    embeddings = torch.randn(2, EMBED_DIM, 24, 24)
+    boxes = torch.tensor([[10.0, 10.0, 90.0, 90.0], [50.0, 60.0, 80.0, 200.0]])
+    sparse, dense = small.prompt_encoder(None, boxes, None)
+    embedding = torch.randn(1, EMBED_DIM, 24, 24)
     pe = small.prompt_encoder.get_dense_pe()
-    answers = decode_all(small.mask_decoder, embeddings, pe, sparse, dense)
+    answers = decode(small.mask_decoder, embedding, pe, sparse, dense, range(4))
     assert answers.logits.shape == (2, 4, 96, 96)
     assert answers.quality.shape == (2, 4)
     assert answers.presence.shape == (2,)
-
-
-def test_each_prompt_is_answered_on_its_own_image(small):
-    sparse, dense = embedded(small, BOXES)
-    embeddings = torch.randn(2, EMBED_DIM, 24, 24)
-    pe = small.prompt_encoder.get_dense_pe()
-    both = decode_all(small.mask_decoder, embeddings, pe, sparse, dense)
-    second = decode_all(small.mask_decoder, embeddings[1:], pe, sparse[1:], dense[1:])
-    torch.testing.assert_close(both.logits[1], second.logits[0], rtol=1e-4, atol=1e-4)
 
 
 def test_it_is_saved_and_loaded_under_its_own_name_and_asked_like_the_others(small, tmp_path):

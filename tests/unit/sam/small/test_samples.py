@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from samcarry.sam.crops import Window, whole
 from samcarry.sam.inputs import to_sam_input
-from samcarry.sam.small.crops import Window, whole
 from samcarry.sam.small.model import build_small_sam
 from samcarry.sam.small.objects import Picture
 from samcarry.sam.small.samples import (
@@ -42,7 +42,7 @@ def picture(complete=True):
 
 def crops(count=30, **others):
     found = [
-        draw_crop(rng(seed), picture(**others), 0, False, dataclasses.replace(MIXTURE, nothing_share=1.0))
+        draw_crop(rng(seed), picture(**others), 0, dataclasses.replace(MIXTURE, nothing_share=1.0))
         for seed in range(count)
     ]
     return [crop for crop in found if crop is not None]
@@ -54,7 +54,7 @@ def test_image_and_targets_show_the_same_place():
         alone, image=np.where(alone.masks[0], 200, 20).astype(np.uint8), masks=alone.masks[:1]
     )
     for seed in range(30):
-        batch = collate([draw_crop(rng(seed), alone, 0, False, MIXTURE)], 96)
+        batch = collate([draw_crop(rng(seed), alone, 0, MIXTURE)], 96)
         bright = torch.nn.functional.avg_pool2d((batch.images > 110).float()[:, None], 3)[0, 0] > 0.5
         drawn = batch.targets[0] > 0.5
         assert (bright & drawn).sum() / (bright | drawn).sum() > 0.9
@@ -117,7 +117,7 @@ def test_normalised_images_are_those_of_sams_own_preprocessing():
     image = rng().integers(0, 256, (60, 96), dtype=np.uint8)
     padded = np.zeros((1, 96, 96), np.uint8)
     padded[0, :60] = image
-    ours = normalised(torch.from_numpy(padded), torch.tensor([[60, 96]]))
+    ours = normalised(sam, torch.from_numpy(padded), torch.tensor([[60, 96]]))
     torch.testing.assert_close(ours, to_sam_input(sam, [image]))
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from samcarry.runtime.device import autocast
-from samcarry.sam.small.model import Answers, build_small_sam
+from samcarry.sam.decoder import Answers
+from samcarry.sam.small.model import build_small_sam
 from samcarry.sam.small.samples import CropBatches, Mixture
 from samcarry.sam.small.training import (
     FIRST_SHARES,
@@ -97,6 +98,16 @@ def test_where_nothing_is_there_the_masks_do_not_matter(batch):
     assert answer_loss(right, asked) == answer_loss(wrong, asked)
     unsure = Answers(logits, right.quality, torch.tensor([20.0, 20.0]))
     assert answer_loss(unsure, asked) > answer_loss(right, asked) + 1
+
+
+def test_a_model_without_presence_is_judged_by_its_masks(batch):
+    logits, targets = squares()
+    asked = with_present(batch, True, False)
+    sure = Answers(logits, true_iou(logits, targets), torch.tensor([30.0, -30.0]))
+    without = Answers(logits, sure.quality, None)
+    assert answer_loss(without, asked) == pytest.approx(float(answer_loss(sure, asked)))
+    worse = Answers(-logits, sure.quality, None)
+    assert answer_loss(worse, asked) > answer_loss(without, asked) + 0.5
 
 
 @pytest.mark.parametrize("kind", PROMPT_KINDS)

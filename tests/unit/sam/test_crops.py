@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from samcarry.sam.small.crops import (
+from samcarry.sam.crops import (
     Window,
     cut_masks,
     input_size,
-    into_input,
     resized,
     whole,
     window_around,
@@ -28,6 +27,15 @@ def test_a_window_at_the_edge_is_moved_into_the_image(box):
     assert 0 <= window.top < window.bottom <= 80
 
 
+@pytest.mark.parametrize("shift", range(4))
+def test_a_window_moves_with_its_box(shift):
+    """The middle of this box is half a pixel from that of any window with an even side."""
+    start = window_around((50, 60, 71, 75), 2.0, (200, 200))
+    moved = window_around((50 + shift, 60 + shift, 71 + shift, 75 + shift), 2.0, (200, 200))
+    assert (moved.left - start.left, moved.top - start.top) == (shift, shift)
+    assert moved.size == start.size == (42, 42)
+
+
 def test_where_the_image_is_smaller_the_window_covers_all_of_it():
     assert window_around((10, 10, 60, 30), 3.0, (40, 400)) == Window(0, 0, 150, 40)
     assert window_around((0, 0, 30, 30), 6.0, (40, 50)) == whole((40, 50))
@@ -38,21 +46,16 @@ def test_the_longer_side_of_a_window_fills_the_input():
     assert input_size(Window(5, 5, 15, 25), 288) == (288, 144)
 
 
-def test_a_point_of_the_window_is_at_the_same_share_of_the_input():
-    window = Window(20, 10, 120, 60)
-    points = into_input(np.array([[20.0, 10.0], [120.0, 60.0], [45.5, 35.0]]), window, 288)
-    np.testing.assert_allclose(points, [[0, 0], [288, 144], [73.44, 72]])
-
-
-def test_a_mask_of_a_crop_is_centred_where_its_point_is():
+def test_a_mask_of_a_crop_is_centred_at_the_same_share_of_the_window():
     mask = np.zeros((90, 120), dtype=bool)
     mask[30:50, 60:75] = True
     window = window_around((60, 30, 75, 50), 3.0, mask.shape)
     share = cut_masks(mask[None], window, input_size(window, 288), 288, 3)[0].numpy()
     y, x = np.mgrid[:96, :96] + 0.5
     centre = np.array([(x * share).sum(), (y * share).sum()]) / share.sum() * 3
-    np.testing.assert_allclose(centre, into_input(np.array([67.5, 40.0]), window, 288), atol=0.1)
     scale = 288 / window.size[0]
+    expected = (np.array([67.5, 40.0]) - [window.left, window.top]) * scale
+    np.testing.assert_allclose(centre, expected, atol=0.1)
     assert share.sum() * 9 == pytest.approx(mask.sum() * scale**2, rel=0.02)
 
 

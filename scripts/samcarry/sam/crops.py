@@ -3,6 +3,7 @@
 A crop has whole pixels as edges, so that cutting it out and pasting an answer back are slices.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +51,8 @@ def window_around(box: Box, zoom: float, size: tuple[int, int]) -> Window:
 
 
 def _inside(centre: float, length: int, limit: int) -> tuple[int, int]:
-    start = min(max(round(centre - length / 2), 0), max(limit - length, 0))
+    nearest = math.floor(centre - length / 2 + 0.5)  # `round` would shift equal boxes differently
+    start = min(max(nearest, 0), max(limit - length, 0))
     return start, min(start + length, limit)
 
 
@@ -62,13 +64,6 @@ def whole(size: tuple[int, int]) -> Window:
 def input_size(window: Window, side: int) -> tuple[int, int]:
     """(rows, columns) of a window in a square input of `side` pixels: its longer side fills the input."""
     return ResizeLongestSide.get_preprocess_shape(*window.size, side)
-
-
-def into_input(points: NDArray[np.float64], window: Window, side: int) -> NDArray[np.float64]:
-    """Points (..., 2) as x, y in pixels of the image -> in pixels of the input."""
-    rows, columns = input_size(window, side)
-    height, width = window.size
-    return (points - [window.left, window.top]) * [columns / width, rows / height]
 
 
 def resized(values: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
