@@ -73,18 +73,25 @@ class TrainingJob:
         self.run["checkpoint"].path.unlink(missing_ok=True)
 
 
+def checkpoint_of(snakemake: Any) -> Checkpoint:
+    """The checkpoint beside the rule's model, bound to its inputs and settings."""
+    settings, seed = sorted(snakemake.params.items()), int(snakemake.wildcards.seed)
+    origin = fingerprint(settings, seed, *map(Path, snakemake.input))
+    return Checkpoint(Path(snakemake.output.model).with_name("checkpoint.pt"), CHECKPOINT_SECONDS, origin)
+
+
 @contextlib.contextmanager
 def training_job(snakemake: Any) -> Iterator[TrainingJob]:
     """A job (see `job.job`) with a scratch folder and a checkpoint bound to its inputs and settings."""
     with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources.tmpdir) as scratch:
-        seed, model = int(snakemake.wildcards.seed), Path(snakemake.output.model)
-        settings = sorted(snakemake.params.items())
-        origin = fingerprint(settings, seed, *map(Path, snakemake.input))
-        checkpoint = Checkpoint(model.with_name("checkpoint.pt"), CHECKPOINT_SECONDS, origin)
         yield TrainingJob(
             this,
             snakemake,
             Path(scratch),
             TrainingSettings(**snakemake.params.training),
-            {"seed": seed, "device": this.device, "checkpoint": checkpoint},
+            {
+                "seed": int(snakemake.wildcards.seed),
+                "device": this.device,
+                "checkpoint": checkpoint_of(snakemake),
+            },
         )

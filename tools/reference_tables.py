@@ -12,7 +12,7 @@ from samcarry.methods import GROUPS, METHODS, Method
 # In the order of the Snakefile, which is the order of the data.
 SNAKEFILE = (ROOT / "Snakefile").read_text(encoding="utf-8")
 STAGES = re.findall(r'include: "workflow/rules/(\w+)\.smk"', SNAKEFILE)
-PLACEHOLDERS = {"n{n}": "n<n>", "seed{seed}": "seed<s>", "{chain}": "[round2/ or medsam/]"}
+PLACEHOLDERS = {"n{n}": "n<n>", "seed{seed}": "seed<s>", "{chain}": "[<chain>/]"}
 
 
 def methods_reference() -> str:

@@ -16,7 +16,8 @@ from samcarry.tuning.tuned_settings import tuned_over
 
 with job(snakemake) as this:
     given, params = snakemake.input, snakemake.params
-    passes = tuned_over(params.passes, given.tuned, "sam")
+    tuned = tuned_over(params.passes, given.tuned, "sam")
+    passes = {name: tuned[name] for name in params.passes}  # SAM may be asked about crops in other rows
     sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
     initial = read_stack(given.probabilities)
     prompts_of, _ = read_prompts(given.prompts, classes=initial.classes)

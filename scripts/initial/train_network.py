@@ -7,10 +7,13 @@ from samcarry.networks.supervised import train
 from training_job import training_job
 
 with training_job(snakemake) as this:
-    given, params = snakemake.input, snakemake.params
-    data = this.labelled()
+    given, params, statistics = snakemake.input, snakemake.params, this.statistics
+    data = replace(this.labelled(), last=params.get("balanced", 0))
     if given.get("weights"):
-        weights = read_weights(given.weights, params.cases, this.statistics.classes)
+        weights = read_weights(given.weights, params.cases, statistics.classes)
         data = replace(data, weights=weights)
-    network, curve = train(data, this.statistics, this.settings, start=this.start(), **this.run)
-    this.save(network, curve, data, window=params.window)
+    if params.get("unweighted"):
+        statistics = replace(statistics, positive_weight=(1.0,) * len(statistics.classes))
+    how = {"start": this.start(), "strong": params.get("strong", False)}
+    network, curve = train(data, statistics, this.settings, **how, **this.run)
+    this.save(network, curve, data, statistics, window=params.window)

@@ -1,7 +1,7 @@
 """The compared methods: one record each. Standard library only, because the Snakefile imports this module."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from samcarry.errors import InputError
 
@@ -10,6 +10,9 @@ ALL_LABELS = "all labels"
 GROUPS = ("fully", "refinement", "semi", "pseudo", BEYOND, ALL_LABELS)
 STUDIES = ("wrist", "teeth")
 """The paper's two studies."""
+TUNING_STUDIES = ("sam", "medsam", "random_walk", "zoom")
+"""What tuning may choose settings for; the blocks of the config have the same names."""
+_MASKS_OF_TUNED_SAM = ("adapted/refined", "best/refined")
 
 
 @dataclass(frozen=True)
@@ -20,13 +23,22 @@ class PseudoLabels:
         folder: the masks of the unlabelled cases, below n<n>/seed<seed>.
         weighted: whether weights of each case and class, in the folder `weights`, enter the loss.
         with_labels: whether the cases of X^n are added.
-        from_f_theta: whether training starts from f_θ instead of random weights.
+        balanced: whether these make up half of each batch; otherwise all cases are drawn alike.
+        strong: whether the network sees strong views: changed grey values, noise, and pasted boxes (CutMix).
+        unweighted: whether all pixels count alike in the loss. The class weights of X^n help a network that
+            starts from random weights, but make its masks too large.
+        start: the folder of the U-Net that training starts from; '' = random weights.
+        equal_length: whether it trains as long as f_θ, whatever the length of second trainings.
     """
 
     folder: str
     weighted: bool = False
     with_labels: bool = False
-    from_f_theta: bool = False
+    balanced: bool = False
+    strong: bool = False
+    unweighted: bool = False
+    start: str = ""
+    equal_length: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,8 +52,8 @@ class Method:
         description: what it is, for the documentation.
         network: the folder of its U-Net below n<n>/seed<seed>; '' if it has none.
         masks: the folder of its masks or probabilities, if these are not its network's.
-        asks: the SAMs whose checkpoint and embeddings it needs: 'sam' (sam.model), 'medsam' (medsam.model).
-        tuned_by: the tuning study whose settings it uses: 'sam', 'medsam' or 'random_walk'.
+        asks: the SAMs whose checkpoint it needs: 'sam', 'medsam' and 'zoom' stand for sam.model and so on.
+        tuned_by: the tuning study whose settings it uses, one of TUNING_STUDIES.
         pseudo_labels: what its network learns from, if that is pseudo labels.
         paper: the paper's mean and standard deviation of Dice in percent, by study.
         needs_hidden_labels: whether it learns from all labels, which needs labels of unlabelled cases. Such a
@@ -69,6 +81,31 @@ class Method:
     def in_paper(self) -> bool:
         """Whether it is a row of the paper's Table 1."""
         return self.group not in (BEYOND, ALL_LABELS)
+
+    @property
+    def asks_tuned_sam(self) -> bool:
+        """Whether its masks, or those that it learns from, are of a SAM tuned on X^n."""
+        learns_from = self.pseudo_labels.folder if self.pseudo_labels else ""
+        return bool({self.masks, learns_from} & set(_MASKS_OF_TUNED_SAM))
+
+
+_BEST = PseudoLabels(
+    "best/refined", with_labels=True, balanced=True, strong=True, unweighted=True, start="fixmatch"
+)
+
+
+def _best_without(id: str, name: str, without: str, network: str, learns_from: PseudoLabels) -> Method:
+    """A row that leaves out one part of `ours_best`, to show what it is worth."""
+    return Method(
+        id,
+        f"samcarry, {name}",
+        BEYOND,
+        f"`ours_best` {without}",
+        network=network,
+        asks=() if learns_from.folder == "fixmatch/probabilities" else ("zoom",),
+        tuned_by="zoom" if learns_from.folder == "best_untuned/refined" else None,
+        pseudo_labels=learns_from,
+    )
 
 
 # In the order of the paper's Table 1. The figures are as printed there.
@@ -165,6 +202,54 @@ METHODS = (
         paper={"wrist": (84.2, 8.0), "teeth": (74.9, 9.4)},
     ),
     Method(
+        "unet_sam_zoom",
+        "U-Net + SAM on crops",
+        BEYOND,
+        "as `unet_sam`, but SAM sees each object enlarged, on a crop of the original image; P is its first "
+        "mask prompt and is averaged with its answer; the block `zoom` sets all this",
+        masks="zoom/refined",
+        asks=("zoom",),
+        tuned_by="zoom",
+    ),
+    Method(
+        "ours_r_zoom",
+        "ours w/ SAM on crops (R)",
+        BEYOND,
+        "a second network, trained on the masks of `unet_sam_zoom`",
+        network="zoom/f_phi",
+        asks=("zoom",),
+        tuned_by="zoom",
+        pseudo_labels=PseudoLabels("zoom/refined"),
+    ),
+    Method(
+        "unet_sam_adapted",
+        "U-Net + SAM tuned on X^n",
+        BEYOND,
+        "as `unet_sam_zoom`, but the SAM was tuned on the labelled cases first (block `adapt`)",
+        masks="adapted/refined",
+        asks=("zoom",),
+    ),
+    Method(
+        "ours_r_adapted",
+        "ours w/ SAM tuned on X^n (R)",
+        BEYOND,
+        "a second network, trained on the masks of `unet_sam_adapted`",
+        network="adapted/f_phi",
+        asks=("zoom",),
+        pseudo_labels=PseudoLabels("adapted/refined"),
+    ),
+    Method(
+        "ours_r_equal",
+        "ours w/ SAM (R), equal length",
+        BEYOND,
+        "as `ours_r`, but trained for `training.iterations`, as long as `unet`; "
+        "without `f_phi.iterations`, the two are the same",
+        network="f_phi_equal",
+        asks=("sam",),
+        tuned_by="sam",
+        pseudo_labels=PseudoLabels("refined", equal_length=True),
+    ),
+    Method(
         "ours_r_weighted",
         "ours w/ SAM (R), weighted",
         BEYOND,
@@ -193,7 +278,7 @@ METHODS = (
         network="f_phi_warm",
         asks=("sam",),
         tuned_by="sam",
-        pseudo_labels=PseudoLabels("refined", with_labels=True, from_f_theta=True),
+        pseudo_labels=PseudoLabels("refined", with_labels=True, start="f_theta"),
     ),
     Method(
         "unet_sam_tolerant",
@@ -224,6 +309,66 @@ METHODS = (
         "predictions (`fixmatch.confidence`) for slightly warped images are the labels for the same images "
         "with changed grey values, noise and pasted boxes",
         network="fixmatch",
+    ),
+    Method(
+        "ours_best",
+        "samcarry",
+        BEYOND,
+        "the recommended recipe: `fixmatch` predicts the unlabelled images, a SAM tuned on the labelled "
+        "cases redraws its masks on crops, and the network goes on learning from these masks and the "
+        "labels, each of them half of a batch, in strong views",
+        network="best/f_phi",
+        asks=("zoom",),
+        pseudo_labels=_BEST,
+    ),
+    _best_without(
+        "best_untuned_sam",
+        "SAM not tuned",
+        "without tuning SAM on the labelled cases",
+        "best_untuned/f_phi",
+        replace(_BEST, folder="best_untuned/refined"),
+    ),
+    _best_without(
+        "best_no_sam",
+        "no SAM",
+        "without SAM: it learns from the masks of `fixmatch` themselves",
+        "best_no_sam/f_phi",
+        replace(_BEST, folder="fixmatch/probabilities"),
+    ),
+    _best_without(
+        "best_from_f_theta",
+        "no consistency",
+        "without `fixmatch`: `unet` takes its place",
+        "best_from_f_theta/f_phi",
+        replace(_BEST, folder="adapted/refined", start="f_theta"),
+    ),
+    _best_without(
+        "best_weak_views",
+        "no strong views",
+        "without strong views in the last training",
+        "best_weak_views/f_phi",
+        replace(_BEST, strong=False),
+    ),
+    _best_without(
+        "best_weighted",
+        "weighted loss",
+        "with the weights of X^n in the loss of the last training",
+        "best_weighted/f_phi",
+        replace(_BEST, unweighted=False),
+    ),
+    _best_without(
+        "best_no_labels",
+        "no labels",
+        "without the labelled cases in the last training",
+        "best_no_labels/f_phi",
+        replace(_BEST, with_labels=False, balanced=False),
+    ),
+    _best_without(
+        "best_unbalanced",
+        "all cases alike",
+        "with all cases drawn alike in the last training",
+        "best_unbalanced/f_phi",
+        replace(_BEST, balanced=False),
     ),
     Method(
         "unet_full",

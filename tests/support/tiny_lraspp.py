@@ -9,7 +9,18 @@ from samcarry.networks.subset_statistics import SubsetStatistics
 from samcarry.networks.training_data import TrainingData
 from samcarry.networks.training_loop import Checkpoint, TrainingSettings
 
-SETTINGS = TrainingSettings(4, 2, 4, 1, 2, 1e-2, 1e-4, 0.03, "float32", False)
+SETTINGS = TrainingSettings(
+    width=4,
+    depth=2,
+    iterations=4,
+    iterations_per_epoch=1,
+    batch_size=2,
+    learning_rate=1e-2,
+    final_learning_rate=1e-4,
+    affine_sigma=0.03,
+    precision="float32",
+    compile=False,
+)
 STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0))
 
 

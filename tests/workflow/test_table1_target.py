@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -10,8 +11,16 @@ import yaml
 from PIL import Image
 
 from samcarry.methods import METHOD_IDS, METHODS
+from samcarry.networks.unet import load_unet
+from samcarry.sam.checkpoints import load_sam
+from support.tiny_project import Project
 
 PAPER = [method.id for method in METHODS if method.in_paper] + ["unet_full"]
+BEYOND = [method for method in METHOD_IDS if method not in PAPER]
+SAME_MASKS = [
+    "best_from_f_theta", "best_weak_views", "best_weighted", "best_no_labels", "best_unbalanced",
+]  # fmt: skip
+TUNING = {"trials": 3, "max_radius": 2}
 
 
 def table(project, path):
@@ -123,14 +132,72 @@ def test_no_row_is_missing_if_there_are_hidden_labels(copy_of_compared):
     assert "n/a" not in copy_of_compared.read("results/demo/table1.md")
 
 
-def test_rows_beyond_the_paper_are_added_on_request(copy_of_compared):
-    beyond = [method for method in METHOD_IDS if method not in PAPER]
-    copy_of_compared.configure(
-        tuning={"trials": 3, "max_radius": 2}, table={"methods": ["unet", "ours_r", *beyond]}
-    )
-    outcome = copy_of_compared.run("results/demo/table1.md")
+@pytest.fixture(scope="module")
+def extended(compared, tmp_path_factory):
+    """The compared project with most rows beyond the paper; tests must not change its results."""
+    project = Project(tmp_path_factory.mktemp("extended") / "copy")
+    shutil.copytree(compared.folder, project.folder, symlinks=True)
+    plan = [method for method in BEYOND if method not in SAME_MASKS]
+    project.configure(tuning=TUNING, table={"methods": ["unet", "ours_r", *plan]})
+    outcome = project.run("results/demo/table1.md")
     assert outcome.returncode == 0, outcome.stdout
-    assert [row["method"] for row in table(copy_of_compared, "results/demo/table1.csv")][2:] == beyond
+    return project
+
+
+def test_rows_beyond_the_paper_are_added_on_request(extended):
+    rows = [row["method"] for row in table(extended, "results/demo/table1.csv")]
+    assert rows == ["unet", "ours_r", *(method for method in BEYOND if method not in SAME_MASKS)]
+
+
+def test_the_study_on_crops_is_a_block_of_a_config(extended):
+    tuned = yaml.safe_load(extended.read("results/demo/n3/tuned/zoom.yaml"))
+    assert set(tuned) == {"zoom"}
+    extended.configure(**tuned)
+    assert "Job stats" in extended.run("-n").stdout
+
+
+def test_a_sam_is_tuned_on_the_labelled_cases_and_scored_before_and_after(extended):
+    folder = "results/demo/n3/seed0/adapted"
+    assert [row["step"] for row in table(extended, f"{folder}/scores.csv")] == ["0", "2"]
+    assert [row["iteration"] for row in table(extended, f"{folder}/training.csv")] == ["2"]
+    training = [
+        row["case"] for row in table(extended, "results/demo/manifest.csv") if row["split"] == "train"
+    ]
+    card = extended.read(f"{folder}/model_card.md")
+    assert "Tuned on: 3 labelled cases" in card
+    assert all(case in card for case in training)
+    assert not (extended.folder / folder / "checkpoint.pt").exists()
+    load_sam("tiny", extended.folder / folder / "sam.safetensors")
+
+
+def test_the_last_training_of_the_recipe_weighs_all_pixels_alike_and_normalises_as_ever(extended):
+    first, best = (
+        load_unet(extended.folder / f"results/demo/n3/seed0/{network}/model.safetensors")[1]
+        for network in ("f_theta", "best/f_phi")
+    )
+    classes = len(first["classes"])
+    assert best["positive_weight"] == [1.0] * classes != first["positive_weight"]
+    assert (best["mean"], best["std"]) == (first["mean"], first["std"])
+
+
+def test_rows_that_leave_out_a_part_of_the_recipe_learn_from_masks_that_exist(extended):
+    extended.configure(tuning=TUNING, table={"methods": ["unet", "ours_r", *BEYOND]})
+    planned = extended.planned("results/demo/table1.md")
+    assert planned == {"train_f_phi", "predict", "evaluate", "collect_table_dice", "write_tables"}
+
+
+def test_another_length_of_tuning_sam_reruns_the_masks_of_this_sam_and_what_follows(extended):
+    methods = ["unet", "ours_r", *(method for method in BEYOND if method not in SAME_MASKS)]
+    extended.configure(tuning=TUNING, table={"methods": methods}, adapt={"steps": 3})
+    plan = extended.run("-n", "results/demo/table1.md").stdout
+    made = re.findall(r"^(?:local)?rule (\w+):\n +input: .*\n +output: (.*)$", plan, re.MULTILINE)
+    rules = {rule for rule, _ in made}
+    assert {"adapt_sam", "refine", "train_f_phi", "predict", "evaluate", "write_tables"} <= rules
+    assert not rules & {"clean", "tune_sam", "train_f_theta", "train_fixmatch", "prepare_images"}
+    folders = {
+        output.split("/seed0/")[1].split("/")[0] for rule, output in made if rule in ("refine", "predict")
+    }
+    assert folders == {"adapted", "best"}
 
 
 def test_medsam_is_refused_as_sam_model(project):

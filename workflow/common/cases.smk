@@ -169,16 +169,33 @@ def labelled_rows_of_shard(wildcards):
     return [row for row in rows_of_shard(wildcards) if row.labels]
 
 
+def rows_of(shards):
+    """A function of the wildcards: the rows of all cases of the shards that `shards` gives."""
+
+    def rows(wildcards):
+        wanted = set(shards(wildcards))
+        return [row for row in manifest() if row.shard in wanted]
+
+    return rows
+
+
 def image_files(wildcards):
+    return images_of(rows_of_shard(wildcards), wildcards)
+
+
+def images_of(rows, wildcards):
+    """The user's own images of some cases."""
     # Corrections change no image. As inputs, images keep their place, so that shards are not made again.
-    return [f"{source_data(wildcards)}/{row.image}" for row in rows_of_shard(wildcards)]
+    return [f"{source_data(wildcards)}/{row.image}" for row in rows]
 
 
 def label_files(wildcards):
-    folders = [
-        f"{data_folder(wildcards)}/{row.labels}"
-        for row in labelled_rows_of_shard(wildcards)
-    ]
+    return label_files_of(labelled_rows_of_shard(wildcards), wildcards)
+
+
+def label_files_of(rows, wildcards):
+    """The label files of some labelled cases."""
+    folders = [f"{data_folder(wildcards)}/{row.labels}" for row in rows]
     return [
         str(file) for folder in folders for file in sorted(Path(folder).glob("*.png"))
     ]

@@ -118,10 +118,29 @@ def pseudo_label_weights(wildcards):
 
 
 def start_of_second_network(wildcards):
-    """f_θ if training starts from it, or nothing."""
-    if not _learns_from(wildcards).from_f_theta:
+    """The network that training starts from, or nothing."""
+    start = _learns_from(wildcards).start
+    if not start:
         return []
-    return f"{RESULTS.run(f'n{wildcards.n}', wildcards.seed)}/f_theta/model.safetensors"
+    return f"{RESULTS.run(f'n{wildcards.n}', wildcards.seed)}/{start}/model.safetensors"
+
+
+def balanced_cases(wildcards):
+    """The number of labelled cases that make up half of each batch, or 0."""
+    return len(subset_cases(wildcards)) if _learns_from(wildcards).balanced else 0
+
+
+def sees_strong_views(wildcards):
+    return _learns_from(wildcards).strong
+
+
+def is_unweighted(wildcards):
+    return _learns_from(wildcards).unweighted
+
+
+def training_of_second_network(wildcards):
+    """The settings of a second training, or those of f_θ where both have equal length."""
+    return TRAINING if _learns_from(wildcards).equal_length else SECOND_TRAINING
 
 
 # ---- SAM --------------------------------------------------------------------------------------------
@@ -148,64 +167,224 @@ def sam_file(name):
 SAM = config["sam"]["model"]
 MEDSAM = config["medsam"]["model"]
 
-# A chain of cleaning, prompts and refinement is a folder below n<n>/seed<seed>; the main one has no folder of
-# its own. By chain: the network whose probabilities it starts from, and the study that may tune it.
+
+class Chain(NamedTuple):
+    """Cleaning, prompts and refinement, in a folder below n<n>/seed<seed>."""
+
+    network: str  # the network whose probabilities it starts from
+    study: str  # a key of STUDIES
+    # A checkpoint that a rule makes below n<n>/seed<seed>, of the same architecture; None = that of the study.
+    own_sam: str | None = None
+
+
+class Study(NamedTuple):
+    """Which SAM is asked, and how, before tuning."""
+
+    sam: str | None  # a key of sam.models
+    cleaning: dict
+    asking: dict | None  # None = MedSAM's own way, which is fixed
+
+    @property
+    def is_papers_way(self):
+        return self.asking is None or is_papers_way(self.asking)
+
+    @property
+    def is_about_whole_images(self):
+        """Whether SAM sees whole prepared images, unless tuning chooses crops."""
+        return self.is_papers_way or (
+            self.asking["zoom"] is None and self.asking["image"] == "network"
+        )
+
+
+# By folder; the main chain has no folder of its own.
 CHAINS = {
-    "": ("f_theta", "sam"),
-    "round2/": ("f_phi", "sam"),
-    "medsam/": ("f_theta", "medsam"),
+    "": Chain("f_theta", "sam"),
+    "round2/": Chain("f_phi", "sam"),
+    "medsam/": Chain("f_theta", "medsam"),
+    "zoom/": Chain("f_theta", "zoom"),
+    "adapted/": Chain("f_theta", "zoom", "adapted/sam.safetensors"),
+    "best/": Chain("fixmatch", "zoom", "adapted/sam.safetensors"),
+    "best_untuned/": Chain("fixmatch", "zoom"),
 }
-# By study: the key in sam.models, the configured cleaning and prompts (MedSAM's are fixed).
 STUDIES = {
-    "sam": (SAM, config["cleaning"], PASSES),
-    "medsam": (MEDSAM, config["medsam"]["cleaning"], None),
+    "sam": Study(SAM, config["cleaning"], asking_of(config["sam"])),
+    "medsam": Study(MEDSAM, config["medsam"]["cleaning"], None),
+    "zoom": Study(
+        sam_of_block(config, "zoom"),
+        config["zoom"]["cleaning"],
+        asking_of(config["zoom"]),
+    ),
 }
+
+
+def chain_of(wildcards):
+    """The chain of a rule; None in a tuning study."""
+    return CHAINS[wildcards.chain] if "chain" in wildcards.keys() else None
+
+
+def study_name(wildcards):
+    """Whose settings a chain uses, or which study is tuned."""
+    chain = chain_of(wildcards)
+    return chain.study if chain else wildcards.refiner
 
 
 def study_of(wildcards):
-    """'sam' or 'medsam': whose settings a chain of refinement uses, or which study is tuned."""
-    return (
-        CHAINS[wildcards.chain][1] if "chain" in wildcards.keys() else wildcards.refiner
-    )
+    return STUDIES[study_name(wildcards)]
+
+
+def own_sam(wildcards):
+    """The checkpoint that a rule makes for this chain, or None."""
+    chain = chain_of(wildcards)
+    if not chain or not chain.own_sam:
+        return None
+    return f"{RESULTS.run(f'n{wildcards.n}', wildcards.seed)}/{chain.own_sam}"
 
 
 def sam_of(wildcards):
-    return sam_entry(STUDIES[study_of(wildcards)][0])
+    entry = sam_entry(study_of(wildcards).sam)
+    return entry | {"sha256": None} if own_sam(wildcards) else entry
 
 
 def checkpoint_of(wildcards):
-    return sam_file(STUDIES[study_of(wildcards)][0])
+    return own_sam(wildcards) or sam_file(study_of(wildcards).sam)
 
 
 def cleaning_of(wildcards):
-    return STUDIES[study_of(wildcards)][1]
+    return study_of(wildcards).cleaning
 
 
-def passes_of(wildcards):
-    return STUDIES[study_of(wildcards)][2]
+def asking_of_study(wildcards):
+    """How SAM is asked, but for the image, which is an input."""
+    asking = study_of(wildcards).asking
+    return asking and {key: asking[key] for key in asking if key != "image"}
 
 
 def probabilities_of_chain(wildcards):
-    network, _ = CHAINS[wildcards.chain]
     run = RESULTS.run(f"n{wildcards.n}", wildcards.seed)
-    return f"{run}/{network}/probabilities/{wildcards.shard}.nii.gz"
+    return f"{run}/{chain_of(wildcards).network}/probabilities/{wildcards.shard}.nii.gz"
+
+
+def this_shard(wildcards):
+    return [wildcards.shard]
 
 
 def embeddings_of_shard(wildcards):
-    model = STUDIES[study_of(wildcards)][0] if "chain" in wildcards.keys() else SAM
-    return RESULTS.embeddings(model, [wildcards.shard])[0]
+    """Embeddings of one shard by sam.model."""
+    return RESULTS.embeddings(SAM, [wildcards.shard])[0]
 
 
 def embeddings(shards):
-    """An input function: embeddings by the SAM of the study (by default sam.model) of the shards."""
+    """An input function: embeddings by sam.model of the shards."""
+    return lambda wildcards: RESULTS.embeddings(SAM, shards(wildcards))
+
+
+# What SAM sees depends on how it is asked: stored embeddings of whole prepared images, or the images themselves. If it
+# is not asked as in the paper, P may be a part of the question or of the answer.
+
+
+def sees_images(wildcards):
+    return not study_of(wildcards).is_papers_way or bool(own_sam(wildcards))
+
+
+def sees_originals(wildcards):
+    return sees_images(wildcards) and study_of(wildcards).asking["image"] == "original"
+
+
+def embeddings_seen(shards):
+    """An input function: stored embeddings of the shards, or nothing."""
 
     def files(wildcards):
-        model = (
-            STUDIES[study_of(wildcards)][0] if "refiner" in wildcards.keys() else SAM
-        )
-        return RESULTS.embeddings(model, shards(wildcards))
+        study = study_of(wildcards)
+        if own_sam(wildcards) or not study.is_about_whole_images:
+            return []
+        return RESULTS.embeddings(study.sam, shards(wildcards))
 
     return files
+
+
+def images_seen(shards):
+    """An input function: prepared or original images of the shards, or nothing."""
+
+    def files(wildcards):
+        if sees_originals(wildcards):
+            return images_of(rows_of(shards)(wildcards), wildcards)
+        return (
+            RESULTS.prepared("images", shards(wildcards))
+            if sees_images(wildcards)
+            else []
+        )
+
+    return files
+
+
+def originals_seen(shards):
+    """Cases, digests and window of the original images that SAM sees, as a parameter; nothing if it sees none."""
+
+    def parameter(wildcards):
+        if not sees_originals(wildcards):
+            return NO_ORIGINALS
+        return originals_of(rows_of(shards)(wildcards))
+
+    return parameter
+
+
+NO_ORIGINALS = {"cases": None, "digests": None, "window": None}
+
+
+def originals_of(rows):
+    """Cases, digests and window of original images."""
+    return {
+        "cases": [row.case for row in rows],
+        "digests": [row.image_digest for row in rows],
+        "window": WINDOW,
+    }
+
+
+# ---- SAM tuned on the labels ---------------------------------------------------------------------------
+
+
+def _adapts_to_originals():
+    return STUDIES["zoom"].asking["image"] == "original"
+
+
+def _shards_adapted(wildcards):
+    return sorted({*subset_shards(wildcards), *validation_shards(wildcards)})
+
+
+def _rows_adapted(wildcards):
+    """X^n, and the labelled validation cases."""
+    wanted = set(subset_cases(wildcards))
+    return [
+        row
+        for row in manifest()
+        if row.case in wanted or (row.labels and row.split == "val")
+    ]
+
+
+def images_adapted(wildcards):
+    if _adapts_to_originals():
+        return images_of(_rows_adapted(wildcards), wildcards)
+    return RESULTS.prepared("images", _shards_adapted(wildcards))
+
+
+def labels_adapted(wildcards):
+    """Label files of X^n, or stacks of prepared masks if SAM sees prepared images."""
+    if not _adapts_to_originals():
+        return RESULTS.prepared("masks", subset_shards(wildcards))
+    wanted = set(subset_cases(wildcards))
+    return label_files_of([row for row in manifest() if row.case in wanted], wildcards)
+
+
+def originals_adapted(wildcards):
+    return (
+        originals_of(_rows_adapted(wildcards))
+        if _adapts_to_originals()
+        else NO_ORIGINALS
+    )
+
+
+def probabilities_seen(wildcards):
+    return probabilities_of_chain(wildcards) if sees_images(wildcards) else []
 
 
 # ---- tuning -----------------------------------------------------------------------------------------
@@ -215,8 +394,23 @@ def tuned(refiner=None):
     """An input function: the settings that tuning chose, or nothing if it is off; None = those of the chain."""
 
     def file(wildcards):
-        if not config["tuning"]["trials"]:
+        # A SAM tuned on the labels is asked as configured: the study asked the SAM that it started from.
+        if not config["tuning"]["trials"] or own_sam(wildcards):
             return []
-        return RESULTS.tuned(wildcards.n, refiner or study_of(wildcards))
+        return RESULTS.tuned(wildcards.n, refiner or study_name(wildcards))
 
     return file
+
+
+def tuned_cleaning(wildcards):
+    """As `tuned`, but nothing if SAM is not asked as in the paper: crops follow from the boxes, so cleaning is fixed."""
+    return tuned()(wildcards) if study_of(wildcards).is_papers_way else []
+
+
+def embeddings_tuned(wildcards):
+    """Stored embeddings of the validation cases; nothing if the study tries crops, whose embeddings it computes."""
+    return (
+        embeddings_seen(validation_shards)(wildcards)
+        if study_of(wildcards).is_papers_way
+        else []
+    )

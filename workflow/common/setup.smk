@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
@@ -21,6 +22,7 @@ from samcarry.errors import InputError, shortlist
 from samcarry.methods import (
     METHODS,
     PAIRS,
+    TUNING_STUDIES,
     method_of,
     method_of_network,
     shown_side_by_side,
@@ -28,12 +30,16 @@ from samcarry.methods import (
 from samcarry.pipeline.clock import clock_fault
 from samcarry.pipeline.code_digest import code_digest
 from samcarry.pipeline.config import (
+    asking_of,
     check_files,
     check_settings,
     config_fault,
+    is_papers_way,
     main_sams,
     method_notes,
+    needs_much_memory,
     refiners_tuned,
+    sam_of_block,
     sams_of,
 )
 from samcarry.pipeline.paths import FULL, Results, subset_of
@@ -74,6 +80,27 @@ TRAINING = {
     for key, value in config["training"].items()
     if key not in ("threads", "max_positive_weight")
 } | {"precision": config["precision"]}
+# As other trainings; a step of a tuned SAM takes about as long as an epoch of a network.
+ADAPTATION = {
+    "iterations": config["adapt"]["steps"],
+    "iterations_per_epoch": min(10, config["adapt"]["steps"]),
+    "batch_size": config["adapt"]["batch_size"],
+    "scored": config["adapt"]["scored"],
+    "learning_rate": config["adapt"]["learning_rate"],
+    "final_learning_rate": config["adapt"]["learning_rate"] / 100,
+    "precision": config["precision"],
+    "compile": False,
+}
+# Of second networks, and of the methods that start from f_θ.
+SECOND_TRAINING = TRAINING | {
+    "iterations": config["f_phi"]["iterations"] or TRAINING["iterations"]
+}
+SECOND_TRAININGS = (
+    "train_f_phi",
+    "train_mean_teacher",
+    "train_mean_teacher_sam",
+    "train_fixmatch",
+)
 # The agreement with SAM concerns one of the two Mean Teachers only.
 MEAN_TEACHER = {
     key: value for key, value in config["mean_teacher"].items() if key != "agreement"
@@ -92,7 +119,7 @@ wildcard_constraints:
     network="|".join({method.network for method in METHODS if method.network}),
     phi="|".join(method.network for method in METHODS if method.pseudo_labels),
     method="|".join(method.id for method in METHODS),
-    refiner="sam|medsam|random_walk",
+    refiner="|".join(TUNING_STUDIES),
     draw=r"doubtful|random\d+",
     task=r"[1-9]\d*",
 
@@ -123,9 +150,9 @@ def gpus(wildcards):
 def memory(megabytes, official_sam=None):
     """The memory of a job, twice as much on its second try, which only a cluster's profile grants.
 
-    `official_sam` is the memory with an official SAM, which needs several times that of the tiny one.
+    `official_sam` is the memory with an official SAM, which needs several times that of the small ones.
     """
-    if official_sam and config["sam"]["model"] != "tiny":
+    if official_sam and needs_much_memory(config):
         megabytes = official_sam
     return lambda wildcards, attempt: attempt * megabytes
 
@@ -153,6 +180,13 @@ def _from_here(path):
     return str(
         Path(path).relative_to(here) if Path(path).is_relative_to(here) else path
     )
+
+
+def relative_length(name):
+    """How much longer than others of its kind the rule of this name takes, as far as the config says."""
+    if name not in SECOND_TRAININGS:
+        return 1.0
+    return SECOND_TRAINING["iterations"] / TRAINING["iterations"]
 
 
 def last_fault(rule):

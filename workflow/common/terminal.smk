@@ -25,6 +25,7 @@ def use_terminal():
         terminal = Terminal(
             lambda rule: Path(workflow.get_rule(rule).snakefile).stem,
             lambda: {job.jobid: job.rule.name for job in workflow.dag.needrun_jobs()},
+            lambda rule: relative_length(rule),  # defined later, in setup.smk
         )
         terminal.filters = handler.filters  # they apply --quiet
         logger.removeHandler(handler)

@@ -100,9 +100,9 @@ rule train_fixmatch:
     resources:
         gpu=gpus,
         mem_mb=memory(12000),
-        runtime=240,
+        runtime=1440,
     params:
-        training=TRAINING,
+        training=SECOND_TRAINING,
         window=WINDOW,
         fixmatch=config["fixmatch"],
         cases=subset_cases,

@@ -102,9 +102,9 @@ rule train_mean_teacher:
     resources:
         gpu=gpus,
         mem_mb=memory(12000),
-        runtime=960,
+        runtime=1440,
     params:
-        training=TRAINING,
+        training=SECOND_TRAINING,
         window=WINDOW,
         mean_teacher=MEAN_TEACHER,
         cases=subset_cases,
@@ -137,9 +137,9 @@ rule train_mean_teacher_sam:
     resources:
         gpu=gpus,
         mem_mb=memory(12000, official_sam=16000),
-        runtime=960,
+        runtime=1440,
     params:
-        training=TRAINING,
+        training=SECOND_TRAINING,
         window=WINDOW,
         mean_teacher=MEAN_TEACHER,
         sam=sam_entry(SAM),

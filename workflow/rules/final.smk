@@ -22,11 +22,14 @@ rule train_f_phi:
     resources:
         gpu=gpus,
         mem_mb=memory(12000),
-        runtime=480,
+        runtime=1440,
     params:
-        training=TRAINING,
+        training=training_of_second_network,
         window=WINDOW,
         cases=pseudo_label_cases,
+        balanced=balanced_cases,
+        strong=sees_strong_views,
+        unweighted=is_unweighted,
         code=code_of("initial/train_network"),
     script:
         "../../scripts/initial/train_network.py"

@@ -1,11 +1,11 @@
-# From P to R: cleaning, prompts, SAM. A chain is the main line (no folder of its own), round2/ or medsam/.
+# From P to R: cleaning, prompts, SAM. A chain is the main line (no folder of its own), or one of CHAINS, such as zoom/.
 
 
 rule clean:
     """Cleaned masks of one shard, and the boxes and points that prompt SAM (paper §2.1)."""
     input:
         probabilities=probabilities_of_chain,
-        tuned=tuned(),
+        tuned=tuned_cleaning,
     output:
         masks="results/{dataset}/n{n}/seed{seed}/{chain}cleaned/{shard}.nii.gz",
         prompts="results/{dataset}/n{n}/seed{seed}/{chain}prompts/{shard}.json",
@@ -57,7 +57,9 @@ rule embed:
 rule refine:
     """Refined pseudo labels R of one shard, and SAM's own estimate of their IoU."""
     input:
-        embeddings=embeddings_of_shard,
+        embeddings=embeddings_seen(this_shard),
+        images=images_seen(this_shard),
+        probabilities=probabilities_seen,
         prompts="results/{dataset}/n{n}/seed{seed}/{chain}prompts/{shard}.json",
         checkpoint=checkpoint_of,
         tuned=tuned(),
@@ -80,7 +82,10 @@ rule refine:
     params:
         sam=sam_of,
         size=SIZE,
-        passes=passes_of,
+        study=study_name,
+        asking=asking_of_study,
+        originals=originals_seen(this_shard),
+        precision=config["precision"],
         code=code_of("refine/refine"),
     script:
         "../../scripts/refine/refine.py"

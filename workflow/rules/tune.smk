@@ -2,13 +2,14 @@
 
 
 rule tune_sam:
-    """The prompts and cleaning that Optuna chose for SAM, or the cleaning for MedSAM, with all trials and what they show."""
+    """The prompts and cleaning that Optuna chose for SAM, the cleaning for MedSAM, or the way to ask SAM on crops, with all trials and what they show."""
     input:
         probabilities=per_shard(
             "f_theta/probabilities", validation_shards, seed=FIRST_SEED
         ),
         masks=prepared("masks", validation_shards),
-        embeddings=embeddings(validation_shards),
+        embeddings=embeddings_tuned,
+        images=images_seen(validation_shards),
         checkpoint=checkpoint_of,
     output:
         tuned="results/{dataset}/n{n}/tuned/{refiner}.yaml",
@@ -19,7 +20,7 @@ rule tune_sam:
     benchmark:
         "results/{dataset}/benchmarks/n{n}/tune_{refiner}.tsv"
     wildcard_constraints:
-        refiner="sam|medsam",
+        refiner="|".join(STUDIES),
     conda:
         "../../envs/tune.yaml"
     threads: config["training"]["threads"]
@@ -30,7 +31,9 @@ rule tune_sam:
     params:
         sam=sam_of,
         cleaning=cleaning_of,
-        passes=passes_of,
+        asking=asking_of_study,
+        originals=originals_seen(validation_shards),
+        precision=config["precision"],
         tuning=config["tuning"],
         code=code_of("tune/tune_sam"),
     script:

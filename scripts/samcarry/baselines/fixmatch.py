@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samcarry.networks.augmentation import draw_affine, warp
+from samcarry.networks.augmentation import draw_affine, strong_view, warp
 from samcarry.networks.batches import draw_images, generator_of
 from samcarry.networks.subset_statistics import SubsetStatistics
 from samcarry.networks.supervised import supervised_loss
@@ -84,35 +84,3 @@ def pseudo_loss(logits: Tensor, probability: Tensor, confidence: float) -> Tenso
     counts = (probability >= confidence) | (probability <= 1 - confidence)
     loss = F.binary_cross_entropy_with_logits(logits.float(), (probability > 0.5).float(), reduction="none")
     return (loss * counts).mean()
-
-
-def strong_view(images: Tensor, probability: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Change the grey values, add noise, and paste a box from another case of the batch (CutMix).
-
-    Own code instead of `torchvision.transforms.v2`, which draws from the global random generator: a resumed
-    training needs all random numbers from `generator`.
-
-    Args:
-        images: normalised (B, 1, H, W).
-        probability: predictions (B, C, H, W), from which the same boxes are pasted.
-        generator: source of all random numbers.
-
-    Returns:
-        The changed images and the predictions with the pasted boxes.
-    """
-    count, _, height, width = images.shape
-    contrast, brightness, blur, noise = torch.rand(4, count, 1, 1, 1, generator=generator).to(images.device)
-    smooth = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    changed = torch.where(blur < 0.5, smooth, images) * (0.6 + 0.8 * contrast) + (brightness - 0.5)
-    changed = changed + 0.2 * noise * torch.randn(images.shape, generator=generator).to(images.device)
-    inside = torch.zeros(count, 1, height, width, dtype=torch.bool)
-    sides = torch.rand(count, 4, generator=generator)
-    for mask, (vertical, horizontal, top, left) in zip(inside, sides.tolist(), strict=True):
-        rows, columns = round(height * (0.2 + 0.3 * vertical)), round(width * (0.2 + 0.3 * horizontal))
-        row, column = round((height - rows) * top), round((width - columns) * left)
-        mask[:, row : row + rows, column : column + columns] = True
-    inside = inside.to(images.device)
-    return (
-        torch.where(inside, changed.roll(1, dims=0), changed),
-        torch.where(inside, probability.roll(1, dims=0), probability),
-    )

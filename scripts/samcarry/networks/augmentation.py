@@ -1,4 +1,4 @@
-"""Augmentation by one random affine map per sample (paper §3.1)."""
+"""Augmentation: a random affine map per sample (paper §3.1), and strong views, beyond the paper."""
 
 from collections.abc import Sequence
 
@@ -42,3 +42,35 @@ def augment(images: Tensor, masks: Tensor, sigma: float, generator: torch.Genera
     """
     theta = draw_affine(len(images), sigma, generator)
     return warp(images, theta), warp(masks, theta, "nearest")
+
+
+def strong_view(images: Tensor, probability: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Change the grey values, add noise, and paste a box from another case of the batch (CutMix).
+
+    Own code instead of `torchvision.transforms.v2`, which draws from the global random generator: a resumed
+    training needs all random numbers from `generator`.
+
+    Args:
+        images: normalised (B, 1, H, W).
+        probability: masks or predictions (B, C, H, W), from which the same boxes are pasted.
+        generator: source of all random numbers.
+
+    Returns:
+        The changed images, and the masks or predictions with the pasted boxes.
+    """
+    count, _, height, width = images.shape
+    contrast, brightness, blur, noise = torch.rand(4, count, 1, 1, 1, generator=generator).to(images.device)
+    smooth = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    changed = torch.where(blur < 0.5, smooth, images) * (0.6 + 0.8 * contrast) + (brightness - 0.5)
+    changed = changed + 0.2 * noise * torch.randn(images.shape, generator=generator).to(images.device)
+    inside = torch.zeros(count, 1, height, width, dtype=torch.bool)
+    sides = torch.rand(count, 4, generator=generator)
+    for mask, (vertical, horizontal, top, left) in zip(inside, sides.tolist(), strict=True):
+        rows, columns = round(height * (0.2 + 0.3 * vertical)), round(width * (0.2 + 0.3 * horizontal))
+        row, column = round((height - rows) * top), round((width - columns) * left)
+        mask[:, row : row + rows, column : column + columns] = True
+    inside = inside.to(images.device)
+    return (
+        torch.where(inside, changed.roll(1, dims=0), changed),
+        torch.where(inside, probability.roll(1, dims=0), probability),
+    )

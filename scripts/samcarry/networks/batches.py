@@ -52,9 +52,27 @@ def draw_images(
     device: str,
 ) -> ImageBatch:
     """Draw cases with replacement and normalise their images; masks are not read."""
-    indices = torch.randint(len(data.images), (batch_size,), generator=generator).numpy()
+    indices = draw_indices(len(data.images), data.last, batch_size, generator)
     grey = upload_rows(data.images, indices, device)
     return ImageBatch(indices, normalise_images(grey, statistics.mean, statistics.std))
+
+
+def draw_indices(count: int, last: int, batch_size: int, generator: torch.Generator) -> NDArray[np.int64]:
+    """Places of the cases of a batch (batch_size,), with replacement.
+
+    Args:
+        count: number of cases.
+        last: number of cases at the end that make up half of the batch (rounded down), below `count`; 0 = all
+            cases are drawn alike.
+        batch_size: number of cases to draw.
+        generator: source of all random numbers.
+    """
+    if not last:
+        return torch.randint(count, (batch_size,), generator=generator).numpy()
+    of_last = batch_size // 2
+    others = torch.randint(count - last, (batch_size - of_last,), generator=generator)
+    chosen = torch.randint(count - last, count, (of_last,), generator=generator)
+    return torch.cat([others, chosen]).numpy()
 
 
 def draw_batch(

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samcarry.networks.augmentation import augment
+from samcarry.networks.augmentation import augment, strong_view
 from samcarry.networks.batches import draw_batch, generator_of
 from samcarry.networks.subset_statistics import SubsetStatistics
 from samcarry.networks.training_data import TrainingData
@@ -24,6 +24,7 @@ def train(
     device: str,
     checkpoint: Checkpoint,
     start: UNet | None = None,
+    strong: bool = False,
 ) -> tuple[UNet, list[Step]]:
     """Train a U-Net with weighted binary cross-entropy.
 
@@ -35,6 +36,7 @@ def train(
         device: 'cpu' or 'cuda'.
         checkpoint: where to save the training and resume it from.
         start: network to start from; None = random weights.
+        strong: whether the network sees strong views (see `augmentation.strong_view`), beyond the paper.
 
     Returns:
         The network after the last iteration, in evaluation mode, and the training curve.
@@ -45,7 +47,7 @@ def train(
     torch.manual_seed(seed)
     fresh = UNet(len(statistics.classes), settings.width, settings.depth)
     network = (fresh if start is None else deepcopy(start)).train().to(device)
-    loss_of = supervised_loss(network, data, statistics, settings, device)
+    loss_of = supervised_loss(network, data, statistics, settings, device, strong)
     curve = run_supervised(loss_of, network, settings, seed, checkpoint)
     return network.eval(), curve
 
@@ -73,6 +75,7 @@ def supervised_loss(
     statistics: SubsetStatistics,
     settings: TrainingSettings,
     device: str,
+    strong: bool = False,
 ) -> Callable[[torch.Generator], Tensor]:
     """A function that draws one augmented batch with a generator and returns its weighted BCE."""
     positive_weight = torch.tensor(statistics.positive_weight, device=device)[:, None, None]
@@ -80,6 +83,8 @@ def supervised_loss(
     def loss_of(generator: torch.Generator) -> Tensor:
         batch = draw_batch(data, statistics, settings.batch_size, generator, device)
         images, masks = augment(batch.images, batch.masks, settings.affine_sigma, generator)
+        if strong:
+            images, masks = strong_view(images, masks, generator)
         return F.binary_cross_entropy_with_logits(
             network(images).float(), masks, batch.weights, pos_weight=positive_weight
         )

@@ -20,11 +20,13 @@ class TrainingData:
         images: uint8 (N, height, width).
         masks: bool (N, class, height, width).
         weights: weight of each class of each case in the loss, float32 (N, class); None = equal weights.
+        last: number of cases at the end that make up half of each batch; 0 = all cases are drawn alike.
     """
 
     images: NDArray[np.uint8]
     masks: NDArray[np.bool_]
     weights: NDArray[np.float32] | None = None
+    last: int = 0
 
 
 def gather(pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: Path) -> TrainingData:

@@ -28,20 +28,37 @@ log = logging.getLogger(__name__)
 _Parts = Mapping[str, nn.Module | torch.optim.Optimizer]
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
+@dataclass(frozen=True, kw_only=True)
+class LoopSettings:
+    """Length and learning rate of a training; the schema gives meaning, units and defaults."""
+
+    iterations: int
+    iterations_per_epoch: int
+    learning_rate: float
+    final_learning_rate: float
+    precision: Precision
+    compile: bool
+
+    @property
+    def remedy(self) -> str:
+        """What to do if the loss is not finite."""
+        return f"lower the learning rate ({self.learning_rate:g}) in the config"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings(LoopSettings):
     """The `training` block of the config; the schema gives meaning, units and defaults."""
 
     width: int
     depth: int
-    iterations: int
-    iterations_per_epoch: int
     batch_size: int
-    learning_rate: float
-    final_learning_rate: float
     affine_sigma: float
-    precision: Precision
-    compile: bool
+
+    @property
+    def remedy(self) -> str:
+        """What to do if the loss is not finite."""
+        rate = f"training.learning_rate ({self.learning_rate:g})"
+        return f"lower {rate} or training.max_positive_weight in the config"
 
 
 @dataclass(frozen=True)
@@ -72,7 +89,7 @@ def train_loop(
     loss_of: Callable[[int], Tensor],
     networks: Mapping[str, nn.Module],
     trained: nn.Module,
-    settings: TrainingSettings,
+    settings: LoopSettings,
     checkpoint: Checkpoint,
     after_step: Callable[[], None] = lambda: None,
 ) -> list[Step]:
@@ -137,7 +154,7 @@ def train_loop(
 
 
 @contextmanager
-def _compile_error_reported(settings: TrainingSettings) -> Iterator[None]:
+def _compile_error_reported(settings: LoopSettings) -> Iterator[None]:
     """Turn a failed compilation, usually a missing compiler, into an InputError of one line."""
     try:
         yield
@@ -151,7 +168,7 @@ def _compile_error_reported(settings: TrainingSettings) -> Iterator[None]:
         raise
 
 
-def cosine_learning_rate(settings: TrainingSettings, epoch: int) -> float:
+def cosine_learning_rate(settings: LoopSettings, epoch: int) -> float:
     """The learning rate of an epoch: half a cosine from the first to the final rate.
 
     A pure function instead of torch's `CosineAnnealingLR`: a resumed training needs no scheduler state.
@@ -166,17 +183,14 @@ def write_curve(path: str | Path, curve: Sequence[Step]) -> None:
     write_table(path, ("iteration", "learning_rate", "loss"), map(astuple, curve))
 
 
-def _epochs(settings: TrainingSettings) -> int:
+def _epochs(settings: LoopSettings) -> int:
     return math.ceil(settings.iterations / settings.iterations_per_epoch)
 
 
-def _finite_mean(losses: Sequence[Tensor], done: int, settings: TrainingSettings) -> float:
+def _finite_mean(losses: Sequence[Tensor], done: int, settings: LoopSettings) -> float:
     mean = torch.stack(list(losses)).mean().item()
     if not np.isfinite(mean):
-        raise InputError(
-            f"the loss is {mean} at iteration {done}: lower training.learning_rate "
-            f"({settings.learning_rate:g}) or training.max_positive_weight in the config"
-        )
+        raise InputError(f"the loss is {mean} at iteration {done}: {settings.remedy}")
     return mean
 
 

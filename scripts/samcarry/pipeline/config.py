@@ -6,10 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from samcarry.errors import InputError
-from samcarry.methods import METHOD_IDS, METHODS, method_of
+from samcarry.methods import METHOD_IDS, METHODS, TUNING_STUDIES, method_of
 from samcarry.pipeline.sources import is_table_study
 
 Config = dict[str, Any]
+
+_PAPERS_WAY = {
+    "zoom": None,
+    "image": "network",
+    "prior": "none",
+    "fuse": 1,
+    "multimask": False,
+    "prompts": 1,
+    "rounds": 1,
+}
+_SMALL_MODELS = ("tiny", "small")
 
 
 def check_settings(config: Config) -> None:
@@ -41,8 +52,10 @@ def check_settings(config: Config) -> None:
         )
     _check_source(source)
     _check_sam_model(config, "sam", "sam")
-    if config["medsam"]["model"] is not None:
-        _check_sam_model(config, "medsam", "medsam")
+    for block, protocol in (("medsam", "medsam"), ("zoom", "sam")):
+        if config[block]["model"] is not None:
+            _check_sam_model(config, block, protocol)
+    _check_multimask(config)
     check_files(config, main_sams(config))
 
 
@@ -73,7 +86,7 @@ def sams_of(config: Config, methods: Iterable[str]) -> list[str]:
     keys = set()
     for method in methods:
         for block in method_of(method).asks:
-            key = config[block]["model"]
+            key = sam_of_block(config, block)
             if key is None:
                 raise InputError(
                     f"the method {method} needs {block}.model, the key of an entry of sam.models with "
@@ -81,6 +94,29 @@ def sams_of(config: Config, methods: Iterable[str]) -> list[str]:
                 )
             keys.add(key)
     return sorted(keys)
+
+
+def sam_of_block(config: Config, block: str) -> str | None:
+    """The key of sam.models that 'sam', 'medsam' or 'zoom' asks; None if the block names no checkpoint."""
+    key: str | None = config[block]["model"]
+    return config["sam"]["model"] if key is None and block == "zoom" else key
+
+
+def needs_much_memory(config: Config) -> bool:
+    """Whether a SAM that refines masks is an official one, which needs more memory than the small ones."""
+    models = config["sam"]["models"]
+    asked = {sam_of_block(config, block) for block in ("sam", "medsam", "zoom")} - {None}
+    return any(models[key]["model"] not in _SMALL_MODELS for key in asked)
+
+
+def asking_of(block: Config) -> Config:
+    """How SAM is asked: the keys of the block 'sam' or 'zoom' that say so."""
+    return {key: block[key] for key in ("first", "second", *_PAPERS_WAY)}
+
+
+def is_papers_way(asking: Config) -> bool:
+    """Whether SAM is asked as in the paper: about the whole prepared image, without P; prompts are free."""
+    return all(asking[key] == value for key, value in _PAPERS_WAY.items())
 
 
 def main_sams(config: Config) -> list[str]:
@@ -93,7 +129,7 @@ def refiners_tuned(config: Config) -> list[str]:
     """The tuning studies that the methods of Table 1 use, none if tuning is off."""
     methods = config["table"]["methods"] if config["tuning"]["trials"] else []
     used = {method_of(method).tuned_by for method in methods}
-    return [refiner for refiner in ("sam", "medsam", "random_walk") if refiner in used]
+    return [refiner for refiner in TUNING_STUDIES if refiner in used]
 
 
 def check_files(config: Config, models: Iterable[str]) -> None:
@@ -121,13 +157,15 @@ def method_notes(config: Config, judged_split: str) -> dict[str, str]:
             for method in METHODS
             if "medsam" in method.asks
         }
-    if config["tuning"]["trials"] and judged_split == "val":
-        tuned = (
-            "its settings were tuned on the same cases that it is scored on, because there is no test split"
-        )
-        for method in METHODS:
-            if method.tuned_by:
-                notes[method.id] = f"{notes[method.id]}; {tuned}" if method.id in notes else tuned
+    for method in METHODS if judged_split == "val" else ():
+        if method.asks_tuned_sam:
+            remark = "its SAM was chosen"
+        elif config["tuning"]["trials"] and method.tuned_by:
+            remark = "its settings were tuned"
+        else:
+            continue
+        remark += " on the same cases that it is scored on, because there is no test split"
+        notes[method.id] = f"{notes[method.id]}; {remark}" if method.id in notes else remark
     return notes
 
 
@@ -168,12 +206,25 @@ def _check_source(source: Config) -> None:
         raise InputError(f"{name}.counts and {other} both assign cases to splits: remove one of them")
 
 
+def _check_multimask(config: Config) -> None:
+    for block in ("sam", "zoom"):
+        name = sam_of_block(config, block)
+        if config[block]["multimask"] and config["sam"]["models"][name]["model"] == "tiny":
+            raise InputError(
+                f"{block}.multimask is true, but '{name}' is a tiny SAM, which draws one mask: set it to "
+                f"false, or choose another model"
+            )
+
+
 def _check_sam_model(config: Config, block: str, protocol: str) -> None:
     name, models = config[block]["model"], config["sam"]["models"]
     if name not in models:
         raise InputError(f"{block}.model is '{name}', but sam.models has only {', '.join(models)}")
     if models[name]["protocol"] != protocol:
-        hint = "MedSAM uses boxes only, in one pass: name it under medsam.model. " if block == "sam" else ""
+        hint = {
+            "sam": "MedSAM uses boxes only, in one pass: name it under medsam.model. ",
+            "zoom": "MedSAM uses boxes only, on whole images: it cannot be asked on crops. ",
+        }.get(block, "")
         raise InputError(
             f"{block}.model is '{name}', whose protocol is '{models[name]['protocol']}'. {hint}"
             f"{block}.model has to be an entry of sam.models with protocol: {protocol}"

@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -44,13 +44,21 @@ class Terminal(logging.StreamHandler):
     """Prints the records of Snakemake's logger as lines for people, on standard error.
 
     `stage_of` returns the stage of a rule, `unfinished` the rule of each unfinished job by the job's number.
+    `length_of` returns how many times as long as others of its kind a rule takes: train_f_phi may take ten
+    times as long as train_f_theta.
     The last lines are printed when the handler is closed, after every message of Snakemake.
     """
 
-    def __init__(self, stage_of: Callable[[str], str], unfinished: Callable[[], Mapping[int, str]]) -> None:
+    def __init__(
+        self,
+        stage_of: Callable[[str], str],
+        unfinished: Callable[[], Mapping[int, str]],
+        length_of: Callable[[str], float],
+    ) -> None:
         super().__init__()
         self._stage_of = stage_of
         self._unfinished = unfinished
+        self._length_of = length_of
         self._started: float | None = None
         self._jobs: dict[int, _Job] = {}
         self._ended: list[int] = []  # finished, but not yet printed
@@ -129,17 +137,28 @@ class Terminal(logging.StreamHandler):
     def _seconds_left(self, now: float) -> float | None:
         """The time left at the pace so far; None if nothing is left, or most of it is of an unknown kind."""
         left = [rule for number, rule in self._unfinished().items() if number not in self._finished]
-        kinds: dict[str, list[float]] = {}
+        kinds: dict[str, list[float]] = {}  # seconds of a job of length 1
         for rule, seconds in self._seconds.items():
-            kinds.setdefault(_kind(rule), []).extend(seconds)
+            length = self._length_of(rule)
+            kinds.setdefault(_kind(rule), []).extend(each / length for each in seconds)
         known = sum(_kind(rule) in kinds for rule in left)
         if self._started is None or not left or known < len(left) / 2:
             return None
-        all_seconds = [each for seconds in kinds.values() for each in seconds]
-        cost = sum(fmean(self._seconds.get(rule) or kinds.get(_kind(rule)) or all_seconds) for rule in left)
+        all_seconds = [each for seconds in self._seconds.values() for each in seconds]
+        cost = sum(self._expected(rule, kinds, all_seconds) for rule in left)
         running = sum(now - job.started for job in self._jobs.values())
         at_once = max(1.0, (sum(all_seconds) + running) / max(now - self._started, 1.0))
         return max(0.0, cost - running) / at_once
+
+    def _expected(
+        self, rule: str, kinds: Mapping[str, Sequence[float]], all_seconds: Sequence[float]
+    ) -> float:
+        """Seconds of one job, from finished jobs of its rule, else of its kind, else from all."""
+        if rule in self._seconds:
+            return fmean(self._seconds[rule])
+        if _kind(rule) in kinds:
+            return fmean(kinds[_kind(rule)]) * self._length_of(rule)
+        return fmean(all_seconds)
 
     def _fail(self, fields: Mapping[str, Any]) -> list[str]:
         job = self._jobs.pop(fields["jobid"], None)
@@ -197,7 +216,7 @@ def _name(fields: Mapping[str, Any]) -> str:
 
 
 def _kind(rule: str) -> str:
-    return rule.split("_")[0]  # train_f_theta takes about as long as train_f_phi
+    return rule.split("_")[0]  # an iteration of train_f_theta takes about as long as one of train_f_phi
 
 
 def _clock() -> str:

@@ -126,7 +126,8 @@ def parameters_of(trials: pd.DataFrame) -> list[str]:
 
 
 def _is_number(column: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(column) and bool(column.notna().any())
+    is_numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    return is_numeric and bool(column.notna().any())
 
 
 def _categories(column: pd.Series) -> pd.Series:

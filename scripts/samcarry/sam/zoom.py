@@ -1,7 +1,8 @@
 """Refinement on crops: each object is asked for on a part of the image that SAM sees enlarged.
 
 Beyond the paper. A tooth or a carpal bone takes up a few percent of a radiograph. On a crop, SAM sees it at
-several times that size. P can be SAM's first mask prompt, and it can be averaged with SAM's answer.
+several times that size. P can be SAM's first mask prompt, and it can be averaged with SAM's answer. In a
+further round, the answer takes the place of P, so that a box that was wrong becomes better.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 from segment_anything.modeling import Sam
 from torch import Tensor
 
-from samcarry.prompting.cleaning import most_likely_component
-from samcarry.prompting.prompts import Box, Prompt
+from samcarry.prompting.cleaning import most_likely_component, most_likely_components
+from samcarry.prompting.prompts import Box, Prompt, extract_prompts
 from samcarry.runtime.batching import in_batches
 from samcarry.runtime.device import Precision, autocast, batch_size_for
 from samcarry.sam.crops import Window, input_size, whole, window_around
@@ -44,6 +45,7 @@ class ZoomSettings:
     fuse: float
     multimask: bool
     prompts: int
+    rounds: int = 1
 
 
 @dataclass(frozen=True)
@@ -143,9 +145,36 @@ def refine_on_crops(
     Raises:
         ValueError: the first pass has neither box, points nor a mask.
     """
+    logits, quality = _round(sam, image, prompts, probabilities, settings, precision, embedding, at_once)
+    for _ in range(settings.rounds - 1):
+        probabilities = as_probabilities(logits)
+        prompts = extract_prompts(most_likely_components(probabilities))
+        logits, quality = _round(sam, image, prompts, probabilities, settings, precision, embedding, at_once)
+    return Refined(logits > sam.mask_threshold, quality)
+
+
+def as_probabilities(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Probabilities times 255 of log-odds of any shape: one round's answer as the next one's P."""
+    return np.round(255 / (1 + np.exp(-logits))).astype(np.uint8)
+
+
+def _round(
+    sam: Sam,
+    image: NDArray[np.uint8],
+    prompts: Sequence[Prompt | None],
+    probabilities: NDArray[np.uint8],
+    settings: ZoomSettings,
+    precision: Precision,
+    embedding: Tensor | None,
+    at_once: int | None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """SAM's and P's log-odds together (class, height, width), and SAM's IoU estimate (class,), of one round.
+
+    An absent class is background everywhere, and has no estimate (NaN).
+    """
     size = (probabilities.shape[1], probabilities.shape[2])
     present = [(index, prompt) for index, prompt in enumerate(prompts) if prompt is not None]
-    masks = np.zeros(probabilities.shape, dtype=bool)
+    fused = np.full(probabilities.shape, -SAM_LOGIT_LIMIT, dtype=np.float32)
     quality = np.full(len(prompts), np.nan, dtype=np.float32)
     shape = (image.shape[0], image.shape[1])
     side = sam.image_encoder.img_size
@@ -162,10 +191,9 @@ def refine_on_crops(
             embedded = embedding.to(sam.device, torch.float32)[None]
         initial = torch.from_numpy(initial_logits(probabilities[indices])).to(sam.device)
         logits, estimate = ask_for_logits(sam, embedded, views, given, initial, settings)
-        fused = settings.fuse * logits + (1 - settings.fuse) * initial
-        masks[indices] = (fused > sam.mask_threshold).cpu().numpy()
+        fused[indices] = (settings.fuse * logits + (1 - settings.fuse) * initial).cpu().numpy()
         quality[indices] = estimate.cpu().numpy()
-    return Refined(masks, quality)
+    return fused, quality
 
 
 def initial_logits(probabilities: NDArray[np.uint8]) -> NDArray[np.float32]:

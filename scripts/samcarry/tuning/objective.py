@@ -23,6 +23,7 @@ class Case:
 
     name: str
     reference: NDArray[np.bool_]  # (class, height, width)
+    probabilities: NDArray[np.uint8]  # P times 255, (class, height, width)
     components: NDArray[np.bool_]  # (class, height, width), the most likely component of each class
     initial: tuple[float | None, ...]  # Dice of f_θ by class; None if the reference is empty
 
@@ -43,7 +44,8 @@ def read_cases(probabilities: Iterable[str], masks: Iterable[str]) -> list[Case]
         mask_of = dict(zip(maps.cases, maps.masks, strict=True))
         for name, reference in zip(references.cases, references.masks, strict=True):
             initial = tuple(dice(*pair) for pair in zip(reference, mask_of[name], strict=True))
-            cases.append(Case(name, reference, most_likely_components(map_of[name]), initial))
+            values = map_of[name]
+            cases.append(Case(name, reference, values, most_likely_components(values), initial))
     if not any(case.reference.any() for case in cases):
         raise InputError(
             "tuning needs labelled validation cases, but no validation case contains a class: "

@@ -25,7 +25,7 @@ def write_results(
         tuned: file for the best settings.
         trials: file for the table of trials.
         gains: file for the gain by parameter.
-        refiner: 'sam', 'medsam' or 'random_walk'.
+        refiner: 'sam', 'medsam', 'random_walk' or 'zoom'.
         tried: the trials.
         initial: Dice of f_θ and number of masks, as from `objective.initial_dice`.
     """
@@ -52,12 +52,13 @@ def comments_on(tried: Sequence[Tried], initial: tuple[float, int]) -> list[str]
 def table_of(tried: Sequence[Tried]) -> pd.DataFrame:
     """One row per trial. Columns: number, value (gain in points of Dice), and one for each parameter.
 
-    A second pass that is absent is 'none'. The operation 'none' has radius 0 and an empty element.
+    A second pass or a zoom that is absent is 'none'. The operation 'none' has radius 0 and an empty element.
     """
     rows = [{"number": t.number, "value": round(100 * t.gain, 4), **t.settings} for t in tried]
     table = pd.DataFrame(rows)
-    if "second" in table:
-        table["second"] = table["second"].fillna("none")
+    for absent in {"second", "zoom"} & set(table):
+        if table[absent].isna().any():
+            table[absent] = table[absent].astype(object).where(table[absent].notna(), "none")
     return table
 
 
@@ -91,7 +92,13 @@ def _parameters(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
         refined = (table["second"] != "none").map({True: "with", False: "without"})
         yield "self-refinement", refined
         yield "second pass", table["second"]
-    if "operation" in table:
+    if "zoom" in table:
+        yield "zoom", table["zoom"]
+        yield "first mask prompt", table["prior"]
+        yield "weight of SAM", table["fuse"]
+        yield "masks", table["multimask"].map({True: "best of three", False: "one"})
+        yield "boxes", table["prompts"]
+    elif "operation" in table:
         # Element, radius and width have no effect without an operation.
         shaped = table["operation"] != "none"
         yield "operation", table["operation"]

@@ -77,12 +77,14 @@ def sam_objective(
             masks[case.components.any(axis=(1, 2))] = full_size(sam, logits, case.reference.shape[1:])
         return gains_of_case(case, masks)
 
-    def gains_with(index: int, prompts: Prompts, settings: Settings) -> list[float]:
-        second = settings["second"]
+    prompts_of = _prompts_of(cases)
+
+    def gains_with(index: int, settings: Settings) -> list[float]:
+        prompts, second = prompts_of(index, settings), settings["second"]
         query = _query(prompts, settings["first"])
         return gains(index, query, None if second is None else _query(prompts, second))
 
-    return _mean_over(cases, gains_with, threads)
+    return mean_over(cases, gains_with, threads)
 
 
 def medsam_objective(
@@ -99,10 +101,12 @@ def medsam_objective(
         refined = refine_case("medsam", sam, embeddings[index], prompts, size, MEDSAM_PASSES)
         return gains_of_case(case, refined.masks)
 
-    def gains_with(index: int, prompts: Prompts, settings: Settings) -> list[float]:
-        return gains(index, _query(prompts, MEDSAM_PASSES.first))
+    prompts_of = _prompts_of(cases)
 
-    return _mean_over(cases, gains_with, threads)
+    def gains_with(index: int, settings: Settings) -> list[float]:
+        return gains(index, _query(prompts_of(index, settings), MEDSAM_PASSES.first))
+
+    return mean_over(cases, gains_with, threads)
 
 
 def clean_prompts(case: Case, cleaning: CleaningSettings) -> list[Prompt | None]:
@@ -110,18 +114,22 @@ def clean_prompts(case: Case, cleaning: CleaningSettings) -> list[Prompt | None]
     return extract_prompts(apply_morphology_to_each(case.components, cleaning))
 
 
-def _mean_over(
-    cases: Sequence[Case], gains_with: Callable[[int, Prompts, Settings], list[float]], threads: int
+def _prompts_of(cases: Sequence[Case]) -> Callable[[int, Settings], Prompts]:
+    """A function of a case's index and settings: the prompts from the cleaned masks."""
+    prompts_of = cache(lambda index, cleaning: clean_prompts(cases[index], cleaning))
+    return lambda index, settings: prompts_of(index, cleaning_of(settings))
+
+
+def mean_over(
+    cases: Sequence[Case], gains_with: Callable[[int, Settings], list[float]], threads: int
 ) -> Objective:
-    """The mean over cases of `gains_with(index, prompts, settings)`; prompts come from the cleaned masks."""
+    """The mean of `gains_with(index, settings)` over all cases, `threads` of them at the same time."""
     at_once = min(threads, len(cases))
     # The layers of a small SAM are too short to use several threads, so each thread takes whole cases.
     pool = ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(threads // at_once,))
-    prompts_of = cache(lambda cleaning: [clean_prompts(case, cleaning) for case in cases])
 
     def objective(settings: Settings) -> float:
-        prompts = prompts_of(cleaning_of(settings))
-        gains = pool.map(lambda index: gains_with(index, prompts[index], settings), range(len(cases)))
+        gains = pool.map(lambda index: gains_with(index, settings), range(len(cases)))
         return float(np.mean(list(chain.from_iterable(gains))))
 
     return objective

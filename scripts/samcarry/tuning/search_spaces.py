@@ -1,4 +1,4 @@
-"""Search spaces for the settings of SAM, MedSAM and the random walk (paper §3.1).
+"""Search spaces for the settings of SAM, MedSAM and the random walk (paper §3.1), and of SAM on crops.
 
 A space always contains the settings of the config, which are tried first; its ranges are widened if needed.
 """
@@ -14,9 +14,13 @@ from samcarry.prompting.cleaning import CleaningSettings, structuring_element
 Settings = dict[str, Any]
 """{parameter: value} without blocks. Draws with the same effect lead to equal settings."""
 
+Choice = str | float | None
+
 FIRST = ("box", "pos", "pos+neg")
 SECOND = ("box", "pos", "pos+neg", "mask", None)
 ELEMENTS = ("square", "disk", "diamond", "star")
+FIRST_ON_CROPS = ("box", "box+pos", "box+pos+neg")
+SECOND_ON_CROPS = ("box", "pos+neg", "box+pos+neg", "mask", None)
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,40 @@ def random_walk_space(
     return Space(distributions, draw, settings_of)
 
 
+def zoom_space(default: Mapping[str, Any], *, three_masks: bool) -> Space:
+    """Space of SAM on crops: prompts of both passes, zoom, mask prompt, weight, and how many masks and boxes.
+
+    The first pass always has a box, because a crop shows several objects. The cleaning is fixed, because the
+    crops follow from the boxes of the cleaned masks.
+
+    Args:
+        default: the keys of a block of the config that are drawn, by name.
+        three_masks: whether the model can propose three masks, which the tiny SAM cannot.
+    """
+    weights = fuse_weights(default["fuse"])
+    distributions = {
+        "first": CategoricalDistribution(_with(FIRST_ON_CROPS, default["first"])),
+        "second": CategoricalDistribution(_with(SECOND_ON_CROPS, default["second"])),
+        "zoom": CategoricalDistribution(_with((2, 3, 4), default["zoom"])),
+        "prior": CategoricalDistribution(("none", "P")),
+        "weight": IntDistribution(0, len(weights) - 1),
+        "multimask": CategoricalDistribution((False, True) if three_masks else (False,)),
+        "prompts": CategoricalDistribution(_with((1, 3), default["prompts"])),
+    }
+
+    def settings_of(draw: Mapping[str, Any]) -> Settings:
+        return {key: weights[draw["weight"]] if key == "fuse" else draw[key] for key in order}
+
+    order = ("first", "second", "zoom", "prior", "fuse", "multimask", "prompts")
+    draw = {key: default[key] for key in order if key != "fuse"}
+    return Space(distributions, {**draw, "weight": weights.index(default["fuse"])}, settings_of)
+
+
+def fuse_weights(own: float) -> tuple[float, ...]:
+    """The weights of SAM against P in ascending order: 0.3 to 1 in steps of 0.1, and the config's own."""
+    return tuple(sorted({*(round(0.1 * step, 1) for step in range(3, 11)), own}))
+
+
 def cleaning_of(settings: Mapping[str, Any]) -> CleaningSettings:
     """The cleaning in settings without blocks."""
     return CleaningSettings(settings["operation"], settings["element"] or "square", settings["radius"])
@@ -96,5 +134,5 @@ def _cleaning_of(draw: Mapping[str, Any]) -> Settings:
     return {"operation": operation, "element": draw["element"], "radius": abs(growth)}
 
 
-def _with(choices: tuple[str | None, ...], own: str | None) -> tuple[str | None, ...]:
+def _with(choices: tuple[Choice, ...], own: Choice) -> tuple[Choice, ...]:
     return choices if own in choices else (*choices, own)

@@ -17,7 +17,7 @@ def write_tuned(path: str | Path, blocks: Mapping[str, Any], comments: Sequence[
 
 
 def read_tuned(path: str | Path | Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The tuned blocks by name: `cleaning` and `sam`, or `random_walk`.
+    """The tuned blocks by name: `cleaning` and `sam`, `random_walk`, or `zoom`.
 
     MedSAM's `cleaning` is returned without the enclosing `medsam`, because the caller knows that the file
     is MedSAM's.
@@ -56,11 +56,11 @@ def blocks_of(refiner: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The config blocks that hold the settings of a refiner.
 
     Args:
-        refiner: 'sam', 'medsam' or 'random_walk'.
+        refiner: 'sam', 'medsam', 'random_walk' or 'zoom'.
         settings: its settings without blocks, as in `search_spaces`.
     """
-    if refiner == "random_walk":
-        return {"random_walk": dict(settings)}
+    if "operation" not in settings:
+        return {refiner: dict(settings)}
     cleaning = {
         "operation": settings["operation"],
         "element": settings["element"] or "square",

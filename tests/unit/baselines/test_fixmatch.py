@@ -1,4 +1,4 @@
-"""FixMatch: only confident predictions are targets, and they are pasted with their images."""
+"""FixMatch: it learns from unlabelled images, and only confident predictions are targets."""
 
 import dataclasses
 
@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from samcarry.baselines import fixmatch
-from samcarry.baselines.fixmatch import FixMatchSettings, pseudo_loss, strong_view, train_fixmatch
-from samcarry.networks.batches import generator_of
+from samcarry.baselines.fixmatch import FixMatchSettings, pseudo_loss, train_fixmatch
 from samcarry.networks.training_data import TrainingData
 from samcarry.networks.training_loop import Checkpoint
 from samcarry.networks.unet import UNet
@@ -70,35 +69,3 @@ def test_predictions_that_are_not_confident_do_not_count():
     )
     torch.testing.assert_close(pseudo_loss(logits, probability, 0.95), expected / 4)
     assert pseudo_loss(logits, torch.full_like(logits, 0.5), 0.95) == 0
-
-
-def test_predictions_are_pasted_with_their_box():
-    """Images and predictions are constants that belong together, also after CutMix."""
-    images = torch.tensor([0.0, 100.0, 200.0])[:, None, None, None].expand(3, 1, 40, 30)
-    predictions = images.expand(3, 2, 40, 30) / 200
-    strong, moved = strong_view(images, predictions, generator_of(0, 0))
-    index_of = {0.0: 0, 0.5: 1, 1.0: 2}
-    grey = [
-        image[0][prediction[0] == own].mean()
-        for image, prediction, own in zip(strong, moved, index_of, strict=True)
-    ]
-    for image, prediction, own in zip(strong, moved, index_of, strict=True):
-        pasted = prediction[0] != own
-        assert 0.03 < pasted.float().mean() < 0.3
-        assert torch.equal(prediction[0] != own, prediction[1] != own)
-        (origin,) = prediction[0][pasted].unique().tolist()
-        assert image[0][pasted].mean() == pytest.approx(grey[index_of[origin]], abs=0.5)
-
-
-def test_a_strong_view_differs_from_the_weak_one_but_keeps_its_shape():
-    images = torch.randn(2, 1, 16, 16, generator=generator_of(0, 1))
-    strong, _ = strong_view(images, images, generator_of(0, 0))
-    assert strong.shape == images.shape
-    assert (strong - images).abs().mean() > 0.05
-    assert torch.equal(strong_view(images, images, generator_of(0, 0))[0], strong)
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_small_batches_work(count):
-    images = torch.randn(count, 1, 16, 16)
-    assert strong_view(images, images, generator_of(0, 0))[0].isfinite().all()

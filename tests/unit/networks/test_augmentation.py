@@ -1,10 +1,11 @@
-"""Augmentation: images and masks are warped together, by one affine map per sample."""
+"""Augmentation: images and masks are warped together, and boxes are pasted in both."""
 
 import pytest
 import torch
 
 from samcarry.networks import augmentation
-from samcarry.networks.augmentation import augment, draw_affine, inverse, warp
+from samcarry.networks.augmentation import augment, draw_affine, inverse, strong_view, warp
+from samcarry.networks.batches import generator_of
 
 SQUARES = torch.zeros(4, 1, 64, 48)
 SQUARES[..., 20:44, 12:36] = 1.0
@@ -79,3 +80,38 @@ def test_the_inverse_of_an_affine_map_is_exact():
     points[:, 2] = 1
     moved_points = torch.cat([theta @ points, points[:, 2:]], dim=1)
     torch.testing.assert_close(inverse(theta) @ moved_points, points[:, :2])
+
+
+# ---- strong views ---------------------------------------------------------------------------
+
+
+def test_predictions_are_pasted_with_their_box():
+    """Images and predictions are constants that belong together, also after CutMix."""
+    images = torch.tensor([0.0, 100.0, 200.0])[:, None, None, None].expand(3, 1, 40, 30)
+    predictions = images.expand(3, 2, 40, 30) / 200
+    strong, moved = strong_view(images, predictions, generator_of(0, 0))
+    index_of = {0.0: 0, 0.5: 1, 1.0: 2}
+    grey = [
+        image[0][prediction[0] == own].mean()
+        for image, prediction, own in zip(strong, moved, index_of, strict=True)
+    ]
+    for image, prediction, own in zip(strong, moved, index_of, strict=True):
+        pasted = prediction[0] != own
+        assert 0.03 < pasted.float().mean() < 0.3
+        assert torch.equal(prediction[0] != own, prediction[1] != own)
+        (origin,) = prediction[0][pasted].unique().tolist()
+        assert image[0][pasted].mean() == pytest.approx(grey[index_of[origin]], abs=0.5)
+
+
+def test_a_strong_view_differs_from_the_weak_one_but_keeps_its_shape():
+    images = torch.randn(2, 1, 16, 16, generator=generator_of(0, 1))
+    strong, _ = strong_view(images, images, generator_of(0, 0))
+    assert strong.shape == images.shape
+    assert (strong - images).abs().mean() > 0.05
+    assert torch.equal(strong_view(images, images, generator_of(0, 0))[0], strong)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_small_batches_work(count):
+    images = torch.randn(count, 1, 16, 16)
+    assert strong_view(images, images, generator_of(0, 0))[0].isfinite().all()

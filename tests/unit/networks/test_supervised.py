@@ -1,4 +1,4 @@
-"""Supervised training: it learns, is reproducible, and uses weights, start and precision as asked."""
+"""Supervised training: it learns, is reproducible, and uses weights, start, precision and views as asked."""
 
 import dataclasses
 import shutil
@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from samcarry.networks import supervised
 from samcarry.networks.prediction import predict
 from samcarry.networks.supervised import train
 from samcarry.networks.training_data import TrainingData
 from samcarry.networks.training_loop import Checkpoint
 from samcarry.networks.unet import UNet
-from support.tiny_training import SETTINGS, STATISTICS, assert_same, pictures, run
+from support.tiny_training import SETTINGS, STATISTICS, assert_same, dying_at, pictures, run, states_equal
 
 
 def test_another_seed_gives_another_network(tmp_path):
@@ -104,3 +105,67 @@ def test_a_class_of_weight_0_teaches_nothing(tmp_path):
     network, _ = train(muted, STATISTICS, SETTINGS, seed=0, device="cpu", checkpoint=checkpoint)
     assert torch.equal(network.head.weight[0], fresh.head.weight[0])
     assert not torch.equal(network.head.weight[1], fresh.head.weight[1])
+
+
+# ---- strong views ---------------------------------------------------------------------------
+
+
+def train_strongly(data, folder, **changes):
+    settings = dataclasses.replace(SETTINGS, **changes)
+    checkpoint = Checkpoint(folder / "c.pt", 1e9, "x")
+    return train(data, STATISTICS, settings, seed=0, device="cpu", checkpoint=checkpoint, strong=True)
+
+
+def test_masks_follow_the_boxes_that_are_pasted(tmp_path, monkeypatch):
+    """Grey values are constant in each case, so the images that the network sees show where a box is from."""
+    values = np.array([60, 180], dtype=np.uint8)
+    images = np.broadcast_to(values[:, None, None], (2, 16, 16)).copy()
+    masks = np.zeros((2, 2, 16, 16), dtype=bool)
+    masks[1] = True
+    seen, loss = [], supervised.F.binary_cross_entropy_with_logits
+
+    class Spy(UNet):
+        def forward(self, x):
+            seen.append([x])
+            return super().forward(x)
+
+    def recording(logits, targets, *given, **options):
+        seen[-1].append(targets)
+        return loss(logits, targets, *given, **options)
+
+    monkeypatch.setattr(supervised, "UNet", Spy)
+    monkeypatch.setattr(supervised.F, "binary_cross_entropy_with_logits", recording)
+    train_strongly(TrainingData(images, masks), tmp_path, affine_sigma=0.0, batch_size=4, iterations=8)
+    mixed = 0
+    for image, target in ((image, target) for batch in seen for image, target in zip(*batch, strict=True)):
+        assert torch.equal(target[0], target[1])
+        if 0 < target.mean() < 1:
+            mixed += 1
+            assert image[0][target[0] == 1].mean() > image[0][target[0] == 0].mean()
+    assert mixed > 4
+
+
+def test_it_learns_from_strong_views(tmp_path):
+    network, curve = train_strongly(pictures(), tmp_path, iterations=60, learning_rate=3e-2)
+    assert curve[-1].loss < 0.7 * curve[0].loss
+    found = predict(network, pictures().images, STATISTICS.mean, STATISTICS.std) > 127
+    assert (found == pictures().masks).mean() > 0.85
+
+
+def test_strong_views_change_the_training_and_resume_exactly(tmp_path, monkeypatch):
+    strong = train_strongly(pictures(), tmp_path / "strong")
+    assert not states_equal(strong[0], run(tmp_path / "weak")[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(supervised, "generator_of", dying_at(3))
+        with pytest.raises(KeyboardInterrupt):
+            train(
+                pictures(),
+                STATISTICS,
+                SETTINGS,
+                seed=0,
+                device="cpu",
+                checkpoint=Checkpoint(tmp_path / "c.pt", 0, "x"),
+                strong=True,
+            )
+    assert (tmp_path / "c.pt").exists()
+    assert_same(train_strongly(pictures(), tmp_path), strong)

@@ -12,7 +12,7 @@ import torch
 from samcarry.errors import InputError
 from samcarry.networks import supervised
 from samcarry.networks.batches import generator_of
-from samcarry.networks.training_loop import Step, cosine_learning_rate, write_curve
+from samcarry.networks.training_loop import LoopSettings, Step, cosine_learning_rate, write_curve
 from support.tiny_training import SETTINGS, assert_same, dying_at, run
 
 PAPER = dataclasses.replace(
@@ -171,6 +171,15 @@ def test_a_loss_that_is_not_finite_is_reported_in_one_line(tmp_path):
     assert "\n" not in str(caught.value)
     assert "training.learning_rate" in str(caught.value)
     assert "iteration" in str(caught.value)
+
+
+def test_settings_of_any_loop_name_a_remedy_for_a_loss_that_is_not_finite():
+    fields = [field.name for field in dataclasses.fields(LoopSettings)]
+    plain = LoopSettings(**{name: getattr(SETTINGS, name) for name in fields})
+    assert plain.remedy == "lower the learning rate (0.01) in the config"
+    assert SETTINGS.remedy == (
+        "lower training.learning_rate (0.01) or training.max_positive_weight in the config"
+    )
 
 
 def test_a_loss_that_is_not_finite_is_never_saved(tmp_path):

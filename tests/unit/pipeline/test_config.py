@@ -5,7 +5,16 @@ import copy
 import pytest
 
 from samcarry.errors import InputError
-from samcarry.pipeline.config import check_settings, main_sams, method_notes, refiners_tuned, sams_of
+from samcarry.pipeline.config import (
+    asking_of,
+    check_settings,
+    is_papers_way,
+    main_sams,
+    method_notes,
+    needs_much_memory,
+    refiners_tuned,
+    sams_of,
+)
 
 
 @pytest.fixture
@@ -21,8 +30,10 @@ def config(tmp_path):
         "table": {"methods": ["unet", "ours_r"]},
         "tuning": {"trials": 0},
         "medsam": {"model": "small"},
+        "zoom": {"model": None, "multimask": False},
         "sam": {
             "model": "tiny",
+            "multimask": False,
             "models": {
                 "tiny": {"model": "tiny", "file": str(checkpoint)},
                 "small": {"model": "tiny", "protocol": "medsam", "file": str(checkpoint)},
@@ -59,6 +70,10 @@ def test_a_good_config_passes_and_its_models_are_completed(config):
         ({"sam__model": "huge"}, ("sam.model is 'huge'", "tiny, small")),
         ({"sam__model": "small"}, ("boxes only", "medsam.model")),
         ({"medsam__model": "tiny"}, ("medsam.model is 'tiny'", "protocol: medsam")),
+        ({"zoom__model": "huge"}, ("zoom.model is 'huge'", "tiny, small")),
+        ({"zoom__model": "small"}, ("zoom.model is 'small'", "cannot be asked on crops", "protocol: sam")),
+        ({"sam__multimask": True}, ("sam.multimask is true", "'tiny' is a tiny SAM", "set it to false")),
+        ({"zoom__multimask": True}, ("zoom.multimask is true", "'tiny' is a tiny SAM")),
         ({"medsam__model": None, "methods": ["unet_medsam"]}, ("unet_medsam needs medsam.model",)),
         ({"sam__models__tiny__file": "no/where.pth"}, ("no/where.pth", "no such file")),
     ],
@@ -131,10 +146,77 @@ def test_a_checkpoint_that_no_method_needs_may_be_missing(config):
         (["mean_teacher_sam"], ["tiny"]),
         (["unet_medsam"], ["small"]),
         (["unet_medsam", "unet_sam"], ["small", "tiny"]),
+        (["unet_sam_zoom"], ["tiny"]),
     ],
 )
 def test_methods_need_their_sams(config, methods, asked):
     assert sams_of(config, methods) == asked
+
+
+def test_the_rows_on_crops_may_ask_another_sam(config):
+    entry = config["sam"]["models"]["tiny"]
+    other = changed(config, zoom__model="other", sam__models__other=entry)
+    check_settings(other)
+    assert sams_of(other, ["unet_sam_zoom", "ours_r_zoom"]) == ["other"]
+    assert sams_of(other, ["ours_r_zoom", "ours_r"]) == ["other", "tiny"]
+
+
+def test_a_missing_checkpoint_is_noticed_also_if_only_rows_on_crops_need_it(config):
+    entry = {"model": "tiny", "file": "no/where.pth"}
+    other = changed(config, zoom__model="other", sam__models__other=entry)
+    check_settings(copy.deepcopy(other))
+    with pytest.raises(InputError, match=r"no/where\.pth"):
+        check_settings(changed(other, methods=["unet_sam_zoom"]))
+
+
+@pytest.mark.parametrize(
+    ("change", "official"),
+    [
+        ({}, False),
+        ({"sam__models__tiny__model": "small"}, False),
+        ({"sam__models__tiny__model": "vit_b"}, True),
+        ({"zoom__model": "other"}, True),
+        ({"medsam__model": "other"}, True),
+        ({"medsam__model": None}, False),
+    ],
+)
+def test_only_the_small_sams_do_without_much_memory(config, change, official):
+    with_other = changed(config, sam__models__other={"model": "vit_h"})
+    assert needs_much_memory(changed(with_other, **change)) is official
+
+
+PAPER = {
+    "first": "box",
+    "second": "pos+neg",
+    "zoom": None,
+    "image": "network",
+    "prior": "none",
+    "fuse": 1,
+    "multimask": False,
+    "prompts": 1,
+    "rounds": 1,
+}
+
+
+@pytest.mark.parametrize("prompts", [{}, {"first": "pos"}, {"second": None}])
+def test_any_prompts_on_the_whole_image_are_the_papers_way(prompts):
+    assert is_papers_way(asking_of({**PAPER, **prompts, "model": "tiny", "models": {}}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"zoom": 3},
+        {"image": "original"},
+        {"prior": "P"},
+        {"fuse": 0.9},
+        {"multimask": True},
+        {"prompts": 2},
+        {"rounds": 2},
+    ],
+)
+def test_every_other_key_leaves_the_papers_way(change):
+    assert not is_papers_way(asking_of({**PAPER, **change}))
 
 
 def test_the_ablations_sams_count_only_where_there_is_an_ablation(config):
@@ -157,12 +239,23 @@ def test_tuning_on_the_judged_cases_is_noted(config):
     assert "unet" not in notes
 
 
+@pytest.mark.parametrize("trials", [0, 5])
+def test_a_sam_that_was_chosen_on_the_judged_cases_is_noted_even_without_tuning_of_settings(config, trials):
+    changed_config = changed(config, tuning__trials=trials)
+    notes = method_notes(changed_config, "val")
+    for method in ("unet_sam_adapted", "ours_best", "best_from_f_theta"):
+        assert notes[method].startswith("its SAM was chosen on the same cases")
+    assert "best_no_sam" not in notes
+    assert "ours_best" not in method_notes(changed_config, "test")
+
+
 @pytest.mark.parametrize(
     ("methods", "trials", "studies"),
     [
         (["unet", "ours_p", "mean_teacher"], 5, []),
         (["ours_r"], 5, ["sam"]),
         (["unet_random_walk", "unet_medsam", "unet_sam"], 5, ["sam", "medsam", "random_walk"]),
+        (["ours_r_zoom", "ours_r"], 5, ["sam", "zoom"]),
         (["unet_sam"], 0, []),
     ],
 )

@@ -20,7 +20,8 @@ class Run:
         self.now = 100.0
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         self.screen = io.StringIO()
-        self.terminal = Terminal(lambda rule: "stage", lambda: PLAN)
+        self.lengths = {}  # by rule, 1 if missing
+        self.terminal = Terminal(lambda rule: "stage", lambda: PLAN, lambda rule: self.lengths.get(rule, 1.0))
         self.terminal.setStream(self.screen)
 
     def say(self, text=None, level=logging.INFO, **fields):
@@ -81,6 +82,15 @@ def test_the_time_left_is_printed_once_most_of_what_is_left_is_of_a_known_kind(r
     assert run.lines()[1].endswith(
         "; about 50 s left"
     )  # 30 s for f_phi as for f_theta, 20 s on average for all
+
+
+def test_a_training_that_is_ten_times_as_long_counts_ten_times_before_any_has_finished(run):
+    run.lengths["train_f_phi"] = 10.0
+    for number, seconds in ((1, 30), (2, 10)):
+        run.start(number)
+        run.now += seconds
+        run.finish(number, done=number)
+    assert run.lines()[1].endswith("; about 5 min left")  # 300 s for f_phi, 20 s on average for all
 
 
 def test_running_jobs_and_jobs_side_by_side_shorten_the_time_left(run):

@@ -109,6 +109,12 @@ def test_no_second_pass_is_a_category_of_its_own(tmp_path, drawn):
     assert labels[0] == "mask (4)"  # where the best trial is
 
 
+def test_yes_or_no_is_a_category_and_not_a_number(tmp_path, drawn):
+    draw_tuning(tmp_path / "a.png", trials().assign(multimask=[index % 3 == 0 for index in range(12)]), "SAM")
+    labels = [label.get_text() for label in panels(drawn[0])["multimask"].get_xticklabels()]
+    assert labels == ["False (8)", "True (4)"]
+
+
 def test_pairs_show_their_best_gain(tmp_path, drawn):
     draw_tuning(tmp_path / "a.png", trials(), "SAM")
     assert "+9.0" in [text.get_text() for text in panels(drawn[0])["best of each pair"].texts]

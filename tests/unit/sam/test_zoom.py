@@ -18,6 +18,7 @@ from samcarry.sam.refinement import decode_prompts, full_size, refine
 from samcarry.sam.zoom import (
     NEAREST_NEGATIVES,
     ZoomSettings,
+    as_probabilities,
     ask_for_logits,
     best_by_estimate,
     embed_views,
@@ -243,6 +244,19 @@ def test_p_is_a_mask_prompt_only_where_it_is_asked_for(small, image):
     )
     assert torch.equal(*without)
     assert (with_p[0] - with_p[1]).abs().max() > 0.01
+
+
+def test_a_second_round_asks_with_the_first_ones_answer_in_the_place_of_p(any_sam, large):
+    settings = replace(PLAIN, zoom=2.0, prior="P", fuse=0.6)
+    logits, estimate = logits_of(any_sam, large, PRESENT, P_PRESENT, settings)
+    fused = 0.6 * logits.numpy() + 0.4 * initial_logits(P_PRESENT)
+    answer = as_probabilities(fused)
+    prompts = extract_prompts(most_likely_components(answer))
+    expected = refine_on_crops(any_sam, large, prompts, answer, settings)
+    found = refine_on_crops(any_sam, large, PRESENT, P_PRESENT, replace(settings, rounds=2))
+    assert (found.masks == expected.masks).all()
+    np.testing.assert_allclose(found.quality, expected.quality)
+    assert np.abs(found.quality - estimate.numpy()).max() > 1e-3, "the second round changed nothing"
 
 
 def test_three_boxes_give_the_mean_of_three_answers_each_time(any_sam, large):

@@ -53,6 +53,18 @@ def test_element_and_radius_are_judged_where_there_is_an_operation():
     ]
 
 
+def test_each_part_of_asking_on_crops_is_a_parameter_and_the_whole_image_is_a_zoom_of_none():
+    asked = {"first": "box", "second": None, "prior": "P", "fuse": 0.5, "multimask": True, "prompts": 3}
+    tried = [Tried(0, 0.1, {**asked, "zoom": None}), Tried(1, 0.2, {**asked, "zoom": 3, "multimask": False})]
+    table = table_of(tried)
+    assert table["zoom"].tolist() == ["none", 3]
+    gains = gains_by_parameter(table).set_index("question")["answer"]
+    assert gains["zoom"].tolist() == ["3.0", "none"]
+    assert gains["masks"].tolist() == ["one", "best of three"]
+    assert gains[["first mask prompt", "weight of SAM", "boxes"]].tolist() == ["P", "0.5", "3"]
+    assert table_of(tried[1:])["zoom"].tolist() == [3]
+
+
 def test_medsam_and_the_random_walk_have_their_own_parameters():
     medsam = gains_by_parameter(table_of([Tried(0, 0.1, NONE), Tried(1, 0.2, STAR_1)]))
     assert set(medsam["question"]) == {"operation", "element", "radius", "width in pixels"}

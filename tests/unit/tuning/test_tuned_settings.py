@@ -31,6 +31,15 @@ def test_the_random_walks_settings_are_read_back(tmp_path):
     assert read_tuned(tmp_path / "t.yaml") == {"random_walk": WALK}
 
 
+@pytest.mark.parametrize("refiner", ["zoom", "sam"])
+def test_how_sam_is_asked_on_crops_is_one_block_and_no_cleaning(tmp_path, refiner):
+    settings = {"first": "box", "second": None, "zoom": None, "prior": "P", "fuse": 0.5, "multimask": False}
+    write_tuned(tmp_path / "t.yaml", blocks_of(refiner, settings), [])
+    assert read_tuned(tmp_path / "t.yaml") == {refiner: settings}
+    configured = {**settings, "zoom": 3, "prompts": 2}
+    assert tuned_over(configured, tmp_path / "t.yaml", refiner) == {**settings, "prompts": 2}
+
+
 @pytest.mark.parametrize("nothing", [[], "", ()])
 def test_without_tuning_nothing_is_replaced(nothing):
     assert read_tuned(nothing) == {}

@@ -1,0 +1,1 @@
+"""Tuning of a SAM on the labelled cases X^n."""

@@ -1,0 +1,88 @@
+"""Images and labels of single cases: prepared ones from stacks, original ones from their files."""
+
+import numpy as np
+import pytest
+
+from samcarry.data.case_images import image_reader, label_reader
+from samcarry.errors import DamagedError, InputError
+from samcarry.images.grey import write_grey
+from samcarry.storage.stacks import Stack, write_stack
+
+
+def drawn(seed, shape):
+    return np.random.default_rng(seed).integers(0, 255, shape, dtype=np.uint8)
+
+
+def test_prepared_images_of_several_stacks_are_found_by_case(tmp_path):
+    values = drawn(0, (3, 8, 6))
+    for name, part, cases in (("a", values[:2], ("x", "y")), ("b", values[2:], ("z",))):
+        write_stack(tmp_path / f"{name}.nii.gz", Stack(part, "image", cases))
+    image_of = image_reader([str(tmp_path / "a.nii.gz"), str(tmp_path / "b.nii.gz")], None, None)
+    assert all((image_of(case) == image).all() for case, image in zip("xyz", values, strict=True))
+
+
+def test_original_images_keep_their_sizes_and_are_windowed_as_prepared_ones(tmp_path):
+    images = {"x": drawn(1, (8, 6)) // 4, "y": drawn(2, (30, 5)) // 4}
+    for case, image in images.items():
+        write_grey(tmp_path / f"{case}.png", image)
+    paths = [str(tmp_path / f"{case}.png") for case in images]
+    plain, windowed = (image_reader(paths, list(images), window) for window in (None, (0, 100)))
+    for case, image in images.items():
+        assert (plain(case) == image).all()
+        assert windowed(case).shape == image.shape
+        assert (windowed(case).min(), windowed(case).max()) == (0, 255)
+
+
+def test_an_original_image_is_not_read_before_it_is_needed(tmp_path):
+    image_of = image_reader([str(tmp_path / "missing.png")], ["x"], None)
+    with pytest.raises(InputError, match=r"missing\.png"):
+        image_of("x")
+
+
+def test_a_damaged_stack_is_named(tmp_path):
+    (tmp_path / "a.nii.gz").write_bytes(b"x")
+    with pytest.raises(DamagedError, match=r"a\.nii\.gz"):
+        image_reader([str(tmp_path / "a.nii.gz")], None, None)
+
+
+# ---- labels ---------------------------------------------------------------------------------
+
+
+def write_labels(folder, masks_of):
+    """Label files below `folder`, as <case>/<class>.png."""
+    for case, masks in masks_of.items():
+        for name, mask in masks.items():
+            (folder / case).mkdir(parents=True, exist_ok=True)
+            write_grey(folder / case / f"{name}.png", mask.astype(np.uint8) * 255)
+    return sorted(folder.glob("*/*.png"), reverse=True)
+
+
+def test_labels_of_files_are_the_classes_that_have_one_at_full_size(tmp_path):
+    x = {"ulna": drawn(1, (8, 6)) > 99, "radius": drawn(2, (8, 6)) > 99}
+    y = {"ulna": drawn(3, (30, 5)) > 99}
+    masks_of = label_reader(map(str, write_labels(tmp_path, {"x": x, "y": y})))
+    assert masks_of("x").dtype == bool
+    assert np.array_equal(masks_of("x"), np.stack([x["radius"], x["ulna"]]))
+    assert np.array_equal(masks_of("y"), y["ulna"][None])
+
+
+def test_a_labelled_case_may_have_no_file(tmp_path):
+    paths = write_labels(tmp_path, {"x": {"ulna": drawn(1, (8, 6)) > 99}})
+    assert len(label_reader(paths)("empty")) == 0
+
+
+def test_a_label_file_is_not_read_before_it_is_needed(tmp_path):
+    masks_of = label_reader([str(tmp_path / "x/ulna.png")])
+    with pytest.raises(InputError, match=r"ulna\.png"):
+        masks_of("x")
+
+
+def test_labels_of_stacks_are_all_classes_of_the_case(tmp_path):
+    values = (drawn(4, (3, 2, 8, 6)) > 99).astype(np.uint8)
+    values[1, 0] = 0
+    for name, part, cases in (("a", values[:2], ("x", "y")), ("b", values[2:], ("z",))):
+        write_stack(tmp_path / f"{name}.nii.gz", Stack(part, "mask", cases, ("radius", "ulna")))
+    masks_of = label_reader([str(tmp_path / "a.nii.gz"), str(tmp_path / "b.nii.gz")])
+    for case, expected in zip("xyz", values, strict=True):
+        assert masks_of(case).dtype == bool
+        assert np.array_equal(masks_of(case), expected)
