@@ -256,7 +256,17 @@ def cleaning_of(wildcards):
 def asking_of_study(wildcards):
     """How SAM is asked, but for the image, which is an input."""
     asking = study_of(wildcards).asking
+    if own_sam(wildcards):
+        return asking_of_tuned_sam(wildcards)
     return asking and {key: asking[key] for key in asking if key != "image"}
+
+
+def asking_of_tuned_sam(wildcards):
+    """How a SAM that was tuned on the labels is asked: as the block `zoom` says, with more trust in its answer."""
+    asking = STUDIES["zoom"].asking | {
+        key: config["adapt"][key] for key in ("fuse", "rounds")
+    }
+    return {key: asking[key] for key in asking if key != "image"}
 
 
 def probabilities_of_chain(wildcards):

@@ -29,11 +29,7 @@ rule adapt_sam:
         sam=sam_entry(STUDIES["zoom"].sam),
         training=ADAPTATION,
         cleaning=STUDIES["zoom"].cleaning,
-        asking={
-            key: value
-            for key, value in STUDIES["zoom"].asking.items()
-            if key != "image"
-        },
+        asking=asking_of_tuned_sam,
         cases=subset_cases,
         images=originals_adapted,
         size=SIZE,
