@@ -89,9 +89,7 @@ class Method:
         return bool({self.masks, learns_from} & set(_MASKS_OF_TUNED_SAM))
 
 
-_BEST = PseudoLabels(
-    "best/refined", with_labels=True, balanced=True, strong=True, unweighted=True, start="fixmatch"
-)
+_BEST = PseudoLabels("best/refined", with_labels=True, balanced=True, unweighted=True, start="fixmatch")
 
 
 def _best_without(id: str, name: str, without: str, network: str, learns_from: PseudoLabels) -> Method:
@@ -316,7 +314,7 @@ METHODS = (
         BEYOND,
         "the recommended recipe: `fixmatch` predicts the unlabelled images, a SAM tuned on the labelled "
         "cases redraws its masks on crops, and the network goes on learning from these masks and the "
-        "labels, each of them half of a batch, in strong views",
+        "labels, each of them half of a batch",
         network="best/f_phi",
         asks=("zoom",),
         pseudo_labels=_BEST,
@@ -343,11 +341,11 @@ METHODS = (
         replace(_BEST, folder="adapted/refined", start="f_theta"),
     ),
     _best_without(
-        "best_weak_views",
-        "no strong views",
-        "without strong views in the last training",
-        "best_weak_views/f_phi",
-        replace(_BEST, strong=False),
+        "best_strong_views",
+        "strong views",
+        "with strong views in the last training",
+        "best_strong_views/f_phi",
+        replace(_BEST, strong=True),
     ),
     _best_without(
         "best_weighted",

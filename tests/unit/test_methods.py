@@ -77,7 +77,7 @@ def test_the_recommended_recipe_goes_on_from_fixmatch_with_refined_masks_and_hal
     best = method_of("ours_best")
     assert best.name == "samcarry"
     assert best.pseudo_labels == PseudoLabels(
-        "best/refined", with_labels=True, balanced=True, strong=True, unweighted=True, start="fixmatch"
+        "best/refined", with_labels=True, balanced=True, unweighted=True, start="fixmatch"
     )
 
 
@@ -85,7 +85,7 @@ LEAVE_ONE_OUT = {
     "best_untuned_sam": {"folder": "best_untuned/refined"},
     "best_no_sam": {"folder": "fixmatch/probabilities"},
     "best_from_f_theta": {"folder": "adapted/refined", "start": "f_theta"},
-    "best_weak_views": {"strong": False},
+    "best_strong_views": {"strong": True},
     "best_weighted": {"unweighted": False},
     "best_no_labels": {"with_labels": False, "balanced": False},
     "best_unbalanced": {"balanced": False},
@@ -143,7 +143,7 @@ def test_the_methods_with_a_tuned_sam_are_known():
         "ours_r_adapted",
         "ours_best",
         "best_from_f_theta",
-        "best_weak_views",
+        "best_strong_views",
         "best_weighted",
         "best_no_labels",
         "best_unbalanced",

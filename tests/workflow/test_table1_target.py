@@ -18,7 +18,7 @@ from support.tiny_project import Project
 PAPER = [method.id for method in METHODS if method.in_paper] + ["unet_full"]
 BEYOND = [method for method in METHOD_IDS if method not in PAPER]
 SAME_MASKS = [
-    "best_from_f_theta", "best_weak_views", "best_weighted", "best_no_labels", "best_unbalanced",
+    "best_from_f_theta", "best_strong_views", "best_weighted", "best_no_labels", "best_unbalanced",
 ]  # fmt: skip
 TUNING = {"trials": 3, "max_radius": 2}
 
