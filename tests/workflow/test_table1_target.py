@@ -167,7 +167,7 @@ def test_a_sam_is_tuned_on_the_labelled_cases_and_scored_before_and_after(extend
     assert "Tuned on: 3 labelled cases" in card
     assert all(case in card for case in training)
     assert not (extended.folder / folder / "checkpoint.pt").exists()
-    load_sam("tiny", extended.folder / folder / "sam.safetensors")
+    load_sam("small", extended.folder / folder / "sam.safetensors")
 
 
 def test_the_last_training_of_the_recipe_weighs_all_pixels_alike_and_normalises_as_ever(extended):

@@ -43,6 +43,6 @@ def write_card(
             "",
             "| step | mean Dice (%) |",
             "|---|---|",
-            *(f"| {score.step} | {100 * score.dice:.1f} |" for score in scores),
+            *(f"| {score.step} | {100 * score.dice:.2f} |" for score in scores),
         ]
     write_text(path, "\n".join(lines) + "\n")

@@ -25,7 +25,7 @@ def test_the_best_state_is_named_above_all_scores(tmp_path):
     text = card(tmp_path, [Score(0, 0.8), Score(200, 0.8567), Score(400, 0.85)])
     assert "These are the weights after step 200, which scored best" in text
     assert text.endswith(
-        "| step | mean Dice (%) |\n|---|---|\n| 0 | 80.0 |\n| 200 | 85.7 |\n| 400 | 85.0 |\n"
+        "| step | mean Dice (%) |\n|---|---|\n| 0 | 80.00 |\n| 200 | 85.67 |\n| 400 | 85.00 |\n"
     )
 
 
