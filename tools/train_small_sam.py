@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from segment_anything.modeling import Sam
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
@@ -30,6 +31,7 @@ from torch.utils.data import DataLoader
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from samcarry.data.cases import find_cases, label_files
+from samcarry.errors import InputError
 from samcarry.images.grey import read_grey
 from samcarry.images.masks import read_mask
 from samcarry.runtime.device import autocast
@@ -83,7 +85,7 @@ def read_arguments() -> argparse.Namespace:
         "--start-from",
         type=Path,
         default=Path("resources/tiny_sam.safetensors"),
-        help="tiny SAM whose weights are the start; 'none' = fresh weights",
+        help="a tiny SAM to grow from, or a small one to go on from; 'none' = fresh weights",
     )
     parser.add_argument(
         "--side", type=int, default=IMAGE_SIZE, help="of the square input in training, pixels"
@@ -103,6 +105,16 @@ def read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def start_from(sam: Sam, file: Path) -> None:
+    """Give a small SAM the weights of a tiny one, or of an earlier small one."""
+    try:
+        tiny = load_sam("tiny", file)
+    except InputError:
+        sam.load_state_dict(load_sam("small", file).state_dict())
+    else:
+        grow_from_tiny(sam, tiny)
+
+
 class Run:
     """One training: its models, its state, its files."""
 
@@ -115,7 +127,7 @@ class Run:
         torch.manual_seed(arguments.seed)
         sam = build_small_sam(arguments.side)
         if str(arguments.start_from) != "none":
-            grow_from_tiny(sam, load_sam("tiny", arguments.start_from))
+            start_from(sam, arguments.start_from)
         self.sam = sam.to(arguments.device).train()
         self.average = (
             AveragedModel(self.sam, avg_fn=warmup_ema(self.schedule.ema)).eval().requires_grad_(False)

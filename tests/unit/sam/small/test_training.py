@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from samcarry.runtime.device import autocast
+from samcarry.sam.checkpoints import load_sam
 from samcarry.sam.decoder import Answers
 from samcarry.sam.small.model import build_small_sam
 from samcarry.sam.small.samples import CropBatches, Mixture
@@ -194,3 +195,11 @@ def _first(_):
     from samcarry.sam.small.validation import scene_questions
 
     return scene_questions(1, objects=1)
+
+
+def test_a_training_can_go_on_from_the_weights_of_an_earlier_one(tool):
+    weights = Path(__file__).parents[4] / "resources/small_sam.safetensors"
+    fresh = build_small_sam(96)
+    tool.start_from(fresh, weights)
+    expected = load_sam("small", weights).state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in fresh.state_dict().items())
