@@ -11,7 +11,8 @@ from samcarry.adaptation.rehearsal import hold_out, mean_dice, read_rehearsal
 from samcarry.data.case_images import image_reader, label_reader
 from samcarry.networks.training_loop import write_curve
 from samcarry.prompting.cleaning import CleaningSettings
-from samcarry.sam.checkpoints import SMALL_MODELS, load_sam, save_sam
+from samcarry.sam.checkpoints import load_sam, save_sam
+from samcarry.sam.own_models import OWN_MODELS
 from samcarry.sam.zoom import ZoomSettings
 from samcarry.storage.files import sha256
 from training_job import checkpoint_of
@@ -27,14 +28,15 @@ with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources
     rehearsal = rehearsal or hold_out(images, seed, params.size, cleaning)
     this.log.info("tuning on %d cases, scored on %d, on %s", len(images), len(rehearsal), this.device)
     sam = load_sam(entry["model"], given.checkpoint, entry["sha256"], this.device)
+    checkpoint = checkpoint_of(snakemake)
     tuned, curve, scores = adapt(
         sam,
         list(images.values()),
         (lambda state: mean_dice(state, rehearsal, asking, settings.precision)) if rehearsal else None,
         settings,
-        whole=entry["model"] in SMALL_MODELS,
+        whole=entry["model"] in OWN_MODELS,
         seed=seed,
-        checkpoint=(checkpoint := checkpoint_of(snakemake)),
+        checkpoint=checkpoint,
         scratch=Path(scratch),
     )
     base = {"model": entry["model"], "file": entry["file"], "sha256": sha256(given.checkpoint)}

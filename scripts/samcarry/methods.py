@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from samcarry.errors import InputError
 
@@ -92,16 +93,21 @@ class Method:
 _BEST = PseudoLabels("best/refined", with_labels=True, balanced=True, unweighted=True, start="fixmatch")
 
 
-def _best_without(id: str, name: str, without: str, network: str, learns_from: PseudoLabels) -> Method:
-    """A row that leaves out one part of `ours_best`, to show what it is worth."""
+def _best_without(id: str, name: str, without: str, network: str = "", **changes: Any) -> Method:
+    """A row that changes one part of `ours_best`, to show what it is worth.
+
+    The folder of its network is named as the row if `network` is ''.
+    """
+    learns_from = replace(_BEST, **changes)
+    of_sam = learns_from.folder.endswith("/refined")
     return Method(
         id,
         f"samcarry, {name}",
         BEYOND,
         f"`ours_best` {without}",
-        network=network,
-        asks=() if learns_from.folder == "fixmatch/probabilities" else ("zoom",),
-        tuned_by="zoom" if learns_from.folder == "best_untuned/refined" else None,
+        network=network or f"{id}/f_phi",
+        asks=("zoom",) if of_sam else (),
+        tuned_by="zoom" if of_sam and learns_from.folder not in _MASKS_OF_TUNED_SAM else None,
         pseudo_labels=learns_from,
     )
 
@@ -324,49 +330,45 @@ METHODS = (
         "SAM not tuned",
         "without tuning SAM on the labelled cases",
         "best_untuned/f_phi",
-        replace(_BEST, folder="best_untuned/refined"),
+        folder="best_untuned/refined",
     ),
     _best_without(
         "best_no_sam",
         "no SAM",
         "without SAM: it learns from the masks of `fixmatch` themselves",
-        "best_no_sam/f_phi",
-        replace(_BEST, folder="fixmatch/probabilities"),
+        folder="fixmatch/probabilities",
     ),
     _best_without(
         "best_from_f_theta",
         "no consistency",
         "without `fixmatch`: `unet` takes its place",
-        "best_from_f_theta/f_phi",
-        replace(_BEST, folder="adapted/refined", start="f_theta"),
+        folder="adapted/refined",
+        start="f_theta",
     ),
     _best_without(
         "best_strong_views",
         "strong views",
         "with strong views in the last training",
-        "best_strong_views/f_phi",
-        replace(_BEST, strong=True),
+        strong=True,
     ),
     _best_without(
         "best_weighted",
         "weighted loss",
         "with the weights of X^n in the loss of the last training",
-        "best_weighted/f_phi",
-        replace(_BEST, unweighted=False),
+        unweighted=False,
     ),
     _best_without(
         "best_no_labels",
         "no labels",
         "without the labelled cases in the last training",
-        "best_no_labels/f_phi",
-        replace(_BEST, with_labels=False, balanced=False),
+        with_labels=False,
+        balanced=False,
     ),
     _best_without(
         "best_unbalanced",
         "all cases alike",
         "with all cases drawn alike in the last training",
-        "best_unbalanced/f_phi",
-        replace(_BEST, balanced=False),
+        balanced=False,
     ),
     Method(
         "unet_full",

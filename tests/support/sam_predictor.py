@@ -6,6 +6,16 @@ SIZE = (97, 53)  # proportions of a wrist; both sides have slightly different sc
 LARGE = (233, 170)  # of an original image, 2.402 times as high and 3.208 times as wide
 
 
+def five_masks():
+    """Five classes: apart, overlapping, absent, at the border, one pixel."""
+    drawn = np.zeros((5, *SIZE), dtype=bool)
+    drawn[0, 10:40, 8:20] = True
+    drawn[1, 30:70, 15:45] = True
+    drawn[3, 80:, 40:] = True
+    drawn[4, 50, 5] = True
+    return drawn
+
+
 def ask(predictor, prompt, kind, mask_input=None):
     """Mask, estimated IoU and low-resolution logits of one prompt, from segment-anything's predictor."""
     parts = kind.split("+")

@@ -5,23 +5,12 @@ import dataclasses
 import numpy as np
 
 from samcarry.baselines.lraspp import train_lraspp
-from samcarry.networks.subset_statistics import SubsetStatistics
 from samcarry.networks.training_data import TrainingData
-from samcarry.networks.training_loop import Checkpoint, TrainingSettings
+from samcarry.networks.training_loop import Checkpoint
+from support import tiny_training
+from support.tiny_training import STATISTICS
 
-SETTINGS = TrainingSettings(
-    width=4,
-    depth=2,
-    iterations=4,
-    iterations_per_epoch=1,
-    batch_size=2,
-    learning_rate=1e-2,
-    final_learning_rate=1e-4,
-    affine_sigma=0.03,
-    precision="float32",
-    compile=False,
-)
-STATISTICS = SubsetStatistics(("a", "b"), ("left", "top"), 0.3, 0.25, (3.0, 3.0))
+SETTINGS = dataclasses.replace(tiny_training.SETTINGS, iterations=4, batch_size=2)
 
 
 def pictures(height=32, width=32):

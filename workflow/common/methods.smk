@@ -255,17 +255,19 @@ def cleaning_of(wildcards):
 
 def asking_of_study(wildcards):
     """How SAM is asked, but for the image, which is an input."""
-    asking = study_of(wildcards).asking
     if own_sam(wildcards):
         return asking_of_tuned_sam(wildcards)
-    return asking and {key: asking[key] for key in asking if key != "image"}
+    asking = study_of(wildcards).asking
+    return asking and _without_image(asking)
 
 
 def asking_of_tuned_sam(wildcards):
     """How a SAM that was tuned on the labels is asked: as the block `zoom` says, with more trust in its answer."""
-    asking = STUDIES["zoom"].asking | {
-        key: config["adapt"][key] for key in ("fuse", "rounds")
-    }
+    own = {key: config["adapt"][key] for key in ("fuse", "rounds")}
+    return _without_image(STUDIES["zoom"].asking) | own
+
+
+def _without_image(asking):
     return {key: asking[key] for key in asking if key != "image"}
 
 

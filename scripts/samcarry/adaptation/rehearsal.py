@@ -14,7 +14,7 @@ from samcarry.prompting.cleaning import CleaningSettings, clean
 from samcarry.prompting.prompts import Prompt, extract_prompts
 from samcarry.runtime.device import Precision
 from samcarry.sam.small.rough_prompts import rough_mask, soft_logits
-from samcarry.sam.zoom import ZoomSettings, refine_on_crops
+from samcarry.sam.zoom import ZoomSettings, as_probabilities, refine_on_crops
 from samcarry.storage.probabilities import foreground
 from samcarry.storage.stacks import pairs_of
 
@@ -83,7 +83,7 @@ def imagined_case(
     for index, mask in enumerate(reference):
         if mask.any():
             rough = rough_mask(rng, mask, np.delete(reference, index, axis=0))
-            soft = np.round(255 / (1 + np.exp(-soft_logits(rng, rough)))).astype(np.uint8)
+            soft = as_probabilities(soft_logits(rng, rough))
             probabilities[index] = soft if foreground(soft).any() else 255 * rough
     return _case(labelled.image, probabilities, reference, cleaning)
 

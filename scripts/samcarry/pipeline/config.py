@@ -8,6 +8,7 @@ from typing import Any
 from samcarry.errors import InputError
 from samcarry.methods import METHOD_IDS, METHODS, TUNING_STUDIES, method_of
 from samcarry.pipeline.sources import is_table_study
+from samcarry.sam.own_models import OWN_MODELS
 
 Config = dict[str, Any]
 
@@ -20,7 +21,6 @@ _PAPERS_WAY = {
     "prompts": 1,
     "rounds": 1,
 }
-_SMALL_MODELS = ("tiny", "small")
 
 
 def check_settings(config: Config) -> None:
@@ -106,7 +106,7 @@ def needs_much_memory(config: Config) -> bool:
     """Whether a SAM that refines masks is an official one, which needs more memory than the small ones."""
     models = config["sam"]["models"]
     asked = {sam_of_block(config, block) for block in ("sam", "medsam", "zoom")} - {None}
-    return any(models[key]["model"] not in _SMALL_MODELS for key in asked)
+    return any(models[key]["model"] not in OWN_MODELS for key in asked)
 
 
 def asking_of(block: Config) -> Config:

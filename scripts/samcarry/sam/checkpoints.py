@@ -25,10 +25,6 @@ BUILDERS: dict[str, Callable[[], Sam]] = {
 }
 
 
-SMALL_MODELS = ("tiny", "small")
-"""Our own models, small enough to be tuned as a whole."""
-
-
 def load_sam(model: str, file: str | Path, digest: str | None = None, device: str = "cpu") -> Sam:
     """Load a checkpoint (.safetensors, or an official .pth) of the named model.
 

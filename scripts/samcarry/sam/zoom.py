@@ -7,6 +7,7 @@ further round, the answer takes the place of P, so that a box that was wrong bec
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -145,11 +146,11 @@ def refine_on_crops(
     Raises:
         ValueError: the first pass has neither box, points nor a mask.
     """
-    logits, quality = _round(sam, image, prompts, probabilities, settings, precision, embedding, at_once)
+    one_round = partial(_round, sam, image, settings, precision, embedding, at_once)
+    logits, quality = one_round(prompts, probabilities)
     for _ in range(settings.rounds - 1):
-        probabilities = as_probabilities(logits)
-        prompts = extract_prompts(most_likely_components(probabilities))
-        logits, quality = _round(sam, image, prompts, probabilities, settings, precision, embedding, at_once)
+        answer = as_probabilities(logits)
+        logits, quality = one_round(extract_prompts(most_likely_components(answer)), answer)
     return Refined(logits > sam.mask_threshold, quality)
 
 
@@ -161,12 +162,12 @@ def as_probabilities(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _round(
     sam: Sam,
     image: NDArray[np.uint8],
-    prompts: Sequence[Prompt | None],
-    probabilities: NDArray[np.uint8],
     settings: ZoomSettings,
     precision: Precision,
     embedding: Tensor | None,
     at_once: int | None,
+    prompts: Sequence[Prompt | None],
+    probabilities: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """SAM's and P's log-odds together (class, height, width), and SAM's IoU estimate (class,), of one round.
 

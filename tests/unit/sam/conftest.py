@@ -8,11 +8,16 @@ from support.random_sams import small_sam, vit_sam
 from support.sam_predictor import LARGE, SIZE
 
 
+def waves(size, seed, mean, along_x, along_y):
+    """A noisy grey image (height, width) with waves of these lengths."""
+    y, x = np.mgrid[: size[0], : size[1]]
+    noise = np.random.default_rng(seed).integers(0, 60, size)
+    return (mean + 60 * np.sin(x / along_x) * np.cos(y / along_y) + noise).clip(0, 255).astype(np.uint8)
+
+
 @pytest.fixture(scope="module")
 def image():
-    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
-    noise = np.random.default_rng(0).integers(0, 60, SIZE)
-    return (60 + 60 * np.sin(x / 7) * np.cos(y / 11) + noise).clip(0, 255).astype(np.uint8)
+    return waves(SIZE, 0, 60, 7, 11)
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +27,7 @@ def embedding(sam, image):
 
 @pytest.fixture(scope="module")
 def large():
-    y, x = np.mgrid[: LARGE[0], : LARGE[1]]
-    noise = np.random.default_rng(1).integers(0, 60, LARGE)
-    return (80 + 60 * np.sin(x / 9) * np.cos(y / 13) + noise).clip(0, 255).astype(np.uint8)
+    return waves(LARGE, 1, 80, 9, 13)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from samcarry.sam.refinement import (
     refine_by_medsam,
     refine_case,
 )
-from support.sam_predictor import SIZE, ask
+from support.sam_predictor import SIZE, ask, five_masks
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +30,7 @@ def predictor(sam, image, embedding):
     return predictor
 
 
-def masks():
-    """Five classes: apart, overlapping, absent, at the border, one pixel."""
-    drawn = np.zeros((5, *SIZE), dtype=bool)
-    drawn[0, 10:40, 8:20] = True
-    drawn[1, 30:70, 15:45] = True
-    drawn[3, 80:, 40:] = True
-    drawn[4, 50, 5] = True
-    return drawn
-
-
-PROMPTS = extract_prompts(masks())
+PROMPTS = extract_prompts(five_masks())
 PRESENT = [prompt for prompt in PROMPTS if prompt is not None]
 
 
@@ -144,7 +134,7 @@ def test_a_case_in_which_nothing_is_present_stays_empty(sam, embedding):
 
 
 def test_a_single_present_class_without_negatives_is_refined(sam, embedding):
-    (prompt,) = extract_prompts(masks()[:1])
+    (prompt,) = extract_prompts(five_masks()[:1])
     assert prompt.negative == ()
     found = refine(sam, embedding, [prompt, None], SIZE)
     assert not np.isnan(found.quality[0])

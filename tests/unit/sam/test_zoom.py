@@ -29,22 +29,12 @@ from samcarry.sam.zoom import (
     view_of,
 )
 from support.random_sams import small_sam, vit_sam
-from support.sam_predictor import LARGE, SIZE
+from support.sam_predictor import LARGE, SIZE, five_masks
 
 PLAIN = ZoomSettings("box", "pos+neg", zoom=None, prior="none", fuse=1.0, multimask=False, prompts=1)
 
 
-def drawn():
-    """Five classes: apart, overlapping, absent, at the border, one pixel."""
-    masks = np.zeros((5, *SIZE), dtype=bool)
-    masks[0, 10:40, 8:20] = True
-    masks[1, 30:70, 15:45] = True
-    masks[3, 80:, 40:] = True
-    masks[4, 50, 5] = True
-    return masks
-
-
-MASKS = drawn()
+MASKS = five_masks()
 PROMPTS = extract_prompts(MASKS)
 PRESENT = [prompt for prompt in PROMPTS if prompt is not None]
 P = (255 * np.clip(0.05 + 0.9 * MASKS, 0, 1)).astype(np.uint8)
