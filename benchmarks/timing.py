@@ -12,6 +12,7 @@ from segment_anything.modeling import Sam
 
 from samcarry.evaluation.dice import dice
 from samcarry.sam.checkpoints import BUILDERS, load_sam
+from samcarry.sam.own_models import OWN_MODELS
 
 __all__ = ["CLOCKS", "DEVICE", "agreement", "draw", "sam_of", "seconds_in_turn"]
 
@@ -20,7 +21,7 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
-TINY = Path(__file__).parents[1] / "resources/tiny_sam.safetensors"
+RESOURCES = Path(__file__).parents[1] / "resources"
 
 
 def seconds_in_turn(
@@ -54,8 +55,8 @@ def agreement(masks: NDArray[np.bool_], others: NDArray[np.bool_]) -> str:
 
 
 def sam_of(model: str) -> Sam:
-    """The tiny SAM of this repository, or an official model with random weights; on a GPU if there is one."""
-    if model == "tiny":
-        return load_sam("tiny", TINY, device=DEVICE)
+    """A SAM of this repository, or an official model with random weights; on a GPU if there is one."""
+    if model in OWN_MODELS:
+        return load_sam(model, RESOURCES / f"{model}_sam.safetensors", device=DEVICE)
     torch.manual_seed(0)
     return BUILDERS[model]().to(DEVICE).eval().requires_grad_(False)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from job import job
 from samcarry.adaptation.adapt import AdaptationSettings, adapt, write_scores
-from samcarry.adaptation.labelled_images import labelled_image
+from samcarry.adaptation.labelled_images import labelled_image, read_predicted
 from samcarry.adaptation.model_card import write_card
 from samcarry.adaptation.rehearsal import hold_out, mean_dice, read_rehearsal
 from samcarry.data.case_images import image_reader, label_reader
@@ -23,7 +23,8 @@ with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources
     cleaning, asking = CleaningSettings(**params.cleaning), ZoomSettings(**params.asking)
     image_of = image_reader(given.images, params.images["cases"], params.images["window"])
     labels_of = label_reader(given.labels)
-    images = {case: labelled_image(image_of(case), labels_of(case)) for case in params.cases}
+    p_of = read_predicted(given.cross_fitted, params.cross_fitted)
+    images = {case: labelled_image(image_of(case), labels_of(case), p_of.get(case)) for case in params.cases}
     rehearsal = read_rehearsal(given.probabilities, given.masks, image_of, cleaning)
     rehearsal = rehearsal or hold_out(images, seed, params.size, cleaning)
     this.log.info("tuning on %d cases, scored on %d, on %s", len(images), len(rehearsal), this.device)

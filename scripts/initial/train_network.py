@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from samcarry.networks.label_weights import read_weights
 from samcarry.networks.supervised import train
+from samcarry.networks.training_data import disagreement
+from samcarry.storage.stacks import read_stack
 from training_job import training_job
 
 with training_job(snakemake) as this:
@@ -12,6 +14,9 @@ with training_job(snakemake) as this:
     if given.get("weights"):
         weights = read_weights(given.weights, params.cases, statistics.classes)
         data = replace(data, weights=weights)
+    if given.get("initial"):
+        initial = map(read_stack, given.initial)
+        data = replace(data, unsure=disagreement(data, initial, params.cases, this.scratch))
     if params.get("unweighted"):
         statistics = replace(statistics, positive_weight=(1.0,) * len(statistics.classes))
     how = {"start": this.start(), "strong": params.get("strong", False)}

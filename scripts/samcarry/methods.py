@@ -13,7 +13,7 @@ STUDIES = ("wrist", "teeth")
 """The paper's two studies."""
 TUNING_STUDIES = ("sam", "medsam", "random_walk", "zoom")
 """What tuning may choose settings for; the blocks of the config have the same names."""
-_MASKS_OF_TUNED_SAM = ("adapted/refined", "best/refined")
+_MASKS_OF_TUNED_SAM = ("adapted/refined", "best/refined", "best_again/refined")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class PseudoLabels:
             starts from random weights, but make its masks too large.
         start: the folder of the U-Net that training starts from; '' = random weights.
         equal_length: whether it trains as long as f_θ, whatever the length of second trainings.
+        agreed_with: the folder of P if only pixels count in the loss in which P and R agree; '' = all count.
     """
 
     folder: str
@@ -40,6 +41,7 @@ class PseudoLabels:
     unweighted: bool = False
     start: str = ""
     equal_length: bool = False
+    agreed_with: str = ""
 
 
 @dataclass(frozen=True)
@@ -315,6 +317,14 @@ METHODS = (
         network="fixmatch",
     ),
     Method(
+        "fixmatch_sam_adapted",
+        "FixMatch + SAM tuned on X^n",
+        BEYOND,
+        "masks of `fixmatch`, refined as those of `unet_sam_adapted`: what `ours_best` learns from",
+        masks="best/refined",
+        asks=("zoom",),
+    ),
+    Method(
         "ours_best",
         "samcarry",
         BEYOND,
@@ -324,6 +334,14 @@ METHODS = (
         network="best/f_phi",
         asks=("zoom",),
         pseudo_labels=_BEST,
+    ),
+    Method(
+        "ours_best_sam",
+        "samcarry + SAM",
+        BEYOND,
+        "masks of `ours_best`, refined once more by the tuned SAM: it needs SAM for each new image",
+        masks="best_again/refined",
+        asks=("zoom",),
     ),
     _best_without(
         "best_untuned_sam",
@@ -369,6 +387,20 @@ METHODS = (
         "all cases alike",
         "with all cases drawn alike in the last training",
         balanced=False,
+    ),
+    _best_without(
+        "best_agreed",
+        "agreed pixels",
+        "with those pixels only in the loss of the last training in which FixMatch and SAM agree",
+        agreed_with="fixmatch/probabilities",
+    ),
+    _best_without(
+        "best_round2",
+        "second round",
+        "with a second round: the masks of `ours_best_sam` are what the network goes on learning from",
+        "best_again/f_phi",
+        folder="best_again/refined",
+        start="best/f_phi",
     ),
     Method(
         "unet_full",

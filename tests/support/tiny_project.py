@@ -26,7 +26,7 @@ TINY = {
     "seeds": [0],
     "training": {"width": 4, "depth": 2, "iterations": 30, "threads": 1},
     "f_phi": {"iterations": None},
-    "adapt": {"steps": 2, "scored": 1, "batch_size": 2},
+    "adapt": {"steps": 2, "scored": 1, "batch_size": 2, "folds": 2},
     "tuning": {"trials": 0},
     "nnunet": {"epochs": 1, "iterations_per_epoch": 2, "max_batch_size": 2},
 }

@@ -89,12 +89,14 @@ LEAVE_ONE_OUT = {
     "best_weighted": {"unweighted": False},
     "best_no_labels": {"with_labels": False, "balanced": False},
     "best_unbalanced": {"balanced": False},
+    "best_agreed": {"agreed_with": "fixmatch/probabilities"},
+    "best_round2": {"folder": "best_again/refined", "start": "best/f_phi"},
 }
 
 
 def test_the_rows_that_leave_out_a_part_of_the_recipe_follow_it():
     ids = list(METHOD_IDS)
-    start = ids.index("ours_best") + 1
+    start = ids.index("ours_best_sam") + 1
     assert ids[start : start + len(LEAVE_ONE_OUT)] == list(LEAVE_ONE_OUT)
     assert [id for id in ids if id.startswith("best_")] == list(LEAVE_ONE_OUT)
 
@@ -134,19 +136,23 @@ def test_weights_of_cases_and_pasted_boxes_are_not_combined(method):
 
 def test_a_start_is_the_network_of_a_method():
     starts = {m.pseudo_labels.start for m in METHODS if m.pseudo_labels} - {""}
-    assert {method_of_network(start).id for start in starts} == {"unet", "fixmatch"}
+    assert {method_of_network(start).id for start in starts} == {"unet", "fixmatch", "ours_best"}
 
 
 def test_the_methods_with_a_tuned_sam_are_known():
     assert [method.id for method in METHODS if method.asks_tuned_sam] == [
         "unet_sam_adapted",
         "ours_r_adapted",
+        "fixmatch_sam_adapted",
         "ours_best",
+        "ours_best_sam",
         "best_from_f_theta",
         "best_strong_views",
         "best_weighted",
         "best_no_labels",
         "best_unbalanced",
+        "best_agreed",
+        "best_round2",
     ]
 
 

@@ -19,6 +19,7 @@ PAPER = [method.id for method in METHODS if method.in_paper] + ["unet_full"]
 BEYOND = [method for method in METHOD_IDS if method not in PAPER]
 SAME_MASKS = [
     "best_from_f_theta", "best_strong_views", "best_weighted", "best_no_labels", "best_unbalanced",
+    "best_agreed", "fixmatch_sam_adapted",
 ]  # fmt: skip
 TUNING = {"trials": 3, "max_radius": 2}
 
@@ -170,6 +171,16 @@ def test_a_sam_is_tuned_on_the_labelled_cases_and_scored_before_and_after(extend
     load_sam("small", extended.folder / folder / "sam.safetensors")
 
 
+@pytest.mark.parametrize(("fold", "cases"), [(1, 1), (2, 2)])
+def test_a_sam_is_tuned_with_masks_of_networks_that_did_not_learn_from_the_case(extended, fold, cases):
+    subset = f"n3-without{fold}of2"
+    assert f"training on {cases} cases" in extended.read(
+        f"results/demo/logs/{subset}/seed0/train_f_theta.log"
+    )
+    shards = extended.folder / f"results/demo/{subset}/seed0/f_theta/probabilities"
+    assert [path.name for path in shards.iterdir()] == ["train-0000.nii.gz"]
+
+
 def test_the_last_training_of_the_recipe_weighs_all_pixels_alike_and_normalises_as_ever(extended):
     first, best = (
         load_unet(extended.folder / f"results/demo/n3/seed0/{network}/model.safetensors")[1]
@@ -197,7 +208,7 @@ def test_another_length_of_tuning_sam_reruns_the_masks_of_this_sam_and_what_foll
     folders = {
         output.split("/seed0/")[1].split("/")[0] for rule, output in made if rule in ("refine", "predict")
     }
-    assert folders == {"adapted", "best"}
+    assert folders == {"adapted", "best", "best_again"}
 
 
 def test_medsam_is_refused_as_sam_model(project):

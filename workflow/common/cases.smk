@@ -112,14 +112,28 @@ def subset_shards(wildcards):
 
 
 def subset_cases(wildcards):
-    """The cases of X^n in their order, or every labelled case for full supervision."""
-    if wildcards.get("subset") == FULL:
+    """The cases of X^n in their order, perhaps without a fold, or every labelled case for full supervision."""
+    subset = subset_named(wildcards.get("subset") or f"n{wildcards.n}")
+    if not subset.n:
         return [
             row.case
             for row in manifest()
             if row.labels and row.split in ("train", "unlabelled")
         ]
-    return _first_cases(n_of(wildcards))
+    cases = _first_cases(subset.n)
+    if not subset.fold:
+        return cases
+    folds = folds_of_cases(cases, subset.folds)
+    return [case for case in cases if folds[case] != subset.fold]
+
+
+def folds_of_cases(cases, folds):
+    """{case: fold}, with all cases of a patient in one fold; empty if there are fewer patients than folds."""
+    patients = {row.case: row.patient for row in manifest()}
+    own = [patients[case] for case in cases]
+    return (
+        dict(zip(cases, folds_of(own, folds))) if len(set(own)) >= folds else {}
+    )
 
 
 def main_cases(wildcards):
@@ -141,9 +155,7 @@ def _first_cases(n):
 
 def n_of(wildcards):
     """n of the wildcard `n` or `subset`; 0 for full supervision."""
-    return int(
-        wildcards.get("n") or wildcards.subset.removeprefix("n").replace(FULL, "0")
-    )
+    return int(wildcards.get("n") or subset_named(wildcards.subset).n)
 
 
 def unlabelled_cases(wildcards):

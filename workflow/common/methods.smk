@@ -117,6 +117,12 @@ def pseudo_label_weights(wildcards):
     return per_shard("weights", unlabelled_shards, ".csv")(wildcards)
 
 
+def initial_pseudo_labels(wildcards):
+    """P, where pixels that SAM changed do not count in the loss, or nothing."""
+    folder = _learns_from(wildcards).agreed_with
+    return per_shard(folder, unlabelled_shards)(wildcards) if folder else []
+
+
 def start_of_second_network(wildcards):
     """The network that training starts from, or nothing."""
     start = _learns_from(wildcards).start
@@ -205,6 +211,7 @@ CHAINS = {
     "adapted/": Chain("f_theta", "zoom", "adapted/sam.safetensors"),
     "best/": Chain("fixmatch", "zoom", "adapted/sam.safetensors"),
     "best_untuned/": Chain("fixmatch", "zoom"),
+    "best_again/": Chain("best/f_phi", "zoom", "adapted/sam.safetensors"),
 }
 STUDIES = {
     "sam": Study(SAM, config["cleaning"], asking_of(config["sam"])),
@@ -393,6 +400,27 @@ def originals_adapted(wildcards):
         if _adapts_to_originals()
         else NO_ORIGINALS
     )
+
+
+def _cross_fitted(wildcards):
+    """(file, cases) of the probability maps of labelled cases by networks that did not learn from them."""
+    n, folds = n_of(wildcards), config["adapt"]["folds"]
+    fold_of = folds_of_cases(subset_cases(wildcards), folds) if folds else {}
+    shard_of = {row.case: row.shard for row in manifest()}
+    found = {}
+    for case, fold in fold_of.items():
+        run = RESULTS.run(Subset(n, fold, folds).name, wildcards.seed)
+        file = f"{run}/f_theta/probabilities/{shard_of[case]}.nii.gz"
+        found.setdefault(file, []).append(case)
+    return found
+
+
+def cross_fitted(wildcards):
+    return list(_cross_fitted(wildcards))
+
+
+def cross_fitted_cases(wildcards):
+    return list(_cross_fitted(wildcards).values())
 
 
 def probabilities_seen(wildcards):

@@ -13,6 +13,7 @@ from snakemake.utils import validate
 SCRIPTS = Path(workflow.basedir) / "scripts"  # on the path since terminal.smk
 
 from samcarry.data.contract import SPLITS
+from samcarry.data.folds import folds_of
 from samcarry.data.manifest import (
     judged_split,
     missing_methods,
@@ -42,7 +43,14 @@ from samcarry.pipeline.config import (
     sam_of_block,
     sams_of,
 )
-from samcarry.pipeline.paths import FULL, Results, subset_of
+from samcarry.pipeline.paths import (
+    FULL,
+    SUBSETS,
+    Results,
+    Subset,
+    subset_named,
+    subset_of,
+)
 from samcarry.pipeline.sources import (
     cases_file,
     image_source,
@@ -111,7 +119,7 @@ PASSES = {key: config["sam"][key] for key in ("first", "second")}
 wildcard_constraints:
     dataset=DATASET,
     n=r"\d+",
-    subset=rf"n\d+|{FULL}",
+    subset=SUBSETS,
     seed=r"\d+",
     shard="(" + "|".join(SPLITS) + r")-\d+",
     sam="|".join(config["sam"]["models"]),

@@ -8,6 +8,7 @@ rule adapt_sam:
         labels=labels_adapted,
         masks=prepared("masks", validation_shards),
         probabilities=per_shard("f_theta/probabilities", validation_shards),
+        cross_fitted=cross_fitted,
         checkpoint=lambda wildcards: sam_file(STUDIES["zoom"].sam),
     output:
         model="results/{dataset}/n{n}/seed{seed}/adapted/sam.safetensors",
@@ -31,6 +32,7 @@ rule adapt_sam:
         cleaning=STUDIES["zoom"].cleaning,
         asking=asking_of_tuned_sam,
         cases=subset_cases,
+        cross_fitted=cross_fitted_cases,
         images=originals_adapted,
         size=SIZE,
         classes=classes,

@@ -7,6 +7,7 @@ rule train_f_phi:
         images=pseudo_label_images,
         masks=pseudo_labels,
         weights=pseudo_label_weights,
+        initial=initial_pseudo_labels,
         start=start_of_second_network,
         statistics="results/{dataset}/n{n}/statistics.json",
     output:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,11 @@ from PIL import Image
 from scipy import ndimage
 
 from samcarry.errors import InputError
+from samcarry.images.masks import resize_mask
 from samcarry.sam.small.objects import Picture
 from samcarry.sam.small.samples import Batch, Crop, Mixture, collate, draw_crop
+from samcarry.sam.zoom import initial_logits
+from samcarry.storage.stacks import read_stack
 
 LONGEST_SIDE = 1024
 """Larger images are reduced to this many pixels, which is enough for crops."""
@@ -26,10 +30,14 @@ class LabelledImage:
     Attributes:
         image: uint8 (height, width).
         bits: packed masks of K present classes, uint8 (K, bytes).
+        predicted: log-odds of a network's P of these classes, (K, h, w) at network size; None = not known.
+        imagined: masks of classes that the network sees although they are absent, (M, h, w).
     """
 
     image: NDArray[np.uint8]
     bits: NDArray[np.uint8]
+    predicted: NDArray[np.float16] | None = None
+    imagined: NDArray[np.bool_] | None = None
 
     @property
     def masks(self) -> NDArray[np.bool_]:
@@ -39,10 +47,18 @@ class LabelledImage:
         return flat.reshape(-1, height, width).astype(bool)
 
 
-def labelled_image(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> LabelledImage:
+def labelled_image(
+    image: NDArray[np.uint8], masks: NDArray[np.bool_], probabilities: NDArray[np.uint8] | None = None
+) -> LabelledImage:
     """Pack an image (height, width) and its masks (class, height, width) without the empty ones.
 
     Images whose longer side exceeds `LONGEST_SIDE` are reduced.
+
+    Args:
+        image: grey values.
+        masks: the labels.
+        probabilities: P times 255 by a network that did not learn from this image, (class, h, w) at any
+            resolution; None = not known.
     """
     height, width = image.shape
     factor = LONGEST_SIDE / max(height, width)
@@ -51,8 +67,31 @@ def labelled_image(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> Labell
         image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
         reduced = [Image.fromarray(mask).resize(size, Image.Resampling.NEAREST) for mask in masks]
         masks = np.array([np.asarray(mask) for mask in reduced], dtype=bool).reshape(-1, size[1], size[0])
-    present = masks[masks.any(axis=(1, 2))]
-    return LabelledImage(image, np.packbits(present.reshape(len(present), image.size), axis=1))
+    present = masks.any(axis=(1, 2))
+    bits = np.packbits(masks[present].reshape(present.sum(), image.size), axis=1)
+    if probabilities is None:
+        return LabelledImage(image, bits)
+    logits = initial_logits(probabilities)
+    absent = logits[~present] > 0
+    imagined = absent[absent.any(axis=(1, 2))]
+    return LabelledImage(image, bits, logits[present].astype(np.float16), imagined)
+
+
+def read_predicted(
+    paths: Sequence[str | Path], cases: Sequence[Sequence[str]]
+) -> dict[str, NDArray[np.uint8]]:
+    """P times 255 of single cases as {case: (class, h, w)}.
+
+    Args:
+        paths: stacks of probability maps.
+        cases: the cases that are taken from each stack.
+    """
+    found = {}
+    for path, wanted in zip(paths, cases, strict=True):
+        stack = read_stack(path)
+        for case in wanted:
+            found[case] = stack.values[stack.cases.index(case)].copy()
+    return found
 
 
 def draw_batch(seed: int, step: int, images: Sequence[LabelledImage], mixture: Mixture) -> Batch:
@@ -75,9 +114,11 @@ def _draw_crop(rng: np.random.Generator, images: Sequence[LabelledImage], mixtur
     for _ in range(MOST_TRIES if images else 0):
         chosen = images[int(rng.integers(len(images)))]
         masks, image = chosen.masks, chosen.image
+        missing, predicted = _enlarged(chosen.imagined, image.shape), chosen.predicted
         if rng.random() < 0.5:
-            masks, image = masks[:, :, ::-1], image[:, ::-1]
-        picture = Picture(image, masks, masks[:0], True, np.logical_or.reduce(masks))
+            masks, image, missing = masks[:, :, ::-1], image[:, ::-1], missing[:, :, ::-1]
+            predicted = None if predicted is None else predicted[:, :, ::-1]
+        picture = Picture(image, masks, missing, True, np.logical_or.reduce(masks), predicted)
         crop = draw_crop(rng, picture, int(rng.integers(len(masks))), mixture, vary_exposure)
         if crop is not None:
             return crop
@@ -85,6 +126,13 @@ def _draw_crop(rng: np.random.Generator, images: Sequence[LabelledImage], mixtur
         "SAM cannot be tuned on the labelled cases, because they have no object that is large enough: remove "
         "the methods with a tuned SAM from the config (docs/method.md)"
     )
+
+
+def _enlarged(masks: NDArray[np.bool_] | None, size: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Masks (M, h, w) at the size (height, width); none if they are not known."""
+    if masks is None:
+        return np.zeros((0, *size), bool)
+    return np.array([resize_mask(mask, *size) for mask in masks], dtype=bool).reshape(-1, *size)
 
 
 def vary_exposure(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -33,10 +33,12 @@ class LabelledBatch(ImageBatch):
     Attributes:
         masks: 0 or 1 (B, C, H, W).
         weights: weight of each class in the loss (B, C, 1, 1); None = equal weights.
+        unsure: 1 where a pixel does not count in the loss, else 0, (B, C, H, W); None = all count.
     """
 
     masks: Tensor
     weights: Tensor | None
+    unsure: Tensor | None = None
 
 
 def generator_of(seed: int, iteration: int) -> torch.Generator:
@@ -82,10 +84,11 @@ def draw_batch(
     generator: torch.Generator,
     device: str,
 ) -> LabelledBatch:
-    """Draw cases as `draw_images` does, with their masks and weights."""
+    """Draw cases as `draw_images` does, with their masks, weights and unsure pixels."""
     drawn = draw_images(data, statistics, batch_size, generator, device)
     weights = None
     if data.weights is not None:
         weights = upload_rows(data.weights, drawn.indices, device)[:, :, None, None]
     masks = upload_rows(data.masks, drawn.indices, device).float()
-    return LabelledBatch(drawn.indices, drawn.images, masks, weights)
+    unsure = None if data.unsure is None else upload_rows(data.unsure, drawn.indices, device).float()
+    return LabelledBatch(drawn.indices, drawn.images, masks, weights, unsure)

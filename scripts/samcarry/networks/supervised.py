@@ -82,11 +82,17 @@ def supervised_loss(
 
     def loss_of(generator: torch.Generator) -> Tensor:
         batch = draw_batch(data, statistics, settings.batch_size, generator, device)
-        images, masks = augment(batch.images, batch.masks, settings.affine_sigma, generator)
+        # What is unsure moves with its mask.
+        layers = batch.masks if batch.unsure is None else torch.cat([batch.masks, batch.unsure], dim=1)
+        images, layers = augment(batch.images, layers, settings.affine_sigma, generator)
         if strong:
-            images, masks = strong_view(images, masks, generator)
+            images, layers = strong_view(images, layers, generator)
+        masks, weights = layers, batch.weights
+        if batch.unsure is not None:
+            masks, unsure = layers.chunk(2, dim=1)
+            weights = (1 if weights is None else weights) * (1 - unsure)
         return F.binary_cross_entropy_with_logits(
-            network(images).float(), masks, batch.weights, pos_weight=positive_weight
+            network(images).float(), masks, weights, pos_weight=positive_weight
         )
 
     return loss_of

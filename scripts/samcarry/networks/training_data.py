@@ -21,12 +21,14 @@ class TrainingData:
         masks: bool (N, class, height, width).
         weights: weight of each class of each case in the loss, float32 (N, class); None = equal weights.
         last: number of cases at the end that make up half of each batch; 0 = all cases are drawn alike.
+        unsure: pixels that do not count in the loss, bool (N, class, height, width); None = all count.
     """
 
     images: NDArray[np.uint8]
     masks: NDArray[np.bool_]
     weights: NDArray[np.float32] | None = None
     last: int = 0
+    unsure: NDArray[np.bool_] | None = None
 
 
 def gather(pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: Path) -> TrainingData:
@@ -70,6 +72,28 @@ def gather_unlabelled(
     images = array.complete()
     empty = np.broadcast_to(np.bool_(False), (len(images), classes, *images.shape[1:]))
     return TrainingData(images, empty)
+
+
+def disagreement(
+    data: TrainingData, initial: Iterable[Stack], cases: Sequence[str], scratch: Path
+) -> NDArray[np.bool_]:
+    """Where P and the masks of `data` differ, (N, class, height, width), memory-mapped below `scratch`.
+
+    Args:
+        data: training data whose masks of unlabelled cases are refined pseudo labels.
+        initial: stacks of P; a case that is in none of them, such as a labelled one, differs nowhere.
+        cases: the cases of `data` in their order.
+        scratch: folder for the array, created if necessary; the caller removes it.
+    """
+    rows = {case: row for row, case in enumerate(cases)}
+    scratch.mkdir(parents=True, exist_ok=True)
+    found = np.lib.format.open_memmap(scratch / "unsure.npy", "w+", np.bool_, data.masks.shape)
+    for stack in initial:
+        for case, mask in zip(stack.cases, stack.masks, strict=True):
+            if case in rows:
+                found[rows[case]] = mask != data.masks[rows[case]]
+        release_pages(found)
+    return found
 
 
 class _CaseArray:

@@ -1,5 +1,6 @@
 """Where results are: the paths that rules write and input functions and the report name."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -7,6 +8,37 @@ from samcarry.methods import method_of
 
 FULL = "full"
 """The folder of full supervision, beside the folders n<n> of the subsets X^n."""
+
+
+SUBSETS = rf"n\d+(?:-without\d+of\d+)?|{FULL}"
+"""Names of subsets as a regular expression."""
+
+
+@dataclass(frozen=True)
+class Subset:
+    """The labelled cases that a network learns from, by the name of their folder.
+
+    Attributes:
+        n: size of X^n; 0 = all labels.
+        fold: the fold that is left out, 1..folds; 0 = none.
+        folds: number of folds.
+    """
+
+    n: int
+    fold: int = 0
+    folds: int = 0
+
+    @property
+    def name(self) -> str:
+        """'n45', 'n45-without1of3' or 'full'."""
+        if not self.n:
+            return FULL
+        return f"n{self.n}-without{self.fold}of{self.folds}" if self.fold else f"n{self.n}"
+
+
+def subset_named(name: str) -> Subset:
+    """The subset whose folder has a name that matches `SUBSETS`."""
+    return Subset(*map(int, re.findall(r"\d+", name))) if name != FULL else Subset(0)
 
 
 @dataclass(frozen=True)

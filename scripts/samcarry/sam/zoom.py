@@ -336,7 +336,12 @@ def mask_prompts(sam: Sam, logits: Tensor, views: Sequence[View]) -> Tensor:
     Cells beyond the crop are background.
     """
     rows, columns = sam.prompt_encoder.mask_input_size
-    cell = sam.image_encoder.img_size / columns
+    return cut_logits(logits, views, (rows, columns), sam.image_encoder.img_size / columns)
+
+
+def cut_logits(logits: Tensor, views: Sequence[View], cells: tuple[int, int], cell: float) -> Tensor:
+    """As `mask_prompts`, for any number of cells (rows, columns), each `cell` pixels of SAM's input wide."""
+    rows, columns = cells
     limited = logits.clamp(-SAM_LOGIT_LIMIT, SAM_LOGIT_LIMIT)
     result = torch.full((len(views), rows, columns), -SAM_LOGIT_LIMIT, device=logits.device)
     for place, view in enumerate(views):

@@ -11,10 +11,13 @@ from samcarry.adaptation.labelled_images import (
     LONGEST_SIDE,
     draw_batch,
     labelled_image,
+    read_predicted,
     vary_exposure,
 )
 from samcarry.errors import InputError
+from samcarry.sam.small import samples
 from samcarry.sam.small.samples import Mixture
+from samcarry.storage.stacks import Stack, write_stack
 from support.toy_labels import labelled_toys, toy
 
 MIXTURE = Mixture(side=96, crops=4, whole_share=0.0, nothing_share=0.2, cell=3)
@@ -179,3 +182,73 @@ def test_black_and_white_do_not_wrap_around(grey):
     for seed in range(20):
         changed = vary_exposure(np.random.default_rng(seed), image)
         assert (changed < 100).all() if grey == 0 else (changed > 155).all()
+
+
+# ---- masks of a network that did not learn from the image -----------------------------------------
+
+
+def predicted(masks, by=(0, 0)):
+    """P that finds the masks, moved by whole pixels (rows, columns), and is sure of it."""
+    return np.roll(masks, by, axis=(1, 2)).astype(np.uint8) * 250
+
+
+def test_masks_of_a_network_are_prompts(monkeypatch):
+    image, masks = toy(1, objects=1)
+    own = labelled_image(image, masks, predicted(masks))
+    monkeypatch.setattr(samples, "PREDICTED_SHARE", 1.0)
+    batch = draw_batch(0, 0, [own], MIXTURE)
+    for prior, target, present in zip(batch.priors, batch.targets, batch.present, strict=True):
+        if present:  # P is right, so the mask prompt is the object itself
+            agreement = ((prior > 0) & (target > 0.5)).sum() / ((prior > 0) | (target > 0.5)).sum()
+            assert agreement > 0.85
+            assert set(prior.unique().tolist()) != {0.0}
+
+
+def test_masks_that_miss_the_object_are_not_prompts(monkeypatch):
+    """Nobody could know what is asked for."""
+    image, masks = toy(1, objects=1)
+    elsewhere = labelled_image(image, masks, predicted(masks, (60, 45)))
+    monkeypatch.setattr(samples, "PREDICTED_SHARE", 1.0)
+    monkeypatch.setattr(samples, "rough_mask", lambda rng, mask, others: mask)
+    asked = draw_batch(0, 0, [elsewhere], MIXTURE)
+    for prior, target, present in zip(asked.priors, asked.targets, asked.present, strict=True):
+        if present:
+            assert (prior[target > 0.9] > 0).float().mean() > 0.5
+
+
+def test_classes_that_the_network_imagines_are_asked_for_as_missing():
+    image, masks = toy(1, objects=2)
+    probabilities = predicted(masks)
+    present = masks.copy()
+    present[1] = False
+    packed = labelled_image(image, present, probabilities)
+    assert np.array_equal(packed.imagined, masks[1:])
+    assert packed.predicted.shape == (1, *masks.shape[1:])
+    everywhere = Mixture(side=96, crops=8, whole_share=1.0, nothing_share=1.0, cell=3)
+    batch = draw_batch(0, 0, [packed], everywhere)
+    assert not batch.present.all()
+    assert batch.targets[~batch.present].sum() == 0
+
+
+def test_mirrored_images_have_mirrored_masks_of_the_network(monkeypatch):
+    mask = np.zeros((1, 60, 60), bool)
+    mask[0, 20:40, 5:25] = True
+    image = labelled_image(np.where(mask[0], 200, 40).astype(np.uint8), mask, predicted(mask))
+    monkeypatch.setattr(samples, "PREDICTED_SHARE", 1.0)
+    for step in range(6):
+        batch = draw_batch(0, step, [image], MIXTURE)
+        for prior, target, present in zip(batch.priors, batch.targets, batch.present, strict=True):
+            if present:
+                assert (prior[target > 0.9] > 0).float().mean() > 0.9
+
+
+def test_predicted_cases_are_read_from_their_stacks(tmp_path):
+    values = np.arange(2 * 3 * 4 * 5, dtype=np.uint8).reshape(2, 3, 4, 5)
+    for name, cases in (("one", ("a", "b")), ("two", ("c", "d"))):
+        stack = Stack(values, "probability", cases, ("x", "y", "z"), {})
+        write_stack(tmp_path / f"{name}.nii.gz", stack)
+    paths = [tmp_path / "one.nii.gz", tmp_path / "two.nii.gz"]
+    found = read_predicted(paths, [["b"], ["c", "d"]])
+    assert sorted(found) == ["b", "c", "d"]
+    assert np.array_equal(found["b"], values[1])
+    assert np.array_equal(found["c"], values[0])

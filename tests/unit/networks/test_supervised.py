@@ -107,6 +107,26 @@ def test_a_class_of_weight_0_teaches_nothing(tmp_path):
     assert not torch.equal(network.head.weight[1], fresh.head.weight[1])
 
 
+def test_pixels_that_are_unsure_teach_nothing(tmp_path):
+    """Neither the masks there, nor their warped copies, have an influence; all other pixels do."""
+    data = pictures()
+    unsure = np.zeros_like(data.masks)
+    unsure[:, 0, :, : data.masks.shape[-1] // 2] = True
+
+    def trained(masks, unsure):
+        given = TrainingData(data.images, masks, unsure=unsure)
+        checkpoint = Checkpoint(tmp_path / "c.pt", 1e9, "x")
+        network, _ = train(given, STATISTICS, SETTINGS, seed=0, device="cpu", checkpoint=checkpoint)
+        return network.state_dict()
+
+    wrong = data.masks ^ unsure
+    for name, tensor in trained(wrong, unsure).items():
+        assert torch.equal(tensor, trained(data.masks, unsure)[name])
+    assert not torch.equal(trained(wrong, None)["head.weight"], trained(data.masks, None)["head.weight"])
+    nothing = np.zeros_like(unsure)
+    torch.testing.assert_close(trained(data.masks, nothing), trained(data.masks, None))
+
+
 # ---- strong views ---------------------------------------------------------------------------
 
 

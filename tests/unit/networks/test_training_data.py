@@ -1,5 +1,6 @@
 """Training data gathered from shards: the wanted cases in the wanted order, or a clear error."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from samcarry.errors import InputError
 from samcarry.networks.batches import draw_batch, generator_of
 from samcarry.networks.subset_statistics import SubsetStatistics
-from samcarry.networks.training_data import gather, gather_unlabelled
+from samcarry.networks.training_data import disagreement, gather, gather_unlabelled
 from samcarry.storage.stacks import Stack
 
 CLASSES = ("bone", "cast")
@@ -141,3 +142,21 @@ def test_unlabelled_images_are_gathered_in_the_order_wanted_with_empty_masks(tmp
 def test_missing_unlabelled_cases_are_reported(tmp_path, stacks, cases, message):
     with pytest.raises(InputError, match=message):
         gather_unlabelled(stacks, cases, 5, tmp_path)
+
+
+def test_p_and_r_disagree_where_sam_changed_a_mask(tmp_path):
+    data = gather(PAIRS, ["d", "a"], tmp_path / "labelled")
+    initial = masks(a=0, d=1).values.copy()
+    initial[0, 0, 1, 2] ^= 1
+    stack = replace(masks(a=0, d=1), values=initial)
+    unsure = disagreement(data, [stack], ["d", "a"], tmp_path / "unsure")
+    expected = stack.masks[[1, 0]] != data.masks
+    assert np.array_equal(unsure, expected)
+    assert unsure.any()
+
+
+def test_cases_without_p_disagree_nowhere(tmp_path):
+    data = gather(PAIRS, ["a", "b"], tmp_path / "labelled")
+    unsure = disagreement(data, [], ["a", "b"], tmp_path / "unsure")
+    assert unsure.shape == data.masks.shape
+    assert not unsure.any()

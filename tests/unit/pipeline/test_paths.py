@@ -1,6 +1,10 @@
 """Where results are."""
 
-from samcarry.pipeline.paths import Results, subset_of
+import re
+
+import pytest
+
+from samcarry.pipeline.paths import SUBSETS, Results, Subset, subset_named, subset_of
 
 DEMO = Results("demo")
 
@@ -40,3 +44,18 @@ def test_full_supervision_is_traced_below_full():
     paths = " ".join(path for _, path in DEMO.how_to_trace(3, 0, "unet_full"))
     assert "results/demo/full/seed0/dice/unet_full.csv" in paths
     assert "/n3/" not in paths
+
+
+@pytest.mark.parametrize(
+    ("name", "subset"),
+    [("n45", Subset(45)), ("n45-without1of3", Subset(45, 1, 3)), ("full", Subset(0))],
+)
+def test_a_subset_and_the_name_of_its_folder_stand_for_each_other(name, subset):
+    assert subset_named(name) == subset
+    assert subset.name == name
+    assert re.fullmatch(SUBSETS, name)
+
+
+@pytest.mark.parametrize("name", ["n", "n45-without1", "45", "n45-without1of3/seed0", "fuller"])
+def test_other_names_are_no_subsets(name):
+    assert not re.fullmatch(SUBSETS, name)

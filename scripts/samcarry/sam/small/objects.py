@@ -54,6 +54,7 @@ class Picture:
         missing: places that look as if there were an object, (M, height, width).
         complete: whether all objects of the image are known.
         occupied: all objects of the image, (height, width).
+        predicted: log-odds of a network's masks of the objects, (K, h, w) at any resolution; None = unknown.
     """
 
     image: NDArray[np.uint8]
@@ -61,6 +62,7 @@ class Picture:
     missing: NDArray[np.bool_]
     complete: bool
     occupied: NDArray[np.bool_]
+    predicted: NDArray[np.floating] | None = None
 
 
 def image_files(folder: Path, sources: Sequence[str]) -> dict[str, list[Path]]:

@@ -34,12 +34,13 @@ def rough_mask(rng: Rng, mask: Mask, others: Mask) -> Mask:
     errors = rng.choice(len(ERRORS), p=ERROR_SHARES, size=int(rng.integers(1, 3)), replace=False)
     for index in errors:
         changed = ERRORS[index](rng, found, others)
-        if _iou(changed, mask) >= LEAST_OVERLAP:
+        if iou(changed, mask) >= LEAST_OVERLAP:
             found = changed
     return found
 
 
-def _iou(one: Mask, other: Mask) -> float:
+def iou(one: Mask, other: Mask) -> float:
+    """Intersection over union of two masks, 0..1; 0 if both are empty."""
     return float((one & other).sum() / max((one | other).sum(), 1))
 
 

@@ -16,6 +16,8 @@ from samcarry.sam.crops import Window, cut_masks, input_size, resized, whole, wi
 from samcarry.sam.small.model import CELL
 from samcarry.sam.small.objects import Picture, draw_picture, to_grey, vary_grey
 from samcarry.sam.small.rough_prompts import (
+    LEAST_OVERLAP,
+    iou,
     jittered_box,
     nothing_mask,
     point_of,
@@ -24,6 +26,7 @@ from samcarry.sam.small.rough_prompts import (
 )
 from samcarry.sam.small.xray_scenes import draw_xray_scene
 from samcarry.sam.tiny.scenes import draw_scene
+from samcarry.sam.zoom import View, cut_logits
 
 Rng = np.random.Generator
 Exposure = Callable[[Rng, NDArray[np.uint8]], NDArray[np.uint8]]
@@ -31,6 +34,9 @@ Exposure = Callable[[Rng, NDArray[np.uint8]], NDArray[np.uint8]]
 SOURCE_KINDS = ("xray", "scene", "genuine")
 NEGATIVES = 4
 """Negative points that each prompt brings; a step uses some of them, or none."""
+
+PREDICTED_SHARE = 0.5
+"""Share of the prompts that are a network's own masks, where these are known."""
 
 LEAST_CELLS = 12
 """Low-resolution cells of an object in a crop, below which it is not asked for."""
@@ -116,6 +122,7 @@ def flipped(rng: Rng, picture: Picture) -> Picture:
         masks=picture.masks[of_masks],
         missing=picture.missing[of_masks],
         occupied=picture.occupied[view],
+        predicted=None if picture.predicted is None else picture.predicted[of_masks],
     )
 
 
@@ -192,7 +199,9 @@ def draw_crop(
     chosen = asked[: 1 + mixture.others]
     for index in chosen:
         others = np.delete(solid, index, axis=0)
-        _ask(rng, crop, rough_mask(rng, solid[index], others), solid[index], others, mixture.cell)
+        found = _predicted(rng, picture, (subject, *seen)[index], solid[index], window, size, mixture)
+        rough = rough_mask(rng, solid[index], others) if found is None else found > 0
+        _ask(rng, crop, rough, solid[index], others, mixture.cell, found)
     targets, present = covered[chosen], [True] * len(chosen)
     nothing = _nothing(rng, picture, window, size, solid, mixture)
     if nothing is not None:
@@ -201,6 +210,26 @@ def draw_crop(
         targets = torch.cat([targets, torch.zeros_like(covered[:1])])
         present.append(False)
     return replace(crop, targets=targets, present=present)
+
+
+def _predicted(
+    rng: Rng,
+    picture: Picture,
+    subject: int,
+    mask: NDArray[np.bool_],
+    window: Window,
+    size: tuple[int, int],
+    mixture: Mixture,
+) -> NDArray[np.float32] | None:
+    """A network's log-odds (h, w) of an object in a crop, now and then; None if these hardly overlap it."""
+    if picture.predicted is None or rng.random() > PREDICTED_SHARE:
+        return None
+    logits = torch.from_numpy(picture.predicted[subject][None].astype(np.float32))
+    height, width = picture.occupied.shape
+    view = View(window, (height, width), picture.predicted.shape[1:], *size)
+    count = mixture.side // mixture.cell
+    found = cut_logits(logits, [view], (count, count), mixture.cell)[0].numpy()
+    return found if iou(found > 0, mask) >= LEAST_OVERLAP else None
 
 
 def _fair(masks: NDArray[np.bool_], covered: Tensor, window: Window) -> list[int]:
@@ -246,8 +275,12 @@ def _ask(
     mask: NDArray[np.bool_],
     others: NDArray[np.bool_],
     cell: int,
+    logits: NDArray[np.float32] | None = None,
 ) -> None:
-    """Add a prompt to a crop: a rough mask's box, point and logits, or the true box moved a little."""
+    """Add a prompt to a crop: a rough mask's box, point and logits, or the true box moved a little.
+
+    `logits` (h, w) are those of the rough mask if it is a network's; None = they are made up.
+    """
     if rng.random() < 0.55:
         box = jittered_box(rng, rough, float(rng.choice([0.0, 0.03])))
     else:
@@ -256,7 +289,7 @@ def _ask(
     rows, columns = (-(-edge // cell) for edge in crop.size)
     crop.boxes.append(box * cell)
     crop.points.append(_points(rng, rough, mask, others, (rows, columns)) * cell)
-    crop.priors.append(soft_logits(rng, rough))
+    crop.priors.append(soft_logits(rng, rough) if logits is None else logits)
 
 
 def _points(

@@ -1,0 +1,19 @@
+"""Folds keep the images of a patient together and are never empty."""
+
+import pytest
+
+from samcarry.data.folds import folds_of
+
+
+def test_patients_are_dealt_out_in_order():
+    assert folds_of(["a", "b", "c", "d", "e"], 3) == [1, 2, 3, 1, 2]
+
+
+def test_all_cases_of_a_patient_are_in_one_fold():
+    assert folds_of(["a", "b", "a", "c", "b"], 2) == [1, 2, 1, 1, 2]
+
+
+@pytest.mark.parametrize(("patients", "folds"), [(["a", "a"], 2), (["a", "b"], 3), (["a", "b"], 1), ([], 2)])
+def test_a_fold_without_cases_is_refused(patients, folds):
+    with pytest.raises(ValueError, match="folds"):
+        folds_of(patients, folds)
