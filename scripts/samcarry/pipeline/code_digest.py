@@ -13,14 +13,23 @@ def code_digest(script: Path, root: Path) -> str:
     """A digest of all our own code that a script imports, at any depth; 12 hexadecimal digits.
 
     Snakemake does not notice edits of imported modules. Comments, formatting and docstrings do not
-    count. The script itself does not count either, because Snakemake watches it.
+    count. The script itself does not count either, because Snakemake watches it. Files beside a module that
+    have its name count with it, such as the template `page.html.jinja` of `page.py`.
 
     Args:
         script: the Python file of a rule.
         root: the folder that holds the package `samcarry` and the modules that scripts share.
     """
-    text = "".join(_parse(path.read_text(encoding="utf-8"))[1] for path in modules_of(script, root))
+    modules = modules_of(script, root)
+    text = "".join(_parse(path.read_text(encoding="utf-8"))[1] for path in modules)
+    text += "".join(path.read_text(encoding="utf-8") for module in modules for path in _templates_of(module))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _templates_of(module: Path) -> list[Path]:
+    """The files beside a module that have its name and are not Python."""
+    beside = module.parent.glob(f"{module.stem}.*")
+    return sorted(path for path in beside if path.suffix not in (".py", ".pyc", ".pyi"))
 
 
 def modules_of(script: Path, root: Path) -> list[Path]:

@@ -68,6 +68,36 @@ def test_modules_that_are_not_imported_do_not_count(script):
     assert after(script, "other.py", "g = 1", "g = 2") == before
 
 
+def test_the_template_of_a_module_counts_with_it(script):
+    """An edited page would otherwise not be written again."""
+    template = script.parents[1] / "samcarry/sub/second.html.jinja"
+    template.write_text("<p>one</p>")
+    before = digest(script)
+    template.write_text("<p>two</p>")
+    assert digest(script) != before
+
+
+def test_the_template_of_another_module_does_not_count(script):
+    before = digest(script)
+    (script.parents[1] / "samcarry/sub/other.html.jinja").write_text("<p>one</p>")
+    assert digest(script) == before
+
+
+def test_every_file_of_the_package_counts_with_a_module():
+    """Data that no digest covers could change a result without a rerun."""
+    package = SCRIPTS / "samcarry"
+    others = [path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]
+    assert others
+    for path in others:
+        assert path.with_name(path.name.split(".")[0] + ".py").is_file(), path
+
+
+@pytest.mark.parametrize("page", ["report/write_report", "review/write_review"])
+def test_the_pages_depend_on_their_templates(page):
+    modules = modules_of(SCRIPTS / f"{page}.py", SCRIPTS)
+    assert SCRIPTS / f"samcarry/{page.split('/')[0]}/page.py" in modules
+
+
 CLEAN = SCRIPTS / "refine/clean.py"
 
 TRAININGS = {
