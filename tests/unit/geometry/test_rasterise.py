@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.draw import polygon2mask
 
+from samcarry.errors import InputError
 from samcarry.geometry import rasterise
 from samcarry.geometry.rasterise import fill_polygon
 
@@ -48,6 +49,23 @@ def test_any_polygon_has_the_pixels_of_scikit_image_even_if_self_crossing_or_out
         assert (filled == filled_pixel_by_pixel(corners, height, width)).all()
 
     check()
+
+
+def test_an_outline_that_no_object_has_is_refused():
+    """A file of a few MB could otherwise take hours."""
+    corners = np.array([[x / 50, 600 * (x % 2)] for x in range(30_000)], dtype=float)
+    with pytest.raises(
+        InputError, match=r"^has 30000 corners whose sides cross \d+ rows, .*600 x 600 pixels"
+    ):
+        fill_polygon(corners, 600, 600)
+
+
+def test_the_densest_outline_of_pixels_is_drawn():
+    """A comb whose teeth are one pixel wide and as high as the image."""
+    height, width = 500, 500
+    teeth = [[[x, 0], [x, height - 1], [x + 1, height - 1], [x + 1, 0]] for x in range(0, width, 2)]
+    corners = np.array([[0, height], *np.reshape(teeth, (-1, 2)), [width, height]], dtype=float)
+    assert fill_polygon(corners, height, width)[10].mean() == pytest.approx(0.5, abs=0.01)
 
 
 def test_pixels_do_not_depend_on_the_batch_size(monkeypatch):
