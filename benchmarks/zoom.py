@@ -3,12 +3,12 @@
     python benchmarks/zoom.py
     python benchmarks/zoom.py --model vit_b --classes 4 --runs 1
 
-Every class of one image is asked for on a crop of 2.5 times its box, in two passes: the box, then the first answer
-as mask prompt. Each crop has to be embedded, by both. The baseline embeds a crop in colour with `set_image` and
-predicts at the crop's size. `whole` is our refinement of the same prompts on one embedding of the whole image.
+Every class of one image is asked for on a crop of 2.5 times its box, in two passes: the box, then the first
+answer as mask prompt. Each crop has to be embedded, by both. The baseline embeds a crop with `set_image` and
+predicts at its size. `whole` is our refinement of the same prompts on one embedding of the whole image.
 
-All models except the tiny and the small one have random weights. Their masks have no meaning, but are compared
-anyway.
+All models except the tiny and the small one have random weights. Their masks have no meaning, but are
+compared anyway.
 """
 
 import argparse
