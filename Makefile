@@ -1,6 +1,6 @@
 # The commands of samcarry; `make` lists them. Nothing is installed outside .venv.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-envs faults lint lock reference clean
+.PHONY: help install demo test test-envs faults lint lock sbom reference clean
 
 BIN := $(CURDIR)/.venv/bin
 INSTALLED := .venv/requirements.lock
@@ -38,6 +38,9 @@ lock: ## Update requirements.lock from requirements.in, and the pins in envs/ (n
 	uv pip compile requirements.in --python-version 3.11 --universal --generate-hashes \
 		--no-annotate --no-header -o requirements.lock
 	python3 tools/pin_envs.py
+
+sbom: ## Write sbom.cdx.json, the bill of materials of requirements.lock (CycloneDX)
+	python3 tools/write_sbom.py
 
 reference: $(INSTALLED) ## Write the generated parts of docs/ (config, methods, files)
 	"$(BIN)/python" tools/write_reference.py

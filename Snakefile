@@ -72,6 +72,7 @@ rule ablation:
 
 onstart:
     check_clock()
+    claim_results(DATASET)
 
 
 onsuccess:

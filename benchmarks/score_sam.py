@@ -17,7 +17,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from samcarry.data.cases import find_cases, label_files
+from samcarry.data.cases import find_cases
+from samcarry.data.user_files import find_label_files
+from samcarry.errors import raise_faults
 from samcarry.images.grey import read_grey, resize_grey
 from samcarry.images.masks import read_mask, resize_mask
 from samcarry.runtime.processes import usable_cpus
@@ -30,10 +32,12 @@ from samcarry.storage.files import sha256
 def read_scenes(folder: str, height: int, width: int, split: str, most: int) -> list[Scene]:
     """The labelled cases of one split, resized like prepared images."""
     cases, _ = find_cases(folder)
-    scenes = []
+    scenes, faults = [], []
     for case in [case for case in cases if case.split == split][:most]:
         image = resize_grey(read_grey(case.image), height, width)
-        masks = [resize_mask(read_mask(file), height, width) for file in label_files(case).values()]
+        files = find_label_files(case.labels, faults).values() if case.labels else []
+        raise_faults(faults)
+        masks = [resize_mask(read_mask(file), height, width) for file in files]
         present = [mask for mask in masks if mask.any()]
         if present:
             scenes.append(Scene(image, np.stack(present)))

@@ -1,4 +1,4 @@
-"""The frame of every script of a rule: log file, threads, provenance, and errors as clear lines."""
+"""The frame of every script of a rule: log, threads, provenance, checksums, and errors as clear lines."""
 
 import contextlib
 import hashlib
@@ -16,11 +16,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from samcarry.errors import DamagedError, InputError
+from samcarry.errors import InputError
+from samcarry.pipeline.ledger import check_input, clear_leftovers_of, seal_outputs, versions_of
+from samcarry.pipeline.remedies import with_remedy
 from samcarry.runtime.processes import end_with_parent, usable_cpus
-from samcarry.storage.files import sha256
+from samcarry.storage.files import sha256, write_text
+from samcarry.storage.reading import system_fault
+from samcarry.storage.runs import join_run
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a traceback
+# Before the script imports torch, which takes seconds: a job of a killed run would go on beside the next run.
+end_with_parent()
 
 PACKAGES = ("numpy", "scipy", "nibabel", "torch", "segment-anything", "nnunetv2", "optuna")
 
@@ -33,42 +39,58 @@ class Job:
     threads: int
     device: str  # 'cuda' if there is a GPU, else 'cpu'
     made_by: dict[str, Any]  # provenance of the results: rule, wildcards, settings, inputs, versions
+    results: Path  # the results folder of the data set
 
 
 @contextlib.contextmanager
 def job(snakemake: Any) -> Iterator[Job]:
-    """Log to the rule's log file and to the terminal; report an InputError as its lines only.
+    """Check the inputs, run the block, and write the checksums of the outputs.
 
-    Any other exception is a bug: its traceback is written to the log and the terminal.
+    An InputError or an error of the operating system is reported as its lines only, in the rule's log file
+    and on the terminal. Any other exception is a bug: its traceback is written to both.
     """
     started = time.process_time()  # for starting Python and importing libraries
-    end_with_parent()  # otherwise trainings of a killed run would continue beside those of the next run
     log = _logger(snakemake)
     threads = min(snakemake.threads, usable_cpus())
     device = _set_up_torch(threads) if "torch" in sys.modules else "cpu"
+    results = Path(*Path(snakemake.output[0]).parts[:2])
+    join_run(results.name)
     try:
-        yield Job(log, threads, device, _made_by(snakemake, device))
+        with _marked_until_finished(snakemake):
+            for path in clear_leftovers_of(snakemake.output, results):
+                log.info("removed %s, an unfinished file of a killed job", path)
+            before = versions_of(snakemake.output)
+            yield Job(log, threads, device, _made_by(snakemake, device, results), results)
+            seal_outputs(snakemake.output, before, results)
     except InputError as error:
-        for line in _as_text(error).splitlines():
+        for line in with_remedy(error).splitlines():
             log.error("error: %s", line)  # samcarry.pipeline.terminal searches for this word
-        if "fault" in snakemake.params.keys():  # noqa: SIM118
-            Path(snakemake.log[0]).with_suffix(".fault").write_text(uuid.uuid4().hex)
         _leave(1)
-    except Exception:
-        log.error("error: %s", traceback.format_exc())
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            log.info("%s", traceback.format_exc(), extra={"in_file_only": True})
+            log.error("error: %s", system_fault(error.filename or results, error))
+        else:
+            log.error("error: %s", traceback.format_exc())
         _leave(1)
     took = (time.process_time(), started)
     log.info("done: %.1f s of CPU time, %.1f s of it for starting", *took, extra={"in_file_only": True})
 
 
-def _as_text(error: InputError) -> str:
-    if not isinstance(error, DamagedError):
-        return str(error)
-    # As a target, because Snakemake ignores a missing file if everything that depends on it exists.
-    return (
-        f"{error}. Delete this file and run `snakemake {error.path} all` with the options of this run: "
-        "this computes the file again, and everything that depends on it."
-    )
+@contextlib.contextmanager
+def _marked_until_finished(snakemake: Any) -> Iterator[None]:
+    """Change the mark that is a parameter of rules that update their outputs, until the block has ended well.
+
+    Snakemake restores the previous outputs of such a rule when its job fails or is killed, and takes the job
+    for a finished one; with another mark, it tries again.
+    """
+    if "fault" not in snakemake.params.keys():  # noqa: SIM118
+        yield
+        return
+    mark = Path(snakemake.log[0]).with_suffix(".fault")
+    write_text(mark, uuid.uuid4().hex)
+    yield
+    write_text(mark, snakemake.params.fault)
 
 
 def fingerprint(*parts: object) -> str:
@@ -111,7 +133,7 @@ def _set_up_torch(threads: int) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _made_by(snakemake: Any, device: str) -> dict[str, Any]:
+def _made_by(snakemake: Any, device: str, results: Path) -> dict[str, Any]:
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         with contextlib.suppress(Exception):
@@ -127,7 +149,7 @@ def _made_by(snakemake: Any, device: str) -> dict[str, Any]:
     return {
         "rule": snakemake.rule,
         "wildcards": dict(snakemake.wildcards.items()),
-        "inputs": {str(path): sha256(path) for path in snakemake.input},
+        "inputs": {str(path): check_input(path, results) for path in snakemake.input},
         "params": {key: value for key, value in snakemake.params.items() if key != "made_by"},
         "versions": versions,
         **hardware,

@@ -3,11 +3,16 @@
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from job import Job, fingerprint, job
+from samcarry.images.preparation import preparation
+from samcarry.images.training_look import measure_look
 from samcarry.networks.subset_statistics import SubsetStatistics, read_statistics
 from samcarry.networks.training_data import TrainingData, gather, gather_unlabelled
 from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings, write_curve
@@ -27,6 +32,7 @@ class TrainingJob:
     scratch: Path
     settings: TrainingSettings
     run: dict[str, Any]  # seed, device and checkpoint, as every training takes them
+    images: list[NDArray[np.uint8]] = field(default_factory=list)  # all that it has asked for
 
     @property
     def statistics(self) -> SubsetStatistics:
@@ -37,7 +43,9 @@ class TrainingJob:
         """Images and masks of `cases`, by default those of the rule."""
         given = self.snakemake.input
         chosen = self.snakemake.params.cases if cases is None else cases
-        data = gather(pairs_of(given.images, given.masks), chosen, self.scratch / "labelled")
+        classes = self.statistics.classes if given.get("statistics") else None
+        data = gather(pairs_of(given.images, given.masks, classes), chosen, self.scratch / "labelled")
+        self.images.append(data.images)
         self.job.log.info(
             "training on %d cases with %d threads on %s", len(data.images), self.job.threads, self.job.device
         )
@@ -48,7 +56,9 @@ class TrainingJob:
         given, params = self.snakemake.input, self.snakemake.params
         count = len(self.statistics.classes)
         stacks = map(read_stack, given.unlabelled)
-        return gather_unlabelled(stacks, params.unlabelled, count, self.scratch / "unlabelled")
+        data = gather_unlabelled(stacks, params.unlabelled, count, self.scratch / "unlabelled")
+        self.images.append(data.images)
+        return data
 
     def start(self) -> UNet | None:
         """The network that training starts from, on the device; None = random weights."""
@@ -64,12 +74,17 @@ class TrainingJob:
         write: Callable[[str, Any, dict[str, Any]], None] = save_unet,
         **about: Any,
     ) -> None:
-        """Write the curve, if the rule has one, and the model with its origin; delete the checkpoint."""
+        """Write the curve, if the rule has one, and the model with its origin; delete the checkpoint.
+
+        The model file also says what its images went through and what they look like, for `samcarry predict`.
+        """
         made = self.snakemake.output
         if made.get("curve"):
             write_curve(made.curve, curve)
-        origin = {"size": data.images.shape[1:], "made_by": self.job.made_by}
-        write(made.model, network, {**asdict(statistics or self.statistics), **origin, **about})
+        about |= {"size": data.images.shape[1:], "made_by": self.job.made_by}
+        about["preparation"] = preparation(self.snakemake.params.get("mirrored"))
+        about["training_look"] = measure_look(self.images)
+        write(made.model, network, {**asdict(statistics or self.statistics), **about})
         self.run["checkpoint"].path.unlink(missing_ok=True)
 
 

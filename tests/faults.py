@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -252,35 +252,62 @@ def read_only(campaign: Campaign) -> None:
 # ---- changed files ------------------------------------------------------------------------------
 
 
+DAMAGES = ("a file cut", "a bit flipped", "a digit changed", "a file of another case", "an older file")
+REMEDY = re.compile(r"(?:Delete (this file|\S+) and run|Run) `snakemake (\S+) all`")
+
+
 def damaged(campaign: Campaign, tries: int) -> None:
-    """A shard or model is truncated or has a flipped bit: it is named, and computed again once deleted."""
+    """A file of any kind is changed: it is named, and the command in the message mends everything."""
     expected = contents(campaign.reference)
     for number in range(tries):
         project = campaign.finished("damaged")
         root = project.folder / RESULTS
-        shards = [path for path in sorted(root.rglob("*")) if path.name.endswith((".nii.gz", ".safetensors"))]
-        path = campaign.chance.choice(shards)
-        content = bytearray(path.read_bytes())
-        if number % 2:
-            fault, place = "a bit flipped", campaign.chance.randrange(len(content))
-            content[place] ^= 1 << campaign.chance.randrange(8)
-        else:
-            fault = "a shard truncated"
-            del content[campaign.chance.randrange(len(content)) :]
-        path.write_bytes(content)
-        outcome = project.run()
+        files = [root / name for name in expected if not name.startswith("checksums/")]
+        kinds = sorted({kind_of(path.relative_to(root).as_posix()) for path in files})
+        kind = campaign.chance.choice(kinds)
+        alike = [path for path in files if kind_of(path.relative_to(root).as_posix()) == kind]
+        path, fault = campaign.chance.choice(alike), DAMAGES[number % len(DAMAGES)]
+        before = path.read_bytes()
+        path.write_bytes(
+            changed(before, fault, campaign.chance, [p.read_bytes() for p in alike if p != path])
+        )
         name = path.relative_to(project.folder).as_posix()
-        problem = ""
-        if outcome.returncode:
-            named = f"Delete this file and run `snakemake {name} all`" in outcome.stdout
-            problem = "" if named else f"{name} is not named: {outcome.stdout[-1500:]}"
-            path.unlink()
-        # Unused bits of a header, and files that no job reads again, do not affect the results.
+        outcome = project.run()
+        remedy = REMEDY.search(outcome.stdout)
+        # Of a data set, Snakemake knows the cases.csv only.
+        problem, target = "", f"{RESULTS}/phantom/cases.csv" if "/phantom/" in name else name
+        if outcome.returncode and not (remedy and name in outcome.stdout):
+            problem = f"{name} is not named: {outcome.stdout[-1500:]}"
+        elif outcome.returncode and remedy:
+            target = remedy[2]
+        # What no job reads again does not affect the results.
         elif problem := differences(project, {**expected, path.relative_to(root).as_posix(): digest(path)}):
-            problem = f"{name}: damage was not noticed: {problem}"
-        else:
-            path.unlink()
-        campaign.count(fault, problem or completed(project, expected, name, "all"))
+            problem = f"{name}: {fault}, which was not noticed: {problem}"
+        (project.folder / target).unlink(missing_ok=True)
+        campaign.count(fault, problem or completed(project, expected, target, "all"))
+
+
+def kind_of(name: str) -> str:
+    """A path without what tells the files of one kind apart: shards, seeds, subsets, networks and cases."""
+    *folders, last = name.split("/")
+    folders = ["*" if re.fullmatch(r"n\d+|full|seed\d+|\w+-\d+|p\d+_\d+", part) else part for part in folders]
+    return "/".join([*folders, re.sub(r"^(\w+-\d+|p\d+_\d+)", "*", last)])
+
+
+def changed(content: bytes, fault: str, chance: random.Random, others: Sequence[bytes]) -> bytes:
+    """Other content than `content`."""
+    places = [place for place, byte in enumerate(content) if byte in b"0123456789"]
+    if fault == "a file cut":
+        return content[: chance.randrange(len(content))]
+    if fault == "a digit changed" and places:
+        place = chance.choice(places)
+        return content[:place] + b"1234567890"[content[place] - 48 :][:1] + content[place + 1 :]
+    if fault == "a file of another case" and (different := [other for other in others if other != content]):
+        return chance.choice(different)
+    if fault == "an older file" and content.count(b"\n") > 1:
+        return b"".join(content.splitlines(keepends=True)[:-1])  # before the last line was added
+    place = chance.randrange(len(content))
+    return content[:place] + bytes([content[place] ^ 1 << chance.randrange(8)]) + content[place + 1 :]
 
 
 def digest(path: Path) -> str:
@@ -372,7 +399,7 @@ def main() -> None:
             lambda: study_killed(campaign, options.tries),
             lambda: disk_full(campaign, options.tries),
             lambda: read_only(campaign),
-            lambda: damaged(campaign, options.tries),
+            lambda: damaged(campaign, 5 * options.tries),
             lambda: replaced(campaign, older=False),
             lambda: replaced(campaign, older=True),
             lambda: clock_set_back(campaign),

@@ -30,8 +30,9 @@ from torch.utils.data import DataLoader
 # The library is beside this folder, installed or not.
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from samcarry.data.cases import find_cases, label_files
-from samcarry.errors import InputError
+from samcarry.data.cases import find_cases
+from samcarry.data.user_files import find_label_files
+from samcarry.errors import InputError, raise_faults
 from samcarry.images.grey import read_grey
 from samcarry.images.masks import read_mask
 from samcarry.runtime.device import autocast
@@ -306,9 +307,12 @@ def read_questions(folder: Path, split: str, cases: int, objects: int) -> Iterat
     """Labelled cases of one split of a data set, at the resolution of their files."""
     found = [case for case in find_cases(folder)[0] if case.split == split and case.labels]
     places = np.linspace(0, len(found) - 1, min(cases, len(found))).round().astype(int)
+    faults: list[str] = []
     for place in places:
         image = read_grey(found[place].image)
-        masks = [mask for file in label_files(found[place]).values() if (mask := read_mask(file)).any()]
+        files = find_label_files(found[place].labels, faults).values()
+        raise_faults(faults)
+        masks = [mask for file in files if (mask := read_mask(file)).any()]
         chosen = np.random.default_rng(int(place)).permutation(len(masks))[:objects]
         stack = np.stack([masks[index] for index in chosen])
         yield Question(folder.name, image, stack, stack[:0])

@@ -6,7 +6,8 @@ from samcarry.prompting.tolerant_prompts import extract_tolerant_prompts
 from samcarry.storage.stacks import read_stack
 
 with job(snakemake):
-    cleaned, initial = read_stack(snakemake.input.masks), read_stack(snakemake.input.probabilities)
+    cleaned = read_stack(snakemake.input.masks)
+    initial = read_stack(snakemake.input.probabilities, cases=cleaned.cases, classes=cleaned.classes)
     prompts = {
         case: extract_tolerant_prompts(masks, probabilities)
         for case, masks, probabilities in zip(cleaned.cases, cleaned.masks, initial.values, strict=True)

@@ -6,7 +6,8 @@ from samcarry.sam.quality import read_estimates
 from samcarry.storage.stacks import read_stack
 
 with job(snakemake):
-    initial, refined = read_stack(snakemake.input.initial), read_stack(snakemake.input.refined)
+    initial = read_stack(snakemake.input.initial)
+    refined = read_stack(snakemake.input.refined, cases=initial.cases, classes=initial.classes)
     estimates = read_estimates(snakemake.input.quality)
     write_weights(
         snakemake.output.weights,

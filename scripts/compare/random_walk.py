@@ -12,7 +12,8 @@ from samcarry.tuning.tuned_settings import tuned_over
 with job(snakemake) as this:
     given, params = snakemake.input, snakemake.params
     settings = RandomWalkSettings(**tuned_over(params.random_walk, given.tuned, "random_walk"))
-    images, probabilities = read_stack(given.images), read_stack(given.probabilities)
+    probabilities = read_stack(given.probabilities)
+    images = read_stack(given.images, cases=probabilities.cases)
     pairs = list(zip(images.values, probabilities.values, strict=True))
     masks = [
         refine_by_random_walk(image, most_likely_components(probability), settings)

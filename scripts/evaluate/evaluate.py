@@ -1,22 +1,37 @@
-"""Score one method and seed: Dice and surface scores of every test case and class."""
+"""Score one method and seed: Dice, distances and areas of every test case and class."""
 
 from job import job
+from samcarry.data.native import native_masks, read_sizes
 from samcarry.evaluation.scores import dice_rows, write_dice
 from samcarry.storage.stacks import pairs_of
 
 with job(snakemake):
-    wildcards = snakemake.wildcards
-    rows = []
-    for reference, predicted in pairs_of(snakemake.input.masks, snakemake.input.predictions):
-        rows += dice_rows(
-            reference.masks,
-            predicted.masks,
-            reference.cases,
-            reference.classes,
-            dataset=wildcards.dataset,
-            n=snakemake.params.n,
-            seed=int(wildcards.seed),
-            method=wildcards.method,
-            tolerance=snakemake.params.tolerance,
-        )
-    write_dice(snakemake.output.dice, rows)
+    given, params, wildcards = snakemake.input, snakemake.params, snakemake.wildcards
+    settings = {
+        "dataset": wildcards.dataset,
+        "n": params.n,
+        "seed": int(wildcards.seed),
+        "method": wildcards.method,
+        "tolerance": params.tolerance,
+    }
+    rows, unit = [], "px"
+    if params.digests is None:  # at network size
+        for reference, predicted in pairs_of(given.masks, given.predictions):
+            known = predicted.kind == "probability"
+            largest = predicted.values.max(axis=(2, 3)) / 255 if known else None
+            rows += dice_rows(
+                *(reference.masks, predicted.masks, reference.cases, reference.classes),
+                probability=largest,
+                **settings,
+            )
+    else:
+        sizes = read_sizes(given.sizes)
+        for masks in native_masks(given.predictions, given.labels, params.digests, sizes):
+            unit = "mm" if masks.spacing else "px"
+            rows += dice_rows(
+                *(masks.reference[None], masks.predicted[None], [masks.case], masks.classes),
+                probability=None if masks.probability is None else masks.probability[None],
+                spacing=masks.spacing,
+                **settings,
+            )
+    write_dice(snakemake.output.dice, rows, unit)

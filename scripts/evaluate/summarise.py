@@ -2,6 +2,7 @@
 
 from job import job
 from samcarry.data.manifest import judged_split, missing_methods, read_manifest
+from samcarry.evaluation.convergence import not_converged
 from samcarry.evaluation.significance import compare
 from samcarry.evaluation.summary import read_dice, summarise, to_markdown
 from samcarry.evaluation.table1 import write_statistics
@@ -11,8 +12,11 @@ with job(snakemake):
     params, output, wildcards = snakemake.params, snakemake.output, snakemake.wildcards
     rows = read_dice(snakemake.input.dice)
     cases = read_manifest(snakemake.input.manifest)
-    summary = summarise(rows, params.methods)
-    differences = compare(rows, params.pairs)
+    patients = {case.case: case.patient for case in cases}
+    faults = not_converged(rows, {method: snakemake.input[method] for method in params.trained})
+    summary = summarise(rows, params.methods, patients, faults)
+    margin = params.margin
+    differences = compare(rows, params.pairs, patients, primary=params.primary, margin=margin)
     write_statistics(output.summary, summary)
     write_statistics(output.differences, differences)
     page = to_markdown(
@@ -22,5 +26,7 @@ with job(snakemake):
         summary,
         differences,
         missing_methods(params.methods, cases),
+        margin,
+        params.at,
     )
     write_text(output.page, page)

@@ -1,9 +1,12 @@
-"""Write Table 1, scores by class, and the paired differences between every two methods."""
+"""Write Table 1, scores by class, paired differences between every two methods, and how stable ranks are."""
 
 from job import job
 from samcarry.data.manifest import judged_split, missing_methods, read_manifest
-from samcarry.evaluation.significance import all_pairs, compare
-from samcarry.evaluation.summary import read_dice, summarise_classes
+from samcarry.evaluation.agreement import agreement_table
+from samcarry.evaluation.convergence import not_converged
+from samcarry.evaluation.detection import detection_table
+from samcarry.evaluation.significance import all_pairs, compare, rank_stability
+from samcarry.evaluation.summary import read_dice, summarise_classes, summarise_groups
 from samcarry.evaluation.table1 import tabulate, to_markdown, to_tex, write_statistics
 from samcarry.methods import in_order, paper_figures
 from samcarry.storage.files import write_text
@@ -13,6 +16,8 @@ with job(snakemake):
     rows = read_dice(snakemake.input.dice)
     cases = read_manifest(snakemake.input.manifest)
     split = judged_split(cases)
+    patients = {case.case: case.patient for case in cases}
+    faults = not_converged(rows, {method: snakemake.input[method] for method in params.trained})
     methods = in_order(params.methods)
     table = tabulate(
         rows,
@@ -20,9 +25,18 @@ with job(snakemake):
         missing=missing_methods(methods, cases),
         notes=params.notes,
         paper=paper_figures(params.paper),
+        patients=patients,
+        not_converged=faults,
     )
     write_statistics(output.csv, table)
-    write_text(output.md, to_markdown(table, split, params.tolerance))
-    write_text(output.tex, to_tex(table, split, params.tolerance))
-    write_statistics(output.per_class, summarise_classes(rows, methods))
-    write_statistics(output.differences, compare(rows, all_pairs(methods)))
+    shown = (table, split, params.tolerance, params.at)
+    write_text(output.md, to_markdown(*shown))
+    write_text(output.tex, to_tex(*shown))
+    write_statistics(output.per_class, summarise_classes(rows, methods, patients))
+    groups = {case.case: case.group for case in cases}
+    write_statistics(output.per_group, summarise_groups(rows, methods, groups, patients))
+    write_statistics(output.detection, detection_table(rows, methods, patients))
+    write_statistics(output.agreement, agreement_table(rows, methods, patients))
+    differences = compare(rows, all_pairs(methods), patients, primary=params.primary, margin=params.margin)
+    write_statistics(output.differences, differences)
+    write_statistics(output.ranks, rank_stability(rows, methods, patients, faults))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from job import job
+from samcarry.data.image_digests import check_image
 from samcarry.data.manifest import read_manifest
 from samcarry.predict.stage_masks import export_stage, find_originals
 
@@ -10,6 +11,8 @@ with job(snakemake) as this:
     params = snakemake.params
     source_images = Path(params.source_images) if params.source_images else None
     rows = read_manifest(snakemake.input.manifest)
+    for row in rows:
+        check_image(Path(params.folder) / row.image, row.image_digest)
     export_stage(
         Path(snakemake.output.record).parent,
         snakemake.input.predictions,

@@ -15,7 +15,7 @@ with training_job(snakemake) as this:
         weights = read_weights(given.weights, params.cases, statistics.classes)
         data = replace(data, weights=weights)
     if given.get("initial"):
-        initial = map(read_stack, given.initial)
+        initial = (read_stack(path, classes=statistics.classes) for path in given.initial)
         data = replace(data, unsure=disagreement(data, initial, params.cases, this.scratch))
     if params.get("unweighted"):
         statistics = replace(statistics, positive_weight=(1.0,) * len(statistics.classes))

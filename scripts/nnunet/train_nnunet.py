@@ -1,22 +1,24 @@
-"""Train nnU-Net with BCE as planned; a killed training resumes from nnU-Net's own checkpoint."""
+"""Train nnU-Net as planned; a killed training resumes from nnU-Net's own checkpoint."""
 
-import json
 import shutil
 from pathlib import Path
 
 from job import fingerprint, job
 from samcarry.baselines.nnunet.environment import Plan
-from samcarry.baselines.nnunet.training import NnunetSettings, save_nnunet, train
+from samcarry.baselines.nnunet.training import NnunetSettings, save_nnunet, train, write_curve
+from samcarry.storage.checksums import check_folder
+from samcarry.storage.texts import read_json
 
 with job(snakemake) as this:
     given, params = snakemake.input, snakemake.params
-    plan = Plan(json.loads(Path(given.plans).read_text()), json.loads(Path(given.dataset).read_text()))
+    plan, folder = Plan(read_json(given.plans), read_json(given.dataset)), Path(given.plans).parent
+    check_folder(folder / "preprocessed", this.results, remake=given.plans)
     settings, seed = NnunetSettings(**params.settings), int(snakemake.wildcards.seed)
     work = Path(snakemake.output.model).with_name("training")
-    weights = train(
+    trained = train(
         plan,
         settings,
-        Path(given.plans).parent,
+        folder,
         work,
         seed=seed,
         device=this.device,
@@ -24,5 +26,6 @@ with job(snakemake) as this:
         workers=this.threads - 1 if this.device == "cuda" else 0,
         fingerprint=fingerprint(settings, seed, params.code, plan),
     )
-    save_nnunet(snakemake.output.model, weights, plan, settings, {"made_by": this.made_by})
+    write_curve(snakemake.output.curve, trained)
+    save_nnunet(snakemake.output.model, trained.weights, plan, settings, {"made_by": this.made_by})
     shutil.rmtree(work)

@@ -1,18 +1,17 @@
 """Check every image and label, decide splits, order and shards, and write the manifest."""
 
-from pathlib import Path
-
 from job import job
 from samcarry.data.cases import find_cases
 from samcarry.data.checks import check_cases, digests_of
+from samcarry.data.duplicates import find_duplicates
 from samcarry.data.manifest import (
     assign_shards,
     manifest_rows,
     order_training_cases,
-    read_manifest,
+    previous_shards,
     write_manifest,
 )
-from samcarry.errors import InputError
+from samcarry.errors import InputError, raise_faults
 from samcarry.storage.files import write_text
 
 with job(snakemake) as this:
@@ -21,24 +20,27 @@ with job(snakemake) as this:
     for warning in warnings:
         this.log.warning(warning)
     contents = check_cases(cases, params.classes, window=params.window, threads=this.threads)
+    copies = find_duplicates(cases, contents.appearances, **params.duplicates)
+    raise_faults(copies.faults)
+    cases = [case for case in cases if case.case not in copies.left_out]
     order = order_training_cases(cases, contents.of_case, params.splits["seed"])
     if len(order) < params.largest_n:
         raise InputError(
             f"{params.folder}: the training split has {len(order)} labelled cases, but the config "
             f"asks for n = {params.largest_n}: lower n and ablation.n, or label more"
         )
-    manifest = Path(output.manifest)
-    previous = {row.case: row.shard for row in read_manifest(manifest)} if manifest.exists() else {}
-    shards = assign_shards(cases, previous, params.shard_size)
+    previous = previous_shards(output.manifest, this.results, copies.warnings)
     rows = manifest_rows(
         params.folder,
         cases,
-        shards=shards,
+        shards=assign_shards(cases, previous, params.shard_size),
         training_order=order,
         classes_of_case=contents.of_case,
         digests=digests_of(cases, threads=this.threads),
     )
-    write_manifest(manifest, rows)
+    write_manifest(output.manifest, rows)
     write_text(output.classes, "\n".join(contents.classes) + "\n")
+    for warning in copies.warnings:
+        this.log.warning(warning)
     for split in ("train", "val", "test", "unlabelled"):
         this.log.info("%s: %d cases", split, sum(row.split == split for row in rows))

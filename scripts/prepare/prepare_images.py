@@ -3,11 +3,14 @@
 import numpy as np
 
 from job import job
+from samcarry.data.image_digests import check_image
 from samcarry.images.grey import read_grey, resize_grey
 from samcarry.storage.stacks import Stack, write_stack
 
 with job(snakemake) as this:
     images = snakemake.params.images
+    for path, digest in zip(snakemake.input.images, snakemake.params.digests, strict=True):
+        check_image(path, digest)
     values = [
         resize_grey(read_grey(path, images["window"]), images["height"], images["width"])
         for path in snakemake.input.images

@@ -21,9 +21,10 @@ with job(snakemake) as this:
     prompts, classes = read_prompts(given.prompts)
     with open_embeddings(*given.embeddings) as embedding_of:
         if given.images:
-            settings, initial = ZoomSettings(**asking), read_stack(given.probabilities)
+            settings = ZoomSettings(**asking)
+            initial = read_stack(given.probabilities, cases=tuple(prompts), classes=classes)
             p_of = dict(zip(initial.cases, initial.values, strict=True))
-            image_of = image_reader(given.images, params.originals["cases"], params.originals["window"])
+            image_of = image_reader(given.images, **params.originals)
             stored = given.embeddings and settings.zoom is None
 
             def ask(case):

@@ -16,10 +16,11 @@ with job(snakemake):
     ranked_by = ([stage for stage in stages if stage in scores] or list(scores.columns))[-1]
     ranking = scores[ranked_by].dropna().sort_values(ascending=False)
     chosen = spread_over_ranks(list(ranking.index), params.shown)
+    classes = read_header(given.masks[0]).classes
     images = read_shards(given.images, chosen)
-    masks = {"reference": read_shards(given.masks, chosen)}
-    masks |= {stage: read_shards(given[stage], chosen) for stage in stages}
-    prompts, classes = read_prompts(*given.prompts, classes=read_header(given.masks[0]).classes)
+    masks = {"reference": read_shards(given.masks, chosen, classes)}
+    masks |= {stage: read_shards(given[stage], chosen, classes) for stage in stages}
+    prompts, _ = read_prompts(*given.prompts, classes=classes)
     views = [
         CaseView(
             case,

@@ -14,8 +14,8 @@ with job(snakemake):
     chosen = best_median_worst(ranking)
     images = read_shards(given.images, list(chosen.values()))
     stacks = {"reference": given.masks} | {method: given[method] for method in params.methods}
-    masks = {stage: read_shards(paths, list(chosen.values())) for stage, paths in stacks.items()}
     classes = read_header(given.masks[0]).classes
+    masks = {stage: read_shards(paths, list(chosen.values()), classes) for stage, paths in stacks.items()}
     for place, case in chosen.items():
         view = CaseView(case, images[case], {stage: of[case] for stage, of in masks.items()}, [])
         heading = f"{place} of {len(ranking)} cases by {names[ranked_by]}: {case}\n"

@@ -3,22 +3,31 @@
 from pathlib import Path
 
 from job import job
+from samcarry.data.image_digests import check_image
 from samcarry.data.manifest import read_manifest
 from samcarry.review.tasks import read_task, task_cases, write_task
 from samcarry.storage.tables import read_table
+from samcarry.storage.texts import read_text
 
 with job(snakemake):
     given, output, params = snakemake.input, snakemake.output, snakemake.params
     rows = read_manifest(given.manifest)
     sheet = Path(output.cases)
     ranking = [row["case"] for row in read_table(given.doubt, ["case"])]
-    there = sheet.exists()
+    if sheet.exists():
+        cases = read_task([sheet])
+    else:
+        cases = task_cases(ranking, rows, read_task(given.earlier), params.k)
+    chosen = [row for row in rows if row.case in cases]
+    images = {row.case: Path(params.folder) / row.image for row in chosen}
+    for row in chosen:
+        check_image(images[row.case], row.image_digest)
     write_task(
-        cases=[] if there else task_cases(ranking, rows, read_task(given.earlier), params.k),
-        images={row.case: Path(params.folder) / row.image for row in rows},
+        cases=cases,
+        images=images,
         window=params.window,
         refined=given.refined,
-        classes=Path(given.names).read_text(encoding="utf-8").splitlines(),
+        classes=read_text(given.names).splitlines(),
         sheet=sheet,
         archive=Path(output.images),
         annotations=Path(output.annotations),

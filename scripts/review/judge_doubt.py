@@ -8,7 +8,7 @@ from samcarry.storage.stacks import pairs_of
 with job(snakemake):
     given, output = snakemake.input, snakemake.output
     doubt = read_ranking(given.doubt)
-    errors = true_errors(pairs_of(given.masks, given.refined))
+    errors = true_errors(pairs_of(given.refined, given.masks))
     table = evidence_table(doubt, errors, REASONS, snakemake.params.reasons)
     draw_evidence(output.picture, doubt, errors, table)
     write_ranking(output.table, table)

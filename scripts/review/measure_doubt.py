@@ -9,10 +9,10 @@ with job(snakemake):
     given = snakemake.input
     refined = read_stack(given.refined)
     classes = refined.classes
-    labelled = read_shards(given.masks, snakemake.params.cases)
+    labelled = read_shards(given.masks, snakemake.params.cases, classes)
     expected = expected_shapes(labelled.values(), len(classes))
     quality = read_quality(given.quality, classes)
-    seeds = [read_stack(path) for path in given.probabilities]
+    seeds = [read_stack(path, cases=refined.cases, classes=classes) for path in given.probabilities]
     unknown = [float("nan")] * len(classes)
     rows = []
     for index, (case, masks) in enumerate(zip(refined.cases, refined.masks, strict=True)):

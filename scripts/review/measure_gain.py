@@ -12,7 +12,7 @@ with job(snakemake) as this:
     for path, (draw, seed) in zip(given.models, params.models, strict=True):
         network, about = load_unet(path, this.device)
         added = len(about["cases"]) - params.n
-        for images, masks in pairs_of(given.images, given.masks):
+        for images, masks in pairs_of(given.images, given.masks, about["classes"]):
             predicted = predict(network, images.values, about["mean"], about["std"], params.precision)
             scores += case_scores(images, masks, predicted, draw=draw, added=added, seed=seed)
     write_gain(snakemake.output.gain, gain_table(scores))

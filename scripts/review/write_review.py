@@ -1,16 +1,15 @@
 """Write the page of the most doubtful cases."""
 
-from pathlib import Path
-
 from job import job
 from samcarry.review.doubt import read_ranking
 from samcarry.review.page import render_review, review_cases
 from samcarry.storage.files import write_text
+from samcarry.storage.texts import read_text
 
 with job(snakemake):
     given, params = snakemake.input, snakemake.params
     ranking = read_ranking(given.doubt)
-    classes = Path(given.names).read_text(encoding="utf-8").splitlines()
+    classes = read_text(given.names).splitlines()
     cases = review_cases(
         ranking,
         read_ranking(given.classes),

@@ -10,6 +10,8 @@ A trained model segments new images in a few lines:
 >>> masks.shape == (len(model.classes), 120, 80)
 True
 >>> cases, faults = samcarry.predict_folder(model, "radiographs", "masks", formats=["png", "coco"])
+
+If images of one side were mirrored in training (`model.mirrored`), both functions need `laterality`.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The command line: samcarry predict MODEL IMAGES OUT."""
+"""The command line: samcarry predict MODEL IMAGES OUT, and samcarry release MODEL OUT."""
 
 import argparse
 import logging
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from samcarry import __version__
 from samcarry.errors import InputError, raise_faults
 from samcarry.formats import FORMATS
+from samcarry.storage.reading import system_fault
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,13 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A terminated process cleans up like one that is stopped with Ctrl+C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        return _predict(options)
+        return _release(options) if options.command == "release" else _predict(options)
     except InputError as error:
         print(error, file=sys.stderr)
     except OSError as error:  # for example a full disk, or a folder without write permission
-        print(f"{error.filename or options.out}: {error.strerror or error}", file=sys.stderr)
+        print(system_fault(error.filename or options.out, error), file=sys.stderr)
     except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
+        print("stopped", file=sys.stderr)
         return 130
     return 1
 
@@ -45,12 +46,28 @@ def _predict(options: argparse.Namespace) -> int:
         options.formats,
         one_component=options.one_component,
         window=tuple(options.window) if options.window else None,
+        laterality=options.laterality,
+        unlike=options.unlike,
         overwrite=options.overwrite,
     )
     print(f"{options.out}: masks of {len(cases)} images", file=sys.stderr)
     if faults:
         print(f"{len(faults)} left out:", file=sys.stderr)
     raise_faults(faults)
+    return 0
+
+
+def _release(options: argparse.Namespace) -> int:
+    from samcarry.predict.release import release
+
+    removed = release(options.model, options.out)
+    for line in removed:
+        print(f"removed {line}", file=sys.stderr)
+    print(
+        f"{options.out}: {'a model without these names' if removed else 'a model; it had no names'}, and its "
+        "model card; names of classes are kept",
+        file=sys.stderr,
+    )
     return 0
 
 
@@ -98,6 +115,28 @@ def _parser() -> argparse.ArgumentParser:
         "in the DICOM file",
     )
     predict.add_argument(
+        "--laterality",
+        metavar="RULE",
+        help="how to find the side that an image shows, if the model was trained with mirrored images: left "
+        "or right for all images, dicom for the DICOM tags, pattern:REGEX for the image's path, whose first "
+        "group is L or R, or SHEET.csv:COLUMN",
+    )
+    predict.add_argument(
+        "--unlike",
+        choices=("warn", "refuse"),
+        default="warn",
+        help="what to do with images unlike the training images: warn, or refuse to leave them out; "
+        "default: warn",
+    )
+    predict.add_argument(
         "--overwrite", action="store_true", help="replace an existing OUT, if samcarry predict made it"
     )
+    release = commands.add_parser(
+        "release",
+        help="remove names of cases, patients, files and folders from a model file",
+        description="Write a model file without names of cases, patients, files and folders, and its model "
+        "card. The weights are unchanged.",
+    )
+    release.add_argument("model", metavar="MODEL", help="model file: model.safetensors of a U-Net")
+    release.add_argument("out", metavar="OUT", help="output folder, which must not exist")
     return parser

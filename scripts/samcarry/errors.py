@@ -21,12 +21,18 @@ class InputError(ValueError):
 class DamagedError(InputError):
     """A file that a rule of the workflow wrote is missing or damaged.
 
-    The message names the file and the damage; the caller adds how to regenerate the file.
+    The message names the file and the damage; the caller adds how to regenerate the file. `remake` is the
+    file whose rule does that: the file itself, unless it is one of many in a folder.
     """
 
-    def __init__(self, path: str | Path, what: str) -> None:
+    def __init__(self, path: str | Path, what: str, remake: str | Path | None = None) -> None:
         super().__init__(f"{path}: {what}")
-        self.path = str(path)
+        self.path, self.what = str(path), what
+        self.remake = str(path if remake is None else remake)
+
+    def with_remake(self, remake: str | Path) -> "DamagedError":
+        """The same error with another file whose rule makes the damaged one again."""
+        return DamagedError(self.path, self.what, remake)
 
 
 def _printable(line: str) -> str:

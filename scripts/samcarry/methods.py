@@ -81,6 +81,12 @@ class Method:
         return self.masks or f"{self.network}/probabilities"
 
     @property
+    def trained(self) -> str:
+        """The folder of its own training, which has training.csv; '' if it uses another method's model."""
+        folder, _, last = self.masks.rpartition("/")
+        return self.network or (folder if last == "probabilities" else "")
+
+    @property
     def in_paper(self) -> bool:
         """Whether it is a row of the paper's Table 1."""
         return self.group not in (BEYOND, ALL_LABELS)
@@ -306,6 +312,13 @@ METHODS = (
         asks=("sam",),
         tuned_by="sam",
         pseudo_labels=PseudoLabels("tolerant/refined"),
+    ),
+    Method(
+        "nnunet",
+        "nnU-Net",
+        BEYOND,
+        "nnU-Net itself, with its default loss: Dice and binary cross-entropy of each class",
+        masks="nnunet_default/probabilities",
     ),
     Method(
         "fixmatch",

@@ -25,7 +25,7 @@ with job(snakemake) as this:
     with open_embeddings(*given.embeddings) as embedding_of:
         embeddings = [embedding_of(case.name) for case in cases if given.embeddings]
     if given.images:
-        image_of = image_reader(given.images, originals["cases"], originals["window"])
+        image_of = image_reader(given.images, **originals)
         how = {"rounds": asking["rounds"], "precision": params.precision, "threads": threads}
         gain = zoom_objective(sam, cases, image_of, cleaning, fuse_weights(asking["fuse"]), **how)
         space = zoom_space(asking, three_masks=sam.mask_decoder.num_mask_tokens > 1)

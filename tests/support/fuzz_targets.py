@@ -4,6 +4,7 @@ import functools
 import gzip
 import json
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from samcarry.formats.dicom_seg import read_dicom_seg
 from samcarry.formats.label_maps import read_label_map, write_label_map
 from samcarry.formats.labelme import read_labelme
 from samcarry.formats.nifti import read_nifti, write_nifti
+from samcarry.formats.page_file import read_page_file
 from samcarry.formats.supervisely import read_supervisely
 from samcarry.geometry.rasterise import draw_masks
 from samcarry.images.grey import image_size, read_grey
@@ -82,6 +84,26 @@ def make_cvat(path: Path) -> None:
         box, '<ellipse label="Ulna" cx="3" cy="2" rx="2" ry="1"/>', "<tag label='x'/>", name="b.png"
     )
     save(path.parent, first, second).replace(path)
+
+
+def make_page_file(path: Path) -> None:
+    mask = '<mask label="Radius" rle="0, 4" left="0" top="0" width="2" height="2"/>'
+    states = 'corrected="Radius" confirmed="" absent="Ulna"'
+    about = f'finished="2025-01-01T00:00:00Z" seconds="61.5" sha256="{64 * "0"}" {states}'
+    labels = "".join(f"<label><name>{name}</name></label>" for name in ("Radius", "Ulna"))
+    path.write_text(
+        f"<annotations><version>1.1</version><meta><task><labels>{labels}</labels></task>"
+        '<samcarry version="1" dataset="mine" page="x" annotator="A. B." saved="2025-01-01"/></meta>'
+        f'<image id="0" name="a.png" width="6" height="5" {about}>{mask}</image></annotations>'
+    )
+
+
+def parse_page_file(path: Path) -> None:
+    """Read the record with a checksum that fits: otherwise nearly all damage would be noticed there."""
+    content = path.read_bytes()
+    path.write_bytes(content + f"<!-- samcarry crc32 {zlib.crc32(content):08x} -->\n".encode())
+    read_page_file(path)
+    drawn(read_cvat)(path)
 
 
 def make_coco(path: Path) -> None:
@@ -192,6 +214,7 @@ segmentation = functools.partial(read_dicom_seg, images={"1.2.3": "a.dcm"})
 numbers, colours = (drawn(read_label_map, table=table) for table in (TABLE, COLOURS))
 TARGETS = [
     Target("cvat", "a.xml", make_cvat, drawn(read_cvat)),
+    Target("page file", "a.xml", make_page_file, parse_page_file),
     Target("coco", "a.json", make_coco, drawn(read_coco)),
     Target("supervisely", "a.png.json", make_supervisely, drawn(read_supervisely)),
     Target("labelme", "a.json", make_labelme, drawn(read_labelme)),

@@ -8,9 +8,11 @@ import pandas as pd
 from PIL import Image
 
 from samcarry.data.manifest import ManifestRow, write_manifest
+from samcarry.evaluation.agreement import agreement_table
+from samcarry.evaluation.detection import detection_table
 from samcarry.evaluation.scores import dice_rows, write_dice
 from samcarry.evaluation.significance import all_pairs, compare
-from samcarry.evaluation.summary import read_dice, summarise_classes
+from samcarry.evaluation.summary import read_dice, summarise_classes, summarise_groups
 from samcarry.evaluation.table1 import tabulate, write_statistics
 from samcarry.prompting.prompts import extract_prompts, write_prompts
 from samcarry.report.page import Study
@@ -20,7 +22,7 @@ CLASSES = ["<b>Ulna</b>", 'Os "x" & y']
 TEST = [f"t{index}" for index in range(8)]
 UNLABELLED = ["u<script>", "u2"]
 CONFIG = {"dataset": "demo", "source": {"format": "phantom"}}
-STUDY = Study(dataset="demo", size=(24, 16), sam="tiny", sam_is_tiny=True, images_are_drawn=True)
+STUDY = Study(dataset="demo", size=(24, 16), sam="tiny", sam_is_tiny=True, images_are_drawn=True, margin=2)
 MADE_BY = {"rule": "predict", "params": {"code": "abc123"}, "versions": {"torch": "2.14"}}
 
 
@@ -94,8 +96,13 @@ def write_run(folder):
     note = {"unet_sam": "a note with <i>tags</i>"}
     missing = {"unet_full": "no labels"}
     write_statistics(folder / "table1.csv", tabulate(table, methods, missing=missing, notes=note, paper={}))
-    write_statistics(folder / "differences.csv", compare(table, all_pairs(methods)))
+    differences = compare(table, all_pairs(methods), primary=("ours_r", "unet"), margin=2)
+    write_statistics(folder / "differences.csv", differences)
     write_statistics(folder / "per_class.csv", summarise_classes(table, methods))
+    groups = {case: "<north>" if case < "t4" else "" for case in TEST}
+    write_statistics(folder / "per_group.csv", summarise_groups(table, methods, groups))
+    write_statistics(folder / "detection.csv", detection_table(table, methods))
+    write_statistics(folder / "agreement.csv", agreement_table(table, methods))
     write_manifest(
         folder / "manifest.csv",
         [ManifestRow(case, "test-0000", "test", case, None, "i", "l", (CLASSES[0],)) for case in TEST]
@@ -112,7 +119,7 @@ def write_run(folder):
     (folder / "benchmarks/embed.tsv").write_text("s\tmax_rss\tcpu_time\n75\t640\t70\n")
     Image.new("RGB", (2400, 30)).save(folder / "picture.png")
     found = {path.name.split(".")[0]: [str(path)] for path in folder.iterdir() if path.is_file()}
-    pictures = {name: [str(folder / "picture.png")] for name in ("ablation", "training", "tuning")}
+    pictures = {name: [str(folder / "picture.png")] for name in ("ranks", "ablation", "training", "tuning")}
     lists = {
         "qualitative": [str(folder / "picture.png")] * 3,
         "tuned": [str(folder / "sam.yaml")],

@@ -2,9 +2,17 @@
 
 import torch
 
+from samcarry.images.preparation import preparation
 from samcarry.networks.unet import UNet, save_unet
 
-METADATA = {"classes": ["Zähne", "b"], "size": [16, 32], "mean": 0.4, "std": 0.2, "window": [1, 99]}
+METADATA = {
+    "classes": ["Zähne", "b"],
+    "size": [16, 32],
+    "mean": 0.4,
+    "std": 0.2,
+    "window": [1, 99],
+    "preparation": preparation(None),
+}
 
 
 def save_tiny_model(path, **metadata):

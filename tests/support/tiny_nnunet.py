@@ -9,8 +9,10 @@ from samcarry.baselines.nnunet.training import NnunetSettings, save_nnunet, trai
 from samcarry.networks.training_data import TrainingData
 
 CLASSES = ("left", "right", "ring", "never")
-SETTINGS = NnunetSettings(epochs=2, iterations_per_epoch=2, validation_iterations=1, mirroring=True)
-SHORT = NnunetSettings(epochs=1, iterations_per_epoch=1, validation_iterations=1, mirroring=False)
+SETTINGS = NnunetSettings(
+    epochs=2, iterations_per_epoch=2, validation_iterations=1, mirroring=True, loss="bce"
+)
+SHORT = NnunetSettings(epochs=1, iterations_per_epoch=1, validation_iterations=1, mirroring=False, loss="bce")
 
 
 def pictures(count, size=64):
@@ -36,6 +38,11 @@ def plan_of(folder, data, max_batch_size=2):
 
 def fit(planned, work, *, settings=SETTINGS, seed=0, fingerprint="ours"):
     """The weights of a training from `planned`, which is (folder, plan), with checkpoints in `work`."""
+    return trained(planned, work, settings=settings, seed=seed, fingerprint=fingerprint).weights
+
+
+def trained(planned, work, *, settings=SETTINGS, seed=0, fingerprint="ours"):
+    """As `fit`, with the curve."""
     folder, plan = planned
     return train(
         plan,

@@ -17,7 +17,9 @@ from samcarry.cli import main
 from samcarry.formats.cvat import read_cvat
 from samcarry.images.grey import image_size
 from samcarry.images.masks import read_mask
-from samcarry.networks.unet import UNet, save_unet
+from samcarry.images.preparation import preparation
+from samcarry.images.training_look import measure_look
+from samcarry.networks.unet import UNet, load_unet, save_unet
 from support.paths import SCRIPTS
 
 SIZES = {"a.png": (31, 50), "b.jpg": (64, 20), "c.tif": (17, 17)}  # width, height
@@ -31,6 +33,7 @@ def given(tmp_path):
     network.head.weight.data.zero_()
     network.head.bias.data = torch.tensor([9.0, -9.0])
     metadata = {"classes": ["all", "none"], "size": [16, 32], "mean": 0.5, "std": 0.25}
+    metadata["preparation"] = preparation(None)
     save_unet(tmp_path / "m.safetensors", network, metadata)
     (tmp_path / "images").mkdir()
     for name, size in SIZES.items():
@@ -69,7 +72,7 @@ def test_all_formats_from_another_working_directory(given):
 def test_masks_and_overlays_are_the_default(given):
     assert call(given) == 0
     made = sorted(path.name for path in (given / "out").iterdir())
-    assert made == ["classes.csv", "masks", "overlays", "predict.json"]
+    assert made == ["classes.csv", "images.csv", "masks", "overlays", "predict.json"]
 
 
 def test_bad_images_are_listed_at_the_end_and_the_others_predicted(given, capsys):
@@ -87,7 +90,7 @@ def test_without_a_readable_image_nothing_is_written(given, capsys):
     for name in SIZES:
         (given / "images" / name).write_bytes(b"not an image")
     assert call(given) == 1
-    assert "none of the images can be read" in capsys.readouterr().err
+    assert "none of the images can be predicted" in capsys.readouterr().err
     assert sorted(path.name for path in given.iterdir()) == ["images", "m.safetensors"]
 
 
@@ -129,20 +132,84 @@ def _restore_ctrl_c():
     signals.signal(signals.SIGINT, signals.SIG_DFL)
 
 
-@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
-def test_a_run_that_is_stopped_leaves_no_files(given, signal):
-    for number in range(300):
-        Image.new("L", (400, 400), 90).save(given / f"images/{number}.png", compress_level=0)
-    command = [sys.executable, "-m", "samcarry", "predict", "m.safetensors", "images", "out"]
-    command += ["--device", "cpu"]
+def command(*options, umask=0o022):
+    """The command and what it needs, for subprocess."""
+    given = [sys.executable, "-m", "samcarry", "predict", "m.safetensors", "images", "out", "--device", "cpu"]
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        command, cwd=given, env=environment, stderr=subprocess.PIPE, preexec_fn=_restore_ctrl_c
-    ) as process:
+    return {
+        "args": [*given, *options],
+        "env": environment,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        "umask": umask,
+        "preexec_fn": _restore_ctrl_c,
+    }
+
+
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_run_that_is_stopped_goes_on_with_the_same_command(given, signal):
+    for number in range(100):
+        Image.new("L", (400, 400), 90).save(given / f"images/{number}.png", compress_level=0)
+    with subprocess.Popen(cwd=given, **command("--formats", "png", "coco")) as process:
         deadline = time.monotonic() + 60
-        while not list(given.glob(".*.out/masks/*")) and time.monotonic() < deadline:
+        while len(list(given.glob("out.unfinished/*/records/*.json"))) < 3 and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(getattr(signals, signal))
-        process.communicate(timeout=60)
-    assert process.returncode in (130, 143)
+        _, messages = process.communicate(timeout=60)
+    assert process.returncode in (130, 143, -9)
+    assert sorted(path.name for path in given.iterdir()) == ["images", "m.safetensors", "out.unfinished"]
+    if signal != "SIGKILL":
+        assert "the same command goes on there" in messages
+    outcome = subprocess.run(cwd=given, check=False, **command("--formats", "png", "coco"))
+    assert outcome.returncode == 0, outcome.stderr
+    assert "of 103 images are finished already" in outcome.stderr
+    assert sorted(path.name for path in given.iterdir()) == ["images", "m.safetensors", "out"]
+    names = [image["file_name"] for image in json.loads((given / "out/coco.json").read_text())["images"]]
+    assert sorted(names) == sorted(path.name for path in (given / "images").iterdir())
+    assert not list((given / "out").rglob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("umask", "folder_mode", "file_mode"), [(0o077, 0o700, 0o600), (0o022, 0o755, 0o644)]
+)
+def test_results_are_as_open_to_others_as_the_umask_says(given, umask, folder_mode, file_mode):
+    formats = ["png", "labelmap", "nifti", "coco", "cvat", "overlay"]
+    outcome = subprocess.run(cwd=given, check=False, **command("--formats", *formats, umask=umask))
+    assert outcome.returncode == 0, outcome.stderr
+    for path in [given / "out", *(given / "out").rglob("*")]:
+        assert path.stat().st_mode & 0o777 == (folder_mode if path.is_dir() else file_mode), path
+
+
+def write_mirrored_model(folder):
+    network, metadata = load_unet(folder / "m.safetensors")
+    save_unet(folder / "m.safetensors", network, {**metadata, "preparation": preparation("right")})
+
+
+def test_a_model_with_mirrored_images_asks_for_the_sides(given, capsys):
+    write_mirrored_model(given)
+    assert call(given) == 1
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "--laterality" in message
+    assert call(given, "--laterality", "left") == 0
+
+
+def test_images_without_a_side_are_listed_and_nothing_is_written(given, capsys):
+    write_mirrored_model(given)
+    assert call(given, "--laterality", "pattern:(a)") == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0].rpartition("/")[2] for line in lines if "not known" in line] == list(SIZES)
     assert sorted(path.name for path in given.iterdir()) == ["images", "m.safetensors"]
+
+
+def test_refused_images_make_the_exit_status_1(given, capsys):
+    network, metadata = load_unet(given / "m.safetensors")
+    known = np.random.default_rng(0).integers(0, 256, (8, 16, 32), np.uint8)
+    save_unet(given / "m.safetensors", network, {**metadata, "training_look": measure_look([known])})
+    assert call(given, "--unlike", "refuse") == 1
+    assert "a.png: " in capsys.readouterr().err
+    assert not (given / "out").exists()
+    assert call(given) == 0
+    messages = capsys.readouterr().err
+    assert messages.count("its masks may be wrong") == 3
+    assert "it is blank" in messages

@@ -232,3 +232,14 @@ def test_other_data_have_no_figures_in_the_paper():
 def test_a_study_that_the_paper_does_not_have_is_an_error():
     with pytest.raises(InputError, match="'hips' is not one of the paper's studies; choose wrist or teeth"):
         paper_figures("hips")
+
+
+def test_a_method_with_a_training_of_its_own_names_its_folder():
+    trained = {method.id: method.trained for method in METHODS}
+    assert (trained["unet"], trained["ours_best"]) == ("f_theta", "best/f_phi")
+    assert (trained["nnunet_bce"], trained["nnunet"], trained["sam_lraspp"]) == (
+        "nnunet",
+        "nnunet_default",
+        "lraspp",
+    )
+    assert {trained[method] for method in ("unet_sam", "unet_random_walk", "ours_best_sam")} == {""}

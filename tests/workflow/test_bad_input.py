@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from samcarry.data.phantoms import draw_phantoms, write_dataset
 
@@ -106,6 +106,59 @@ def test_a_patient_in_two_splits(own_data):
     lines[test_row] = ",".join([fields[0], train_patient, *fields[2:]])
     sheet.write_text("\n".join(lines))
     assert_stops(own_data, "cases.csv", f"patient '{train_patient}'", "train", "test")
+
+
+def rows_in(own_data, split):
+    """The names of the cases of a split."""
+    lines = (own_data.folder / "mine/cases.csv").read_text().splitlines()[1:]
+    return [line.split(",")[0] for line in lines if line.split(",")[2] == split]
+
+
+def test_the_same_image_in_train_and_test_in_another_format(own_data):
+    images = own_data.folder / "mine/images"
+    one, other = rows_in(own_data, "train")[0], rows_in(own_data, "test")[0]
+    (images / f"{other}.png").unlink()
+    Image.open(images / f"{one}.png").save(images / f"{other}.tif")
+    assert_stops(
+        own_data, f"images/{one}.png (in train)", f"images/{other}.tif (in test)", "are the same image"
+    )
+
+
+def test_copies_of_test_images_are_left_out_or_named(own_data):
+    images = own_data.folder / "mine/images"
+    test, validation = rows_in(own_data, "test")[0], rows_in(own_data, "val")[0]
+    same, alike = rows_in(own_data, "unlabelled")[:2]
+    (images / f"{same}.png").write_bytes((images / f"{test}.png").read_bytes())
+    ImageOps.mirror(Image.open(images / f"{validation}.png")).save(images / f"{alike}.png")
+    outcome = own_data.run("results/demo/manifest.csv")
+    assert outcome.returncode == 0, outcome.stdout
+    assert lines_with(outcome.stdout, f"images/{same}.png", f"images/{test}.png", f"left out {same}")
+    assert lines_with(
+        outcome.stdout, f"images/{alike}.png", f"images/{validation}.png", "mirrored", "accepted_dup"
+    )
+    named = [line.split(",")[0] for line in own_data.read("results/demo/manifest.csv").splitlines()]
+    assert same not in named
+    assert alike in named
+
+
+def test_an_edited_manifest_is_refused(own_data):
+    target = "results/demo/prepared/train-0000/images.nii.gz"
+    assert own_data.run("results/demo/manifest.csv").returncode == 0
+    path = own_data.folder / "results/demo/manifest.csv"
+    good = path.read_text()
+    row = next(line for line in good.splitlines() if ",test-0000,test," in line)
+    case, _, _, patient, _, *rest = row.split(",")
+    path.write_text(good.replace(row, ",".join([case, "train-0000", "train", patient, "3", *rest])))
+    outcome = own_data.run(target)
+    assert outcome.returncode != 0
+    assert lines_with(outcome.stdout, "manifest.csv: its content has changed", "Delete this file"), (
+        outcome.stdout
+    )
+    assert "Traceback" not in outcome.stdout
+    assert not (own_data.folder / target).exists()
+    path.unlink()
+    assert own_data.run(target).returncode == 0
+    assert path.read_text() == good
 
 
 def test_a_fault_in_a_prepared_study_is_reported_each_time_and_no_case_moves_when_it_is_fixed(own_data):

@@ -1,6 +1,7 @@
 """The same drawing from four annotation programs gives the same data set, and faults stop the import."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -172,3 +173,26 @@ def test_every_fault_of_an_import_is_one_line_and_a_new_image_is_noticed(exports
     assert exports.planned(target) == set()
     Image.new("L", (WIDTH, HEIGHT)).save(exports.folder / "images/p6_left.png")
     assert {"import_annotations", "list_cases"} <= exports.planned(target)
+
+
+def test_annotations_and_sheets_replaced_by_older_ones_are_imported_again(exports):
+    sheet = exports.folder / "sheet.csv"
+    splits = ["train", "train", "test", "val"]
+    sheet.write_text(
+        "case,patient,split\n"
+        + "".join(f"{case},{case[:2]},{split}\n" for case, split in zip(DRAWN, splits, strict=True))
+    )
+    target = "results/coco/manifest.csv"
+    assert import_as(exports, "coco", cases="sheet.csv").returncode == 0
+    for file, old, new in (
+        (sheet, "p2_left,p2,test", "p2_left,p2,val"),
+        (exports.folder / "coco/instances.json", "[2, 3, 12", "[1, 3, 12"),
+    ):
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+        os.utime(file, (10**9, 10**9))
+        assert exports.planned(target) == {"import_annotations", "list_cases"}, file
+        file.write_text(text)
+        os.utime(file, (10**9, 10**9))
+    assert exports.planned(target) == set()

@@ -19,7 +19,8 @@ def dice_rows(project, path="results/demo/n3/dice.csv"):
 
 def test_dice_csv_has_the_public_columns(finished):
     header = finished.read("results/demo/n3/dice.csv").splitlines()[0]
-    assert header == "dataset,n,seed,method,case,class,reference_px,predicted_px,dice,hd95_px,surface_dice"
+    first = "dataset,n,seed,method,case,class,reference_px,predicted_px,dice,hd95_px,surface_dice"
+    assert header == f"{first},centre_px,probability"
 
 
 def test_dice_csv_has_one_row_for_each_method_seed_case_and_class(finished):

@@ -1,9 +1,13 @@
 """Which jobs run again after an edit, and which do not."""
 
 import json
+import os
 import re
 
 import nibabel as nib
+from safetensors.numpy import load_file, save_file
+
+from support.tiny_project import add_cases, rows_of
 
 METHODS = ["unet", "unet_sam", "ours_p", "ours_r", "unet_full", "unet_sam_zoom", "ours_r_zoom"]
 
@@ -12,6 +16,12 @@ def edit(path, old, new):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
+
+
+def replace_by_older(path, content):
+    """Give a file another content and a time of modification before that of everything else."""
+    path.write_bytes(content)
+    os.utime(path, (10**9, 10**9))
 
 
 def test_a_comment_in_the_library_reruns_nothing(copy_of_finished):
@@ -119,3 +129,48 @@ def test_another_seed_trains_only_that_seed(copy_of_finished):
 def test_a_key_that_no_rule_uses_reruns_nothing(copy_of_finished):
     copy_of_finished.configure(ablation={"n": [1, 2]})
     assert copy_of_finished.planned() == set()
+
+
+def test_a_sam_checkpoint_replaced_by_an_older_one_reruns_what_asks_it(copy_of_finished):
+    run = copy_of_finished.folder / "results/demo/n3/seed0"
+    again = [
+        copy_of_finished.folder / "results/demo/embeddings/tiny/unlabelled-0000.safetensors",
+        run / "refined/unlabelled-0000.nii.gz",
+        run / "f_phi/model.safetensors",
+    ]
+    kept = [run / "f_theta/model.safetensors", run / "cleaned/unlabelled-0000.nii.gz"]
+    times = {file: file.stat().st_mtime_ns for file in [*again, *kept]}
+    copy_of_finished.configure(sam={"models": {"tiny": {"sha256": None}}})  # else another file is refused
+    assert copy_of_finished.planned() == set()
+    file = copy_of_finished.folder / "resources/tiny_sam.safetensors"
+    before, tensors = file.read_bytes(), load_file(file)
+    name = next(iter(tensors))
+    save_file({**tensors, name: tensors[name] * 1.5}, file)
+    replace_by_older(file, file.read_bytes())
+    assert {"check_sam", "list_cases"} <= copy_of_finished.planned()
+    outcome = copy_of_finished.run("results/demo/n3/seed0/f_phi/model.safetensors")
+    assert outcome.returncode == 0, outcome.stdout
+    assert [file for file, time in times.items() if file.stat().st_mtime_ns != time] == again
+
+    replace_by_older(file, before)
+    assert "check_sam" in copy_of_finished.planned()
+
+
+def test_files_of_the_user_count_by_content_and_not_by_time(finished, project):
+    data, target = project.folder / "data", "results/demo/manifest.csv"
+    source = finished.folder / "results/demo/phantom"
+    add_cases(data, source, {name: name for name in rows_of(source)})
+    project.configure(source={"format": "folder", "folder": "data"})
+    outcome = project.run(target)
+    assert outcome.returncode == 0, outcome.stdout
+    image, label, sheet = (
+        sorted((data / "images").iterdir())[0],
+        sorted((data / "labels").rglob("*.png"))[0],
+        data / "cases.csv",
+    )
+    for file in (image, label, sheet):
+        before = file.read_bytes()
+        replace_by_older(file, before[:-1] + bytes([before[-1] ^ 1]))
+        assert project.planned(target) == {"list_cases"}, file
+        replace_by_older(file, before)
+    assert project.planned(target) == set()

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import re
 
 import numpy as np
@@ -105,3 +106,20 @@ def test_a_correction_of_a_labelled_case_is_refused_in_one_line(returned):
     assert outcome.returncode != 0
     assert "already labelled (in train)" in outcome.stdout
     assert "Traceback" not in outcome.stdout
+
+
+def test_a_correction_replaced_by_an_older_one_is_applied_again(returned):
+    xml, target = returned.folder / "back.xml", "results/demo/manifest.csv"
+    outcome = returned.run(target)
+    assert outcome.returncode == 0, outcome.stdout
+    text = xml.read_text()
+    for content, planned in (
+        (
+            text.replace("</annotations>", "<!-- another -->\n</annotations>"),
+            {"apply_corrections", "list_cases"},
+        ),
+        (text, set()),
+    ):
+        xml.write_text(content)
+        os.utime(xml, (10**9, 10**9))
+        assert returned.planned(target) == planned

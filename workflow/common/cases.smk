@@ -33,19 +33,37 @@ def source_images(wildcards):
     return image_source(config["source"])
 
 
-def listing(wildcards):
-    """A digest of names, sizes and times of the user's files, so that a change is noticed."""
-    return _listing()
+def user_data(wildcards):
+    """A digest of the contents of the user's files that the source is read from, so that a change is noticed."""
+    return _contents(*user_paths(config["source"]))
+
+
+def all_user_data(wildcards):
+    """As `user_data`, with corrections."""
+    return _contents(*user_paths(config["source"]), *config["corrections"])
 
 
 @functools.cache
-def _listing():
-    return listing_digest(source_folders(config["source"]))
+def _contents(*paths):
+    return digest_of(paths, MEMORY)
+
+
+def making(wildcards):
+    """How rules make the data set, so that a change is noticed even if the run ends before the input checks."""
+    form = config["source"]["format"]
+    rules = {
+        "folder": [],
+        "phantom": ["prepare/draw_phantoms"],
+        "cvat": ["import/import_cvat", "import/import_annotations"],
+    }.get(form, ["import/import_annotations"])
+    rules += ["review/apply_corrections"] if config["corrections"] else []
+    settings = [config["corrections"], config["corrections_replace"]]
+    return [config["source"].get(form), settings, [code_of(rule) for rule in rules]]
 
 
 @functools.lru_cache(maxsize=4)
 def _read_manifest(path, time):
-    return read_manifest(path)
+    return or_stop(read_manifest, intact(path))
 
 
 def manifest():
@@ -56,7 +74,12 @@ def manifest():
 
 def classes(wildcards):
     path = checkpoints.list_cases.get(dataset=DATASET).output.classes
-    return Path(path).read_text(encoding="utf-8").splitlines()
+    return _read_classes(path, os.stat(path).st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _read_classes(path, time):
+    return or_stop(read_text, intact(path)).splitlines()
 
 
 # ---- shards, as functions of the wildcards ------------------------------------------------------
@@ -131,9 +154,7 @@ def folds_of_cases(cases, folds):
     """{case: fold}, with all cases of a patient in one fold; empty if there are fewer patients than folds."""
     patients = {row.case: row.patient for row in manifest()}
     own = [patients[case] for case in cases]
-    return (
-        dict(zip(cases, folds_of(own, folds))) if len(set(own)) >= folds else {}
-    )
+    return dict(zip(cases, folds_of(own, folds))) if len(set(own)) >= folds else {}
 
 
 def main_cases(wildcards):
@@ -207,10 +228,19 @@ def label_files(wildcards):
 
 def label_files_of(rows, wildcards):
     """The label files of some labelled cases."""
-    folders = [f"{data_folder(wildcards)}/{row.labels}" for row in rows]
-    return [
-        str(file) for folder in folders for file in sorted(Path(folder).glob("*.png"))
-    ]
+    faults = []
+    folders = [Path(data_folder(wildcards), row.labels) for row in rows]
+    if Path(data_folder(wildcards)).is_relative_to(RESULTS.root):
+        for (
+            folder
+        ) in (
+            folders
+        ):  # a label that a rule wrote and that is gone would count as an absent class
+            or_stop(check_names, folder, RESULTS.root)
+    files = [find_label_files(folder, faults).values() for folder in folders]
+    if faults:
+        raise WorkflowError("\n".join(faults))
+    return [str(file) for of_case in files for file in of_case]
 
 
 def prepared(kind, shards):

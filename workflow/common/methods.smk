@@ -34,6 +34,27 @@ def table_dice(wildcards):
     return dice_of(config["table"]["methods"], config["n"])
 
 
+def curves_of(methods, n):
+    """training.csv of every seed, by method; methods without a training of their own are left out."""
+    missing = missing_methods(methods, manifest())
+    return {
+        method: [
+            f"{RESULTS.run(subset_of(method, n), seed)}/{method_of(method).trained}/training.csv"
+            for seed in config["seeds"]
+        ]
+        for method in methods
+        if method_of(method).trained and method not in missing
+    }
+
+
+def summary_curves(wildcards):
+    return curves_of(methods_of(wildcards), wildcards.n)
+
+
+def table_curves(wildcards):
+    return curves_of(config["table"]["methods"], config["n"])
+
+
 def ablation_dice(wildcards):
     """dice.csv of every subset of the ablation, and of the main line's n."""
     sizes = sorted({*config["ablation"]["n"], config["n"]})
@@ -43,6 +64,31 @@ def ablation_dice(wildcards):
 def predictions(wildcards):
     """Masks or probabilities of a method on the split that methods are judged by."""
     return _predictions(wildcards.method, wildcards, judged_shards(wildcards))
+
+
+def judged_rows(wildcards):
+    """The cases of the split that methods are judged by."""
+    split = judged_split(manifest())
+    return [row for row in manifest() if row.split == split]
+
+
+def judged_images(wildcards):
+    return images_of(judged_rows(wildcards), wildcards)
+
+
+def references(wildcards):
+    """What predictions are compared with: masks at network size, or the label files and sizes of the images."""
+    if config["evaluation"]["at"] == "network":
+        return {"masks": RESULTS.prepared("masks", judged_shards(wildcards))}
+    labels = label_files_of(judged_rows(wildcards), wildcards)
+    return {"labels": labels, "sizes": f"{RESULTS.root}/sizes.csv"}
+
+
+def reference_digests(wildcards):
+    """{case: digest of its label files}; None if predictions are compared at network size."""
+    if config["evaluation"]["at"] == "network":
+        return None
+    return {row.case: row.labels_digest for row in judged_rows(wildcards)}
 
 
 def stage_files(wildcards):
@@ -149,6 +195,13 @@ def training_of_second_network(wildcards):
     return TRAINING if _learns_from(wildcards).equal_length else SECOND_TRAINING
 
 
+def settings_of_nnunet(wildcards):
+    """Length, mirroring and loss of nnU-Net's training."""
+    keys = ("epochs", "iterations_per_epoch", "validation_iterations", "mirroring")
+    loss = "default" if wildcards.nnunet == "nnunet_default" else "bce"
+    return {key: config["nnunet"][key] for key in keys} | {"loss": loss}
+
+
 # ---- SAM --------------------------------------------------------------------------------------------
 
 
@@ -160,14 +213,21 @@ def sam_check(wildcards):
     ]
 
 
+@functools.cache
 def sam_entry(name):
-    """The entry of sam.models with this key; None for rules that are not used."""
-    return config["sam"]["models"].get(name)
+    """The entry of sam.models with this key, with the checkpoint's content; None for rules that are not used."""
+    entry = config["sam"]["models"].get(name)
+    if entry is None:
+        return None
+    content = content_of(entry["file"], MEMORY)
+    entry = entry | {"content": content, "sha256": entry["sha256"] or content or None}
+    # The same parameter in whatever order the config has its keys.
+    return dict(sorted(entry.items()))
 
 
 def sam_file(name):
     """The checkpoint of a key of sam.models; a name that does not exist for rules that are not used."""
-    return (sam_entry(name) or {"file": "no-such-sam"})["file"]
+    return config["sam"]["models"].get(name, {"file": "no-such-sam"})["file"]
 
 
 SAM = config["sam"]["model"]
@@ -421,6 +481,11 @@ def cross_fitted(wildcards):
 
 def cross_fitted_cases(wildcards):
     return list(_cross_fitted(wildcards).values())
+
+
+def label_digests_adapted(wildcards):
+    wanted = set(subset_cases(wildcards))
+    return [row.labels_digest for row in manifest() if row.case in wanted]
 
 
 def probabilities_seen(wildcards):

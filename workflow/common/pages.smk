@@ -19,6 +19,8 @@ STUDY = {
     "sam": SAM,
     "sam_is_tiny": config["sam"]["models"][SAM]["model"] == "tiny",
     "images_are_drawn": config["source"]["format"] == "phantom",
+    "margin": config["evaluation"]["margin"],
+    "at": config["evaluation"]["at"],
 }
 
 METHODS_SHOWN = shown_side_by_side(config["table"]["methods"])
@@ -75,6 +77,10 @@ def report_files(wildcards):
         "table1": [f"{root}/table1.csv"],
         "differences": [f"{root}/differences.csv"],
         "per_class": [f"{root}/per_class.csv"],
+        "per_group": [f"{root}/per_group.csv"],
+        "detection": [f"{root}/detection.csv"],
+        "agreement": [f"{root}/agreement.csv"],
+        "ranks": [f"{root}/figures/ranks.png"],
         "qualitative": [
             f"{root}/figures/qualitative_{place}.png"
             for place in ("best", "median", "worst")
@@ -102,6 +108,8 @@ def report_files(wildcards):
     }
     if "unet_full" in methods:
         files["unlabelled_masks"] = RESULTS.prepared("masks", hidden_shards(wildcards))
+    if config["corrections"]:
+        files["corrected"] = [f"{root}/corrected/cases.csv"]
     if config["ablation"]["n"]:
         files["ablation"] = [f"{root}/figures/ablation.png"]
     return files | {

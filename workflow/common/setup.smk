@@ -19,10 +19,10 @@ from samcarry.data.manifest import (
     missing_methods,
     read_manifest,
 )
+from samcarry.data.user_files import find_label_files
 from samcarry.errors import InputError, shortlist
 from samcarry.methods import (
     METHODS,
-    PAIRS,
     TUNING_STUDIES,
     method_of,
     method_of_network,
@@ -34,15 +34,20 @@ from samcarry.pipeline.config import (
     asking_of,
     check_files,
     check_settings,
+    compose_names,
     config_fault,
     is_papers_way,
     main_sams,
     method_notes,
+    mirrored_side,
     needs_much_memory,
+    pairs_of,
+    primary_of,
     refiners_tuned,
     sam_of_block,
     sams_of,
 )
+from samcarry.pipeline.contents import content_of, digest_of
 from samcarry.pipeline.paths import (
     FULL,
     SUBSETS,
@@ -51,15 +56,19 @@ from samcarry.pipeline.paths import (
     subset_named,
     subset_of,
 )
+from samcarry.pipeline.remedies import with_remedy
 from samcarry.pipeline.sources import (
     cases_file,
     image_source,
-    listing_digest,
     source_files,
     source_folder,
-    source_folders,
+    user_paths,
 )
+from samcarry.storage.checksums import check, check_names
+from samcarry.runtime.processes import announce_parent
 from samcarry.storage.files import sha256
+from samcarry.storage.runs import announce_run, claim_results
+from samcarry.storage.texts import read_text
 
 # Idle OpenMP threads that spin slow a job down tenfold where several processes share few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -70,6 +79,7 @@ def check_config():
     try:
         schema = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
         validate(config, str(schema))
+        compose_names(config)
         check_settings(config)
     except (WorkflowError, InputError) as error:
         raise WorkflowError(config_fault(error)) from None
@@ -78,10 +88,14 @@ def check_config():
 check_config()
 
 DATASET = config["dataset"]
+announce_parent()
+announce_run(is_main=workflow.is_main_process, dataset=DATASET)
 RESULTS = Results(DATASET)
+MEMORY = Path(".snakemake/samcarry")  # remembers the contents of the user's files
 FIRST_SEED = config["seeds"][0]
 SIZE = [config["images"]["height"], config["images"]["width"]]
 WINDOW = config["images"]["window"]
+MIRRORED = mirrored_side(config)
 # Threads do not change what a training learns; the cap of the weights is part of the statistics.
 TRAINING = {
     key: value
@@ -114,6 +128,13 @@ MEAN_TEACHER = {
     key: value for key, value in config["mean_teacher"].items() if key != "agreement"
 }
 PASSES = {key: config["sam"][key] for key in ("first", "second")}
+# What happens to equal images concerns only the rule that compares them.
+DUPLICATES = {
+    key: config["splits"][key] for key in ("near_duplicates", "accepted_duplicates")
+}
+SPLITTING = {
+    key: value for key, value in config["splits"].items() if key not in DUPLICATES
+}
 
 
 wildcard_constraints:
@@ -128,6 +149,7 @@ wildcard_constraints:
     phi="|".join(method.network for method in METHODS if method.pseudo_labels),
     method="|".join(method.id for method in METHODS),
     refiner="|".join(TUNING_STUDIES),
+    nnunet="nnunet|nnunet_default",
     draw=r"doubtful|random\d+",
     task=r"[1-9]\d*",
 
@@ -198,18 +220,33 @@ def relative_length(name):
 
 
 def last_fault(rule):
-    """A mark of the last time that the user's files stopped a rule, as a parameter of that rule.
+    """A mark of the last time that a job of a rule did not finish, as a parameter of that rule.
 
-    Snakemake restores the previous outputs of such a rule and takes the failed run for a finished one; the
-    changed parameter makes it try again.
+    Snakemake restores the previous outputs of a job that updates them, and takes the failed job for a finished one;
+    the changed parameter makes it try again.
     """
     mark = Path(f"{RESULTS.root}/logs/{rule}.fault")
-    return mark.read_text() if mark.exists() else ""
+    # A damaged mark is another mark, which costs a job.
+    return mark.read_text("utf-8", errors="replace") if mark.exists() else ""
+
+
+def or_stop(read, *arguments):
+    """`read(*arguments)`; an InputError stops the run with one line."""
+    try:
+        return read(*arguments)
+    except InputError as error:
+        raise WorkflowError(with_remedy(error)) from None
+
+
+def intact(path):
+    """The path of a result that is read here and not in a job, if it is as its job has left it."""
+    or_stop(check, path, RESULTS.root)
+    return path
 
 
 def report_success():
     """Print the table of results and where the pictures are."""
     table = Path(f"{RESULTS.root}/n{config['n']}/summary.md")
     if table.exists():
-        print(f"\n{table.read_text(encoding='utf-8')}")
+        print(f"\n{or_stop(read_text, intact(table))}")
         print(f"Pictures: {table.parent / 'figures'}/cases.png and training.png")

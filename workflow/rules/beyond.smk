@@ -71,7 +71,7 @@ rule refine_tolerant:
         mem_mb=memory(4000, official_sam=16000),
         runtime=240,
     params:
-        sam=sam_entry(SAM),
+        sam=lambda wildcards: sam_entry(SAM),
         size=SIZE,
         passes=PASSES,
         code=code_of("beyond/refine_tolerant"),
@@ -104,6 +104,7 @@ rule train_fixmatch:
     params:
         training=SECOND_TRAINING,
         window=WINDOW,
+        mirrored=MIRRORED,
         fixmatch=config["fixmatch"],
         cases=subset_cases,
         unlabelled=unlabelled_cases,

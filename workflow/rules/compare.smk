@@ -25,7 +25,7 @@ rule train_lraspp:
     params:
         training=TRAINING,
         cases=subset_cases,
-        sam=sam_entry(SAM),
+        sam=lambda wildcards: sam_entry(SAM),
         code=code_of("compare/train_lraspp"),
     script:
         "../../scripts/compare/train_lraspp.py"
@@ -106,6 +106,7 @@ rule train_mean_teacher:
     params:
         training=SECOND_TRAINING,
         window=WINDOW,
+        mirrored=MIRRORED,
         mean_teacher=MEAN_TEACHER,
         cases=subset_cases,
         unlabelled=unlabelled_cases,
@@ -141,8 +142,9 @@ rule train_mean_teacher_sam:
     params:
         training=SECOND_TRAINING,
         window=WINDOW,
+        mirrored=MIRRORED,
         mean_teacher=MEAN_TEACHER,
-        sam=sam_entry(SAM),
+        sam=lambda wildcards: sam_entry(SAM),
         agreement=config["mean_teacher"]["agreement"],
         cases=subset_cases,
         unlabelled=unlabelled_cases,

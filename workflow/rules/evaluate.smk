@@ -1,10 +1,39 @@
 # Scores of every method on held-out cases, tables and statistics.
 
 
-rule evaluate:
-    """Scores of one method and seed, by case and class: Dice, HD95, surface Dice, pixels."""
+rule measure_images:
+    """Height and width of the evaluated images, and the size of their pixels in mm where it is known."""
     input:
-        masks=prepared("masks", judged_shards),
+        manifest="results/{dataset}/manifest.csv",
+        images=judged_images,
+    output:
+        sizes="results/{dataset}/sizes.csv",
+    log:
+        "results/{dataset}/logs/measure_images.log",
+    benchmark:
+        "results/{dataset}/benchmarks/measure_images.tsv"
+    conda:
+        "../../envs/formats.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        folder=data_folder,
+        source_images=source_images,
+        cases=lambda wildcards: [row.case for row in judged_rows(wildcards)],
+        noted=lambda wildcards: [row.spacing for row in judged_rows(wildcards)],
+        digests=lambda wildcards: [row.image_digest for row in judged_rows(wildcards)],
+        spacing=config["evaluation"]["spacing"],
+        code=code_of("evaluate/measure_images"),
+    script:
+        "../../scripts/evaluate/measure_images.py"
+
+
+rule evaluate:
+    """Scores of one method and seed, by case and class: Dice, distances and areas."""
+    input:
+        unpack(references),
         predictions=predictions,
     output:
         dice="results/{dataset}/{subset}/seed{seed}/dice/{method}.csv",
@@ -20,6 +49,7 @@ rule evaluate:
         runtime=60,
     params:
         n=n_of,
+        digests=reference_digests,
         tolerance=config["evaluation"]["surface_tolerance"],
         code=code_of("evaluate/evaluate"),
     script:
@@ -51,6 +81,7 @@ rule collect_dice:
 rule summarise:
     """Methods side by side, with paired differences and their intervals."""
     input:
+        unpack(summary_curves),
         manifest="results/{dataset}/manifest.csv",
         dice="results/{dataset}/n{n}/dice.csv",
     output:
@@ -69,7 +100,11 @@ rule summarise:
         runtime=30,
     params:
         methods=methods_of,
-        pairs=PAIRS,
+        trained=lambda wildcards: list(summary_curves(wildcards)),
+        pairs=lambda wildcards: pairs_of(config, methods_of(wildcards)),
+        primary=lambda wildcards: primary_of(config, methods_of(wildcards)),
+        margin=config["evaluation"]["margin"],
+        at=config["evaluation"]["at"],
         code=code_of("evaluate/summarise"),
     script:
         "../../scripts/evaluate/summarise.py"
@@ -90,8 +125,9 @@ use rule collect_dice as collect_table_dice with:
 
 
 rule write_tables:
-    """The paper's Table 1, scores by class, and the differences between every two methods."""
+    """The paper's Table 1, scores and detection by class, differences between every two methods, and how stable ranks are."""
     input:
+        unpack(table_curves),
         manifest="results/{dataset}/manifest.csv",
         dice="results/{dataset}/dice.csv",
     output:
@@ -100,6 +136,10 @@ rule write_tables:
         tex="results/{dataset}/table1.tex",
         per_class="results/{dataset}/per_class.csv",
         differences="results/{dataset}/differences.csv",
+        per_group="results/{dataset}/per_group.csv",
+        ranks="results/{dataset}/ranks.csv",
+        detection="results/{dataset}/detection.csv",
+        agreement="results/{dataset}/agreement.csv",
     log:
         "results/{dataset}/logs/write_tables.log",
     benchmark:
@@ -112,9 +152,13 @@ rule write_tables:
         runtime=30,
     params:
         methods=config["table"]["methods"],
+        trained=lambda wildcards: list(table_curves(wildcards)),
+        primary=primary_of(config, config["table"]["methods"]),
+        margin=config["evaluation"]["margin"],
         notes=lambda wildcards: method_notes(config, judged_split(manifest())),
         paper=config["table"]["paper"],
         tolerance=config["evaluation"]["surface_tolerance"],
+        at=config["evaluation"]["at"],
         code=code_of("evaluate/write_tables"),
     script:
         "../../scripts/evaluate/write_tables.py"
@@ -123,6 +167,7 @@ rule write_tables:
 rule collect_ablation:
     """Dice of each method over the subsets X^n, the numbers of Fig. 2."""
     input:
+        manifest="results/{dataset}/manifest.csv",
         dice=ablation_dice,
     output:
         ablation="results/{dataset}/ablation.csv",

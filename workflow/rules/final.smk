@@ -27,6 +27,7 @@ rule train_f_phi:
     params:
         training=training_of_second_network,
         window=WINDOW,
+        mirrored=MIRRORED,
         cases=pseudo_label_cases,
         balanced=balanced_cases,
         strong=sees_strong_views,

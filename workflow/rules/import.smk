@@ -21,7 +21,7 @@ rule import_annotations:
         form=config["source"]["format"],
         source=config["source"].get(config["source"]["format"]),
         window=WINDOW,
-        listing=listing,
+        contents=user_data,
         fault=last_fault("import_annotations"),
         classes=config["classes"],
         code=code_of("import/import_annotations"),
@@ -48,7 +48,7 @@ rule import_cvat:
     params:
         cvat=config["source"].get("cvat"),
         window=WINDOW,
-        listing=listing,
+        contents=user_data,
         fault=last_fault("import_cvat"),
         classes=config["classes"],
         code=code_of("import/import_cvat"),

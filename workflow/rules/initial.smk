@@ -24,6 +24,7 @@ rule train_f_theta:
     params:
         training=TRAINING,
         window=WINDOW,
+        mirrored=MIRRORED,
         cases=subset_cases,
         code=code_of("initial/train_network"),
     script:

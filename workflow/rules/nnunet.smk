@@ -31,16 +31,17 @@ rule plan_nnunet:
 
 
 rule train_nnunet:
-    """nnU-Net, trained with binary cross-entropy on all of X^n."""
+    """nnU-Net, trained on all of X^n: with binary cross-entropy, or in `nnunet_default` with its default loss."""
     input:
         plans="results/{dataset}/n{n}/nnunet/plans.json",
         dataset="results/{dataset}/n{n}/nnunet/dataset.json",
     output:
-        model="results/{dataset}/n{n}/seed{seed}/nnunet/model.safetensors",
+        model="results/{dataset}/n{n}/seed{seed}/{nnunet}/model.safetensors",
+        curve="results/{dataset}/n{n}/seed{seed}/{nnunet}/training.csv",
     log:
-        "results/{dataset}/logs/n{n}/seed{seed}/train_nnunet.log",
+        "results/{dataset}/logs/n{n}/seed{seed}/train_nnunet/{nnunet}.log",
     benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/train_nnunet.tsv"
+        "results/{dataset}/benchmarks/n{n}/seed{seed}/train_nnunet/{nnunet}.tsv"
     conda:
         "../../envs/nnunet.yaml"
     threads: config["training"]["threads"]
@@ -49,15 +50,7 @@ rule train_nnunet:
         mem_mb=memory(16000),
         runtime=1440,
     params:
-        settings={
-            key: config["nnunet"][key]
-            for key in (
-                "epochs",
-                "iterations_per_epoch",
-                "validation_iterations",
-                "mirroring",
-            )
-        },
+        settings=settings_of_nnunet,
         code=code_of("nnunet/train_nnunet"),
     script:
         "../../scripts/nnunet/train_nnunet.py"
@@ -66,14 +59,14 @@ rule train_nnunet:
 rule predict_nnunet:
     """Probability maps of one shard by nnU-Net."""
     input:
-        model="results/{dataset}/n{n}/seed{seed}/nnunet/model.safetensors",
+        model="results/{dataset}/n{n}/seed{seed}/{nnunet}/model.safetensors",
         images="results/{dataset}/prepared/{shard}/images.nii.gz",
     output:
-        probabilities="results/{dataset}/n{n}/seed{seed}/nnunet/probabilities/{shard}.nii.gz",
+        probabilities="results/{dataset}/n{n}/seed{seed}/{nnunet}/probabilities/{shard}.nii.gz",
     log:
-        "results/{dataset}/logs/n{n}/seed{seed}/predict_nnunet/{shard}.log",
+        "results/{dataset}/logs/n{n}/seed{seed}/predict_nnunet/{nnunet}/{shard}.log",
     benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/predict_nnunet/{shard}.tsv"
+        "results/{dataset}/benchmarks/n{n}/seed{seed}/predict_nnunet/{nnunet}/{shard}.tsv"
     conda:
         "../../envs/nnunet.yaml"
     threads: config["training"]["threads"]

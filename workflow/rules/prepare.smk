@@ -65,9 +65,11 @@ checkpoint list_cases:
         runtime=120,
     params:
         folder=data_folder,
-        listing=listing,
+        contents=all_user_data,
+        making=making,
         fault=last_fault("list_cases"),
-        splits=config["splits"],
+        splits=SPLITTING,
+        duplicates=DUPLICATES,
         classes=config["classes"],
         window=WINDOW,
         shard_size=config["shard_size"],

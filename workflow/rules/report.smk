@@ -75,6 +75,28 @@ rule draw_ablation:
         "../../scripts/report/draw_ablation.py"
 
 
+rule draw_ranks:
+    """How often each method has each rank if patients are drawn again."""
+    input:
+        ranks="results/{dataset}/ranks.csv",
+    output:
+        picture="results/{dataset}/figures/ranks.png",
+    log:
+        "results/{dataset}/logs/draw_ranks.log",
+    benchmark:
+        "results/{dataset}/benchmarks/draw_ranks.tsv"
+    conda:
+        "../../envs/plot.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=30,
+    params:
+        code=code_of("report/draw_ranks"),
+    script:
+        "../../scripts/report/draw_ranks.py"
+
+
 rule draw_qualitative:
     """The best, the median and the worst case: reference and methods side by side, the paper's Fig. 3 to 5."""
     input:

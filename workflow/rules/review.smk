@@ -22,15 +22,45 @@ rule choose_first:
         runtime=480,
     params:
         folder=data_folder,
-        listing=listing,
+        contents=all_user_data,
         images=config["images"],
         patient_pattern=config["splits"]["patient_pattern"],
-        sam=sam_entry(SAM),
+        sam=lambda wildcards: sam_entry(SAM),
         first=config["review"]["first"],
         precision=config["precision"],
         code=code_of("review/choose_first"),
     script:
         "../../scripts/review/choose_first.py"
+
+
+rule write_first_annotator:
+    """The images worth labelling first as a page to label them on, with SAM in it. The page is never replaced."""
+    input:
+        cases=ancient("results/{dataset}/first/cases.csv"),
+        checkpoint=ancient(sam_file(SAM)),
+    output:
+        page=update("results/{dataset}/first/annotate.html"),
+    log:
+        "results/{dataset}/logs/write_first_annotator.log",
+    benchmark:
+        "results/{dataset}/benchmarks/write_first_annotator.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=gpus,
+        mem_mb=memory(4000, official_sam=16000),
+        runtime=480,
+    params:
+        folder=data_folder,
+        dataset=DATASET,
+        classes=config["classes"],
+        window=WINDOW,
+        sam=lambda wildcards: sam_entry(SAM),
+        precision=config["precision"],
+        code=code_of("review/write_first_annotator"),
+    script:
+        "../../scripts/review/write_first_annotator.py"
 
 
 rule apply_corrections:
@@ -52,9 +82,9 @@ rule apply_corrections:
         runtime=120,
     params:
         folder=source_data,
-        listing=listing,
+        contents=all_user_data,
         fault=last_fault("apply_corrections"),
-        splits=config["splits"],
+        splits=SPLITTING,
         classes=config["classes"],
         window=WINDOW,
         replace_labels=config["corrections_replace"],
@@ -176,6 +206,38 @@ rule export_task:
         "../../scripts/review/export_task.py"
 
 
+rule write_annotator:
+    """A task as a page to correct its masks on, with SAM in it. The page is never replaced."""
+    input:
+        cases=ancient("results/{dataset}/review/task-{task}/cases.csv"),
+        manifest=ancient("results/{dataset}/manifest.csv"),
+        names=ancient("results/{dataset}/classes.txt"),
+        refined=ancient(of_main("refined", unlabelled_shards)),
+        checkpoint=ancient(sam_file(SAM)),
+    output:
+        page=update("results/{dataset}/review/task-{task}/annotate.html"),
+    log:
+        "results/{dataset}/logs/write_annotator_{task}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/write_annotator_{task}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=gpus,
+        mem_mb=memory(4000, official_sam=16000),
+        runtime=480,
+    params:
+        folder=data_folder,
+        dataset=DATASET,
+        window=WINDOW,
+        sam=lambda wildcards: sam_entry(SAM),
+        precision=config["precision"],
+        code=code_of("review/write_annotator"),
+    script:
+        "../../scripts/review/write_annotator.py"
+
+
 rule judge_doubt:
     """How well the ranking finds the worst masks, where hidden labels show the true error."""
     input:
@@ -224,6 +286,7 @@ rule train_corrected:
     params:
         training=TRAINING,
         window=WINDOW,
+        mirrored=MIRRORED,
         max_positive_weight=config["training"]["max_positive_weight"],
         cases=main_cases,
         hidden=cases_with_hidden_labels,

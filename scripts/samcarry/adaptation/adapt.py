@@ -20,6 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from samcarry.adaptation.labelled_images import LabelledImage, draw_batch
 from samcarry.networks.training_loop import Checkpoint, LoopSettings, Step, train_loop
+from samcarry.runtime.memory_maps import scratch_array
 from samcarry.sam.encoder import encode_images
 from samcarry.sam.small.samples import Batch, Mixture, normalised
 from samcarry.sam.small.training import Schedule, batch_loss
@@ -173,8 +174,7 @@ class _CachedEmbeddings:
         self.sam, self.known = sam, set[int]()
         rows, columns = sam.prompt_encoder.image_embedding_size
         shape = (CACHED_BATCHES, batch_size, sam.prompt_encoder.embed_dim, rows, columns)
-        scratch.mkdir(parents=True, exist_ok=True)
-        self.array = np.lib.format.open_memmap(scratch / "crops.npy", "w+", np.float16, shape)
+        self.array = scratch_array(scratch, np.float16, shape)
 
     @torch.no_grad()
     def __call__(self, place: int, batch: Batch) -> Tensor:

@@ -78,19 +78,19 @@ def labelled_image(
 
 
 def read_predicted(
-    paths: Sequence[str | Path], cases: Sequence[Sequence[str]]
+    paths: Sequence[str | Path], cases: Sequence[Sequence[str]], classes: Sequence[str]
 ) -> dict[str, NDArray[np.uint8]]:
     """P times 255 of single cases as {case: (class, h, w)}.
 
     Args:
         paths: stacks of probability maps.
         cases: the cases that are taken from each stack.
+        classes: the classes in the order wanted.
     """
-    found = {}
+    found: dict[str, NDArray[np.uint8]] = {}
     for path, wanted in zip(paths, cases, strict=True):
-        stack = read_stack(path)
-        for case in wanted:
-            found[case] = stack.values[stack.cases.index(case)].copy()
+        stack = read_stack(path, cases=wanted, classes=classes)
+        found |= {case: values.copy() for case, values in zip(stack.cases, stack.values, strict=True)}
     return found
 
 

@@ -58,10 +58,9 @@ def read_rehearsal(
     """
     known = {}
     for initial, references in pairs_of(probabilities, masks):
-        p_of = dict(zip(initial.cases, initial.values, strict=True))
-        for case, reference in zip(references.cases, references.masks, strict=True):
+        for case, p, reference in zip(references.cases, initial.values, references.masks, strict=True):
             if reference.any():
-                known[case] = (p_of[case].copy(), reference.copy())
+                known[case] = (p.copy(), reference.copy())
     return [_case(image_of(case), *known[case], cleaning) for case in _spread(list(known))]
 
 

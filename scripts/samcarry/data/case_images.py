@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from samcarry.data.image_digests import check_image
+from samcarry.data.label_masks import files_by_case
+from samcarry.data.user_files import label_name
 from samcarry.images.grey import read_grey
 from samcarry.images.masks import read_mask
 from samcarry.storage.stacks import read_stack
@@ -15,7 +18,10 @@ ImageOf = Callable[[str], NDArray[np.uint8]]
 
 
 def image_reader(
-    paths: Sequence[str], cases: Sequence[str] | None, window: tuple[float, float] | None
+    paths: Sequence[str],
+    cases: Sequence[str] | None,
+    digests: Sequence[str] | None,
+    window: tuple[float, float] | None,
 ) -> ImageOf:
     """A function that returns the image of a case.
 
@@ -25,45 +31,52 @@ def image_reader(
     Args:
         paths: image files, or stacks of prepared images.
         cases: the case that each image file shows; None if `paths` are stacks.
+        digests: the `image_digest` of each image file that the input checks read; None if `paths` are stacks.
         window: for image files, as for `grey.read_grey`.
 
     Raises:
-        DamagedError: a stack is missing or damaged.
+        DamagedError: a stack is missing or damaged. The function raises InputError if an image file is not
+            the one that was checked, or cannot be read.
     """
-    if cases is not None:
-        path_of = dict(zip(cases, paths, strict=True))
-        return lambda case: read_grey(path_of[case], window)
+    if cases is not None and digests is not None:
+        file_of = dict(zip(cases, zip(paths, digests, strict=True), strict=True))
+
+        def read(case: str) -> NDArray[np.uint8]:
+            path, digest = file_of[case]
+            check_image(path, digest)
+            return read_grey(path, window)
+
+        return read
     images: dict[str, NDArray[np.uint8]] = {}
     for stack in map(read_stack, paths):
         images |= dict(zip(stack.cases, stack.values, strict=True))
     return images.__getitem__
 
 
-def label_reader(paths: Iterable[str]) -> Callable[[str], NDArray[np.bool_]]:
-    """A function that returns the masks (class, height, width) of a case: of those classes that have a file.
+def label_reader(paths: Iterable[str], classes: Sequence[str]) -> Callable[[str], NDArray[np.bool_]]:
+    """A function that returns the masks (class, height, width) of a case; absent classes have no pixel.
 
-    A case without any file has masks of shape (0, 0, 0).
+    A case without any file has masks of shape (class, 1, 1).
 
     Args:
         paths: label files `<case>/<class>.png` of several cases, at full resolution; or stacks of prepared
-            masks, which hold all classes.
+            masks.
+        classes: the classes in the order of the masks.
 
     Raises:
         DamagedError: a stack is missing or damaged.
     """
-    files: dict[str, list[Path]] = {}
+    given = list(map(Path, paths))
+    files = files_by_case(path for path in given if label_name(path))
     prepared: dict[str, NDArray[np.bool_]] = {}
-    for path in map(Path, paths):
-        if path.suffix == ".png":
-            files.setdefault(path.parent.name, []).append(path)
-        else:
-            stack = read_stack(path)
-            prepared |= dict(zip(stack.cases, stack.masks, strict=True))
+    for stack in (read_stack(path, classes=classes) for path in given if not label_name(path)):
+        prepared |= dict(zip(stack.cases, stack.masks, strict=True))
 
     def masks_of(case: str) -> NDArray[np.bool_]:
         if case in prepared:
             return prepared[case]
-        masks = [read_mask(path) for path in sorted(files.get(case, []))]
-        return np.stack(masks) if masks else np.zeros((0, 0, 0), dtype=bool)
+        masks = {name: read_mask(path) for name, path in files.get(case, {}).items() if name in classes}
+        absent = np.zeros_like(next(iter(masks.values()), np.zeros((1, 1), dtype=bool)))
+        return np.stack([masks.get(name, absent) for name in classes])
 
     return masks_of

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from unicodedata import normalize
 
-from samcarry.data.contract import COLUMNS, LABELLED_SPLITS, read_rows
+from samcarry.data.contract import COLUMNS, IMPORTED_FROM, LABELLED_SPLITS, NOTES, read_rows
 from samcarry.errors import InputError
 from samcarry.storage.sheets import read_sheet
 from samcarry.storage.tables import write_table
@@ -23,7 +22,7 @@ def split_by_counts(names: Collection[str], counts: Mapping[str, int]) -> dict[s
 
     Args:
         names: all annotated cases. Cases without an image count too, so that a missing image does not
-            change the splits of others.
+            change the splits of others; their names may have folders, which do not count.
         counts: the number of cases of each split in `COUNT_ORDER`; a split that is left out has none.
 
     Raises:
@@ -35,7 +34,7 @@ def split_by_counts(names: Collection[str], counts: Mapping[str, int]) -> dict[s
             "complete the annotations or change the counts"
         )
     rows: dict[str, Row] = {}
-    remaining = iter(sorted(names, key=_natural_order))
+    remaining = iter(sorted(names, key=lambda name: (_natural_order(name.rpartition("/")[2]), name)))
     for split in COUNT_ORDER:
         for rank in range(counts.get(split, 0)):
             rows[next(remaining)] = {"split": split, "order": str(rank + 1) if split == "train" else ""}
@@ -55,7 +54,7 @@ def read_case_sheet(
     Raises:
         InputError: the sheet cannot be read, see `sheets.read_sheet`.
     """
-    named = {normalize("NFC", row["case"]) for row in read_sheet(path, required=["case"])}
+    named = {row["case"] for row in read_sheet(path, required=["case"])}
     rows, _ = read_rows(path, dict.fromkeys(named, path), faults)
     return rows, sorted(named - set(files))
 
@@ -81,7 +80,9 @@ def case_rows(
     """
     rows = []
     for case in sorted(files):
-        row = {"case": case, **{column: known.get(case, {}).get(column, "") for column in COLUMNS[1:]}}
+        of_case = known.get(case, {})
+        row = {"case": case, **{column: of_case.get(column, "") for column in COLUMNS[1:]}}
+        row |= {column: of_case[column] for column in NOTES if of_case.get(column)}
         row["split"] = row["split"] or (split_of.get(case, "") if case in labelled else "")
         rows.append(row)
     if not any(row["split"] for row in rows):
@@ -100,10 +101,20 @@ def case_rows(
     return rows
 
 
-def write_case_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write cases.csv atomically, without columns that are empty in every row."""
-    columns = [column for column in COLUMNS if column == "case" or any(row[column] for row in rows)]
-    write_table(path, columns, ([row[column] for column in columns] for row in rows))
+def write_case_rows(path: Path, rows: Sequence[Row], imported_from: Mapping[str, str]) -> None:
+    """Write cases.csv atomically, without columns that are empty in every row.
+
+    Args:
+        path: the file.
+        rows: the rows with all of `COLUMNS`, and perhaps `NOTES`.
+        imported_from: {case: path of the user's own image}. It is written for images in subfolders, so that
+            corrections can be told from those of images of the same name in other folders.
+    """
+    places = {case: name if "/" in name else "" for case, name in imported_from.items()}
+    full = [{**row, IMPORTED_FROM: places[row["case"]]} for row in rows]
+    every = (*COLUMNS, *NOTES, IMPORTED_FROM)
+    columns = [c for c in every if c == "case" or any(row.get(c) for row in full)]
+    write_table(path, columns, ([row.get(column, "") for column in columns] for row in full))
 
 
 def _natural_order(name: str) -> list[int | str]:

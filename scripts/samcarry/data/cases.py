@@ -4,19 +4,19 @@ A data set is a folder with
 
     images/<case>.png            grey radiograph (.png .jpg .jpeg .tif .tiff .dcm .dicom)
     labels/<case>/<class>.png    0 = not this class; no file = class absent; no folder = unlabelled
-    cases.csv                    optional; columns case, patient, split, order
+    cases.csv                    optional; columns case, patient, split, order, spacing, group (or site)
 """
 
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from unicodedata import normalize
 
-from samcarry.data.contract import LABELLED_SPLITS, find_images, find_labels, read_rows, visible_entries
-from samcarry.errors import InputError, raise_faults, shortlist
+from samcarry.data.contract import LABELLED_SPLITS, find_images, find_labels, read_rows
+from samcarry.data.patients import Placed, one_spelling, patients_in_names, similar_patients
+from samcarry.errors import MAX_LINES, InputError, raise_faults, shortlist
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Case:
 
     Attributes:
         case: name of the case, the image's file name without its suffix.
-        patient: name of the patient; all cases of a patient are in one split.
+        patient: name of the patient, in one spelling; all cases of a patient are in one split.
         split: one of `contract.SPLITS`.
         order: rank at which the case joins the nested labelled subsets, if the user gave one.
         image: the image file.
         labels: the folder with one PNG per present class; None if the case has no labels. An unlabelled
             case may have hidden labels.
+        spacing: mm per pixel as in cases.csv, see `contract.parse_spacing`; '' if it does not say.
+        group: the group that the case belongs to, for tables by group; '' if cases.csv does not say.
     """
 
     case: str
@@ -39,6 +41,8 @@ class Case:
     order: int | None
     image: Path
     labels: Path | None
+    spacing: str = ""
+    group: str = ""
 
 
 def find_cases(
@@ -49,6 +53,8 @@ def find_cases(
     seed: int = 0,
     patient_pattern: str | None = None,
     keep_unlabelled_of_test_patients: bool = False,
+    similar_patients: str = "warn",
+    labels_follow: bool = False,
 ) -> tuple[list[Case], list[str]]:
     """The cases of a data set with the folder layout above; no image is opened.
 
@@ -63,6 +69,9 @@ def find_cases(
         patient_pattern: regular expression with one group that matches the patient in the name of a
             case, used if cases.csv does not name the patient; None makes every case its own patient.
         keep_unlabelled_of_test_patients: keep unlabelled images of val and test patients.
+        similar_patients: 'warn' or 'refuse' if patients in different splits have similar names, such as 0012
+            and 12, or 'ignore' that.
+        labels_follow: no case needs labels yet, because the first ones are being added.
 
     Returns:
         The cases sorted by name, and warnings, one line each.
@@ -93,29 +102,36 @@ def find_cases(
                 "write train, val, test or unlabelled"
             )
         elif not split:
-            split = _hashed_split(patient, val_fraction, test_fraction, seed)
+            split = hashed_split(patient, val_fraction, test_fraction, seed)
         order = int(float(row["order"])) if row.get("order") else None
-        cases.append(Case(name, patient, split, order, image, labels.get(name)))
+        group = row.get("group") or row.get("site", "")
+        notes = (row.get("spacing", ""), group)
+        cases.append(Case(name, patient, split, order, image, labels.get(name), *notes))
 
-    faults += _check_splits(folder, cases)
+    written = {case.case: case.patient for case in cases}
+    spelling = one_spelling(written.values())
+    cases = [replace(case, patient=spelling[case.patient]) for case in cases]
+    faults += _check_splits(folder, cases, written, labels_follow)
     raise_faults(faults)
     if not keep_unlabelled_of_test_patients:
         cases = _without_unlabelled_of_test_patients(folder, cases, warnings)
+    placed = [
+        Placed(case.case, case.patient, case.split)
+        for case in cases
+        if case.split != "unlabelled" or not keep_unlabelled_of_test_patients
+    ]
+    similar = _similar_patients(folder, placed, similar_patients)
+    raise_faults(similar if similar_patients == "refuse" else [])
+    warnings += similar
+    if pattern is None:
+        warnings += _patients_in_names(folder, placed)
     for split in ("val", "test"):
-        if not any(case.split == split for case in cases):
+        if not labels_follow and not any(case.split == split for case in cases):
             warnings.append(
                 f"{folder}: no case is in {split}; assign some in cases.csv, or choose another seed "
                 "or a larger fraction"
             )
     return cases, warnings
-
-
-def label_files(case: Case) -> dict[str, Path]:
-    """The label files of a case as {class: PNG}, sorted by class; empty if it has no labels."""
-    if case.labels is None:
-        return {}
-    files = (file for file in visible_entries(case.labels) if file.suffix.lower() == ".png")
-    return dict(sorted((normalize("NFC", file.stem), file) for file in files))
 
 
 def hash_fraction(text: str) -> float:
@@ -162,7 +178,7 @@ def _patient_of(name: str, pattern: re.Pattern[str] | None, image: Path, faults:
     return name
 
 
-def _hashed_split(patient: str, val_fraction: float, test_fraction: float, seed: int) -> str:
+def hashed_split(patient: str, val_fraction: float, test_fraction: float, seed: int) -> str:
     """The split that the hash gives a labelled patient."""
     place = hash_fraction(f"split:{seed}:{patient}")
     if place < test_fraction:
@@ -170,14 +186,24 @@ def _hashed_split(patient: str, val_fraction: float, test_fraction: float, seed:
     return "val" if place < test_fraction + val_fraction else "train"
 
 
-def _check_splits(folder: Path, cases: Iterable[Case]) -> list[str]:
-    """Faults of the splits: no labels, a patient in two splits, no labelled training case."""
+def _check_splits(
+    folder: Path, cases: Iterable[Case], written: Mapping[str, str], labels_follow: bool
+) -> list[str]:
+    """Faults of the splits: no labels, a patient in two splits, no labelled training case.
+
+    Args:
+        folder: the data set's folder.
+        cases: the cases.
+        written: {case: its patient as it is written}.
+        labels_follow: no training case needs labels yet.
+    """
     faults = []
     splits_of: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for case in cases:
         if case.split not in LABELLED_SPLITS:
             continue
-        splits_of[case.patient][case.split].append(case.case)
+        other = "" if written[case.case] == case.patient else f", written {written[case.case]!r}"
+        splits_of[case.patient][case.split].append(f"{case.case}{other}")
         if case.labels is None:
             faults.append(
                 f"{folder / 'cases.csv'}: case {case.case!r} is in {case.split} but has no folder "
@@ -191,12 +217,42 @@ def _check_splits(folder: Path, cases: Iterable[Case]) -> list[str]:
                 f"{folder / 'cases.csv'}: patient {patient!r} is in {found}; put all images of a patient "
                 "into one split"
             )
-    if not any(case.split == "train" and case.labels for case in cases):
+    if not labels_follow and not any(case.split == "train" and case.labels for case in cases):
         faults.append(
             f"{folder}: no labelled case is in train; add labels/<case>/<class>.png, or choose "
             "another seed or smaller fractions for val and test"
         )
     return faults
+
+
+def _similar_patients(folder: Path, cases: Iterable[Placed], what: str) -> list[str]:
+    """One line for each two patients in different splits whose names are similar."""
+    if what == "ignore":
+        return []
+    # A case without a patient has its own name instead.
+    named = [case for case in cases if case.patient != case.case]
+    lines = [
+        f"{folder / 'cases.csv'}: patients {one.patient!r} ({one.case} in {one.split}) and {other.patient!r} "
+        f"({other.case} in {other.split}) may be one patient: if so, write the name in one way; if not, set "
+        "`similar_patients: ignore` under `splits`"
+        for one, other in similar_patients(named)
+    ]
+    return [*lines[:MAX_LINES], f"... and {len(lines) - MAX_LINES} more"] if len(lines) > MAX_LINES else lines
+
+
+def _patients_in_names(folder: Path, cases: Iterable[Placed]) -> list[str]:
+    """A line if the names of cases without a patient look as if one patient were in two splits."""
+    found = patients_in_names([case for case in cases if case.patient == case.case])
+    if not found:
+        return []
+    pattern, leaks = found
+    one, other = leaks[0]
+    more = f", and so may those of {len(leaks) - 1} more" if len(leaks) > 1 else ""
+    return [
+        f"{folder}: {one.case} (in {one.split}) and {other.case} (in {other.split}) may be images of one "
+        f"patient{more}: set `patient_pattern: '{pattern}'` under `splits`, or name the patients in "
+        "cases.csv; if every image is of another patient, set `patient_pattern: '^(.+)$'`"
+    ]
 
 
 def _without_unlabelled_of_test_patients(folder: Path, cases: list[Case], warnings: list[str]) -> list[Case]:

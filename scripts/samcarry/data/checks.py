@@ -1,30 +1,34 @@
 """Checks of a data set's images and labels: every file is opened before training starts."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from samcarry.data.cases import Case, label_files
-from samcarry.data.contract import CLASS_NAME_RULE, is_class_name, visible_entries
+from samcarry.data.cases import Case
+from samcarry.data.contract import CLASS_NAME_RULE, is_class_name
+from samcarry.data.duplicates import Appearance, appearance_of
+from samcarry.data.image_digests import image_digest
+from samcarry.data.label_masks import labels_digest
+from samcarry.data.user_files import by_name, find_label_files
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.images.grey import read_grey
 from samcarry.images.masks import read_mask
-from samcarry.storage.files import sha256
 
 
 @dataclass(frozen=True)
-class PresentClasses:
-    """The classes that occur in the labels of a data set.
+class Contents:
+    """What images and labels of a data set show.
 
     Attributes:
         classes: all classes, in the requested order or else sorted by name.
         of_case: {case: the classes with at least one pixel}, for each case that has labels.
+        appearances: {case: how its image looks}.
     """
 
     classes: list[str]
     of_case: dict[str, set[str]]
+    appearances: dict[str, Appearance]
 
 
 def check_cases(
@@ -33,8 +37,8 @@ def check_cases(
     *,
     window: tuple[float, float] | None = None,
     threads: int = 1,
-) -> PresentClasses:
-    """The classes that occur in each case, after every image and label was decoded and checked.
+) -> Contents:
+    """What images and labels of the cases show, after every image and label was decoded and checked.
 
     Hidden labels of unlabelled cases are checked by the same rules.
 
@@ -47,8 +51,9 @@ def check_cases(
 
     Raises:
         InputError: one line per fault: an unreadable file, a label whose size differs from its image, a
-            file among the labels that is not a PNG, an unknown class, or a class that occurs in other
-            splits but not in train.
+            file among the labels that is not a PNG, two files of one class, an unknown class, two classes
+            whose names differ only in upper and lower case, or a class that occurs in other splits but not
+            in train.
     """
     requested = list(classes or ())
     for name in requested:
@@ -57,23 +62,28 @@ def check_cases(
         if not is_class_name(name):
             raise InputError(f"classes: {name!r} is not a valid name; {CLASS_NAME_RULE}; rename the class")
 
-    def check(case: Case) -> tuple[set[str], list[str]]:
-        return _check_case(case, classes, window)
+    faults: list[str] = []
+    files = {case.case: find_label_files(case.labels, faults) for case in cases if case.labels}
+    by_name({n: file for of in files.values() for n, file in of.items()}.items(), "spelling of class", faults)
+
+    def check(case: Case) -> tuple[set[str], Appearance | None, list[str]]:
+        return _check_case(case, files.get(case.case, {}), classes, window)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         results = list(pool.map(check, cases))
-    faults = [fault for _, faults_of_case in results for fault in faults_of_case]
-    pairs = list(zip(cases, (present for present, _ in results), strict=True))
-    raise_faults(faults + _not_in_training(pairs))
+    faults += [fault for *_, faults_of_case in results for fault in faults_of_case]
+    pairs = [(case, present) for case, (present, *_) in zip(cases, results, strict=True)]
+    raise_faults(faults + _not_in_training(pairs, files))
     found = {name for case, present in pairs if case.split != "unlabelled" for name in present}
     if not found:
         raise InputError(
             f"{cases[0].image.parent.parent / 'labels'}: all labels of train, val and test are empty (not a "
             "single pixel above 0); add labels/<case>/<class>.png"
         )
-    return PresentClasses(
+    return Contents(
         classes=sorted(found) if classes is None else list(classes),
         of_case={case.case: present for case, present in pairs if case.labels is not None},
+        appearances={case.case: look for case, (_, look, _) in zip(cases, results, strict=True) if look},
     )
 
 
@@ -84,10 +94,8 @@ def digests_of(cases: Sequence[Case], *, threads: int = 1) -> dict[str, tuple[st
     """
 
     def digests(case: Case) -> tuple[str, str]:
-        labels = hashlib.sha256()
-        for name, file in label_files(case).items():
-            labels.update(f"{name} {sha256(file)}\n".encode())
-        return sha256(case.image)[:16], labels.hexdigest()[:16]
+        files = find_label_files(case.labels, []) if case.labels else {}
+        return image_digest(case.image), labels_digest(files)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         found = list(pool.map(digests, cases))
@@ -95,24 +103,21 @@ def digests_of(cases: Sequence[Case], *, threads: int = 1) -> dict[str, tuple[st
 
 
 def _check_case(
-    case: Case, classes: Sequence[str] | None, window: tuple[float, float] | None
-) -> tuple[set[str], list[str]]:
-    """The classes that occur in one case, and the faults of its files."""
+    case: Case,
+    labels: Mapping[str, Path],
+    classes: Sequence[str] | None,
+    window: tuple[float, float] | None,
+) -> tuple[set[str], Appearance | None, list[str]]:
+    """The classes that occur in one case with these label files, how its image looks, and its faults."""
     faults = []
-    size = None
+    size, appearance = None, None
     try:
-        size = read_grey(case.image, window).shape
+        image = read_grey(case.image, window)
+        size, appearance = image.shape, appearance_of(image)
     except InputError as error:
         faults.append(str(error))
-    if case.labels is None:
-        return set(), faults
-    faults += [
-        f"{file}: is not a PNG file, but labels must be {case.labels}/<class>.png; convert or remove it"
-        for file in visible_entries(case.labels)
-        if file.suffix.lower() != ".png" or file.is_dir()
-    ]
     present = set()
-    for name, file in label_files(case).items():
+    for name, file in labels.items():
         if fault := _check_name(name, file, classes):
             faults.append(fault)
             continue
@@ -128,7 +133,7 @@ def _check_case(
             )
         if mask.any():
             present.add(name)
-    return present, faults
+    return present, appearance, faults
 
 
 def _check_name(name: str, file: Path, classes: Sequence[str] | None) -> str:
@@ -140,7 +145,9 @@ def _check_name(name: str, file: Path, classes: Sequence[str] | None) -> str:
     return ""
 
 
-def _not_in_training(pairs: Iterable[tuple[Case, set[str]]]) -> list[str]:
+def _not_in_training(
+    pairs: Iterable[tuple[Case, set[str]]], files: Mapping[str, Mapping[str, Path]]
+) -> list[str]:
     """One fault for each class that occurs in other splits but not in train."""
     in_training: set[str] = set()
     elsewhere: dict[str, list[Case]] = {}
@@ -151,7 +158,7 @@ def _not_in_training(pairs: Iterable[tuple[Case, set[str]]]) -> list[str]:
             else:
                 elsewhere.setdefault(name, []).append(case)
     return [
-        f"{label_files(cases[0])[name]}: class {name!r} occurs in {cases[0].split} "
+        f"{files[cases[0].case][name]}: class {name!r} occurs in {cases[0].split} "
         f"({shortlist([case.case for case in cases], 3)}) but in no label of train; label it in a training "
         "case or remove these files"
         for name, cases in sorted(elsewhere.items())

@@ -4,9 +4,9 @@ import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from unicodedata import normalize
 
-from samcarry.errors import InputError, shortlist
+from samcarry.data.user_files import by_name, composed, image_name, visible_entries
+from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.images import IMAGE_SUFFIXES
 from samcarry.storage.sheets import read_sheet
 
@@ -17,7 +17,15 @@ SPLITS = (*LABELLED_SPLITS, "unlabelled")
 COLUMNS = ("case", "patient", "split", "order")
 """The columns of cases.csv that samcarry uses; all others are kept unchanged."""
 
-_IGNORED_FILES = ("thumbs.db", "desktop.ini")  # and every hidden file
+NOTES = ("spacing", "group", "site")
+"""Further columns of cases.csv that evaluations read: mm per pixel, and the group that a case belongs to."""
+
+IMPORTED_FROM = "imported_from"
+"""A further column that imports write: the path of the user's own image below its folder."""
+
+CORRECTED_BY, CORRECTED_MINUTES = "corrected_by", "corrected_minutes"
+"""Further columns of a data set with corrections: who corrected a case on its page, and for how long."""
+
 _NOT_IN_CASE_NAMES = "<>{}"  # Snakemake reads <word> and {word} in a path as wildcards
 _MAX_NAME_BYTES = 200  # file systems allow 255, and names of output files add a suffix
 
@@ -41,15 +49,6 @@ def pattern_root(path: str) -> str:
         if any(sign in part for sign in "{}*"):
             return "/".join(parts[:place]) or "."
     return path
-
-
-def visible_entries(folder: Path) -> list[Path]:
-    """Files and folders in `folder`, sorted, without hidden files and those that file managers create."""
-    return sorted(
-        entry
-        for entry in folder.iterdir()
-        if not entry.name.startswith(".") and entry.name.lower() not in _IGNORED_FILES
-    )
 
 
 def is_case_name(name: str) -> bool:
@@ -76,38 +75,32 @@ def is_class_name(name: str) -> bool:
 def find_images(folder: Path, faults: list[str], warnings: list[str]) -> dict[str, Path]:
     """The image files of a data set as {case: image}; no image is opened.
 
-    Names are in Unicode's composed form, because macOS writes the decomposed one.
-
     Args:
         folder: the folder images/.
         faults: one line is added for each invalid name and for each second image of a case.
         warnings: one line is added if there are files that are not images.
 
     Raises:
-        InputError: the folder does not exist or contains no image.
+        InputError: the folder does not exist, or contains no image with a valid name.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; create it and put the images into it")
-    images: dict[str, Path] = {}
-    others = []
+    found, others = [], []
     for file in visible_entries(folder):
-        name = normalize("NFC", file.stem)
-        if file.suffix.lower() not in IMAGE_SUFFIXES or file.is_dir():
+        name = image_name(file)
+        if name is None or file.is_dir():
             others.append(file.name)
         elif not is_case_name(name):
             faults.append(f"{file}: {CASE_NAME_RULE}; rename the file")
-        elif name in images:
-            faults.append(
-                f"{file}: is a second image of case {name!r}, besides {images[name].name}; "
-                "rename or remove one of them"
-            )
         else:
-            images[name] = file
+            found.append((name, file))
+    images = by_name(found, "image of case", faults)
     if others:
         warnings.append(
             f"{folder}: ignored what is not an image ({', '.join(IMAGE_SUFFIXES)}): {shortlist(others)}"
         )
     if not images:
+        raise_faults(faults)
         raise InputError(f"{folder}: contains no image ({', '.join(IMAGE_SUFFIXES)}); put the images into it")
     return images
 
@@ -118,11 +111,12 @@ def find_labels(folder: Path, images: Mapping[str, Path], faults: list[str]) -> 
     Args:
         folder: the folder labels/.
         images: the images of the data set, as `find_images` returns them.
-        faults: one line is added for each file in place of a folder and for each folder without an image.
+        faults: one line is added for each file in place of a folder, for each folder without an image, and
+            for each second folder of a case.
     """
-    labels: dict[str, Path] = {}
+    found = []
     for entry in visible_entries(folder) if folder.is_dir() else []:
-        name = normalize("NFC", entry.name)
+        name = composed(entry.name)
         if not entry.is_dir():
             faults.append(
                 f"{entry}: is a file, but {folder} must contain one folder per case; move it to "
@@ -134,8 +128,8 @@ def find_labels(folder: Path, images: Mapping[str, Path], faults: list[str]) -> 
                 "labels; add the image or remove the folder"
             )
         else:
-            labels[name] = entry
-    return labels
+            found.append((name, entry))
+    return by_name(found, "folder of case", faults)
 
 
 def read_rows(
@@ -156,13 +150,13 @@ def read_rows(
     sheet = read_sheet(path, required=["case"])
     columns = list(sheet[0]) if sheet else []
     for column in columns:
-        for meant in difflib.get_close_matches(column.lower(), COLUMNS, 1, 0.8):
+        for meant in difflib.get_close_matches(column.lower(), (*COLUMNS, *NOTES), 1, 0.8):
             # If `patient_id` were silently ignored, one patient could be in two splits.
             if meant not in columns:
                 faults.append(f"{path}: column {column!r} looks like {meant!r}; rename or remove the column")
     rows: dict[str, dict[str, str]] = {}
     for row in sheet:
-        name = row["case"] = normalize("NFC", row["case"])
+        name = row["case"]
         if not name or "/" in name or "\\" in name:
             faults.append(
                 f"{path}: {name!r} is not the name of a case; write the image's file name without its folder "
@@ -184,5 +178,28 @@ def read_rows(
                 f"{path}: order {row['order']!r} of case {name!r} is not a whole number; write 1, 2, …"
             )
             row["order"] = ""
+        if row.get("spacing"):
+            try:
+                parse_spacing(row["spacing"])
+            except InputError as error:
+                faults.append(f"{path}: case {name!r}: {error}")
         rows.setdefault(name, row)
     return rows, "split" in columns
+
+
+def parse_spacing(text: str) -> tuple[float, float]:
+    """The size of a pixel as one or two numbers in mm, height first: '0.14', '0.14 0.2' or '0.14;0.2'.
+
+    Raises:
+        InputError: the text is something else; the message lacks the place.
+    """
+    try:
+        values = [float(part) for part in text.replace(";", " ").split()]
+    except ValueError:
+        values = []
+    if len(values) not in (1, 2) or not all(0 < value < 1000 for value in values):
+        raise InputError(
+            f"spacing {text!r} is not one or two numbers above 0; write mm per pixel, for example 0.14, or "
+            "the height and the width of a pixel, 0.14 0.2"
+        )
+    return values[0], values[-1]

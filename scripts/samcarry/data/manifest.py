@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from samcarry.data.cases import Case, hash_fraction
+from samcarry.data.contract import LABELLED_SPLITS, SPLITS
+from samcarry.data.patients import patient_key
 from samcarry.errors import DamagedError, InputError
+from samcarry.storage.checksums import check
 from samcarry.storage.tables import read_table, write_table
 
 _COLUMNS = (
@@ -22,6 +25,7 @@ _COLUMNS = (
     "image_digest",
     "labels_digest",
 )
+_NOTES = ("spacing", "group")
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class ManifestRow:
         classes: the classes that occur in its labels, hidden labels included, sorted.
         image_digest: digest of the image file, see `checks.digests_of`.
         labels_digest: digest of the label files' names and contents, see `checks.digests_of`.
+        spacing: mm per pixel as in cases.csv; '' if it does not say.
+        group: the group in cases.csv; '' if it has none.
     """
 
     case: str
@@ -51,6 +57,8 @@ class ManifestRow:
     classes: tuple[str, ...]
     image_digest: str = ""
     labels_digest: str = ""
+    spacing: str = ""
+    group: str = ""
 
 
 def order_training_cases(
@@ -135,7 +143,7 @@ def manifest_rows(
         cases: the cases, as `find_cases` returns them.
         shards: the shards, as `assign_shards` returns them.
         training_order: the training cases in order, as `order_training_cases` returns them.
-        classes_of_case: as `PresentClasses.of_case`.
+        classes_of_case: as `checks.Contents.of_case`.
         digests: the digests, as `digests_of` returns them.
     """
     rank = {name: number for number, name in enumerate(training_order)}
@@ -151,6 +159,8 @@ def manifest_rows(
             classes=tuple(sorted(classes_of_case.get(case.case, ()))),
             image_digest=digests[case.case][0],
             labels_digest=digests[case.case][1],
+            spacing=case.spacing,
+            group=case.group,
         )
         for case in cases
     ]
@@ -162,14 +172,17 @@ def write_manifest(path: str | Path, rows: Iterable[ManifestRow]) -> None:
         asdict(row) | {"order": "" if row.order is None else row.order, "classes": ";".join(row.classes)}
         for row in rows
     )
-    write_table(path, _COLUMNS, ([text[name] for name in _COLUMNS] for text in texts))
+    columns = (*_COLUMNS, *_NOTES)
+    write_table(path, columns, ([text[name] for name in columns] for text in texts))
 
 
 def read_manifest(path: str | Path) -> list[ManifestRow]:
     """The rows of a manifest that `write_manifest` wrote.
 
     Raises:
-        DamagedError: the file is missing or is not a manifest.
+        DamagedError: the file is missing, is not a manifest, or contradicts itself: a case twice, a shard of
+            another split, a rank outside of train, a labelled split without labels, or a patient in two of
+            train, val and test.
     """
     rows = []
     for texts in read_table(path, _COLUMNS):
@@ -187,9 +200,57 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
                 classes=tuple(texts["classes"].split(";")) if texts["classes"] else (),
                 image_digest=texts["image_digest"],
                 labels_digest=texts["labels_digest"],
+                **{name: texts.get(name, "") for name in _NOTES},  # earlier manifests have none
             )
         )
+    if fault := _contradiction(rows):
+        raise DamagedError(path, f"{fault}; cases.csv is where to change splits and patients")
     return rows
+
+
+def _contradiction(rows: Sequence[ManifestRow]) -> str:
+    """What no manifest can say, of the first such row; '' if there is none."""
+    seen: set[str] = set()
+    ranks: set[int] = set()
+    split_of: dict[str, str] = {}
+    for row in rows:
+        if not row.case or row.case in seen:
+            return f"case {row.case!r} is there twice"
+        seen.add(row.case)
+        if row.split not in SPLITS or not re.fullmatch(rf"{row.split}-\d{{4,}}", row.shard):
+            return f"case {row.case!r} is in split {row.split!r} and in shard {row.shard!r}"
+        if (row.order is not None) != (row.split == "train") or row.order in ranks:
+            return f"case {row.case!r} in {row.split} has order {row.order}"
+        if row.order is not None:
+            ranks.add(row.order)
+        if row.split not in LABELLED_SPLITS:
+            continue
+        if not row.labels:
+            return f"case {row.case!r} in {row.split} has no labels"
+        if split_of.setdefault(patient_key(row.patient), row.split) != row.split:
+            return f"patient {row.patient!r} is in {split_of[patient_key(row.patient)]} and {row.split}"
+    return ""
+
+
+def previous_shards(path: str | Path, results: str | Path, warnings: list[str]) -> dict[str, str]:
+    """The shard of each case in the manifest of the previous run; {} if there was none.
+
+    Args:
+        path: the manifest.
+        results: the results folder of the data set.
+        warnings: one line is added if the manifest has changed since it was written. Its shards are used
+            anyway: they only say which job processes a case.
+
+    Raises:
+        DamagedError: it is not a manifest, see `read_manifest`.
+    """
+    if not Path(path).exists():
+        return {}
+    try:
+        check(path, results)
+    except DamagedError as error:  # also after a kill between the manifest and its checksum
+        warnings.append(f"{error}: all is listed again, in the shards that it names")
+    return {row.case: row.shard for row in read_manifest(path)}
 
 
 def judged_split(rows: Iterable[ManifestRow]) -> str:

@@ -21,6 +21,23 @@ def mean_and_deviation(mean: float, deviation: float) -> str:
     return text if math.isnan(mean) or math.isnan(deviation) else f"{text} ± {number(deviation)}"
 
 
+def length_unit(unit: str, at: str) -> str:
+    """The unit of distances for readers: 'mm', 'pixels at network size' or 'pixels of the original images'.
+
+    Args:
+        unit: 'mm' or 'px'.
+        at: 'network' or 'native', the size at which masks were scored.
+    """
+    if unit == "mm":
+        return unit
+    return f"pixels {'at network size' if at == 'network' else 'of the original images'}"
+
+
+def interval_text(low: float, high: float, form: str = ".1f") -> str:
+    """The ends of an interval as ' (70.1 to 80.2)', to follow a mean; '' if there is none."""
+    return "" if math.isnan(low) else f" ({number(low, form)} to {number(high, form)})"
+
+
 def mean_and_deviation_of(values: Sequence[float]) -> str:
     """Mean ± sample standard deviation (divisor n - 1, as in pandas) of numbers as text.
 

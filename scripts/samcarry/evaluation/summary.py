@@ -2,21 +2,34 @@
 
 The score of a case is the mean over its present classes. With several seeds, the seeds of a case are
 averaged first; mean and standard deviation are then taken over cases. The spread over seeds is reported
-separately. Every standard deviation is the sample standard deviation (divisor n - 1).
+separately. Every standard deviation is the sample standard deviation (divisor n - 1). Every mean has a 95 %
+interval by patient, see `intervals`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from samcarry.evaluation.formatting import markdown_table, mean_and_deviation, number
+from samcarry.evaluation.formatting import (
+    interval_text,
+    length_unit,
+    markdown_table,
+    mean_and_deviation,
+    number,
+)
+from samcarry.evaluation.intervals import Interval, Scale, explain_intervals, interval_of, interval_of_ratio
+from samcarry.methods import method_of
 from samcarry.storage.frames import read_frame
 
 CASE_KEYS = ["method", "case"]
 TEXTS = ("dataset", "method", "case", "class")
-SCORES = ["dice", "hd95_px", "surface_dice"]
+_SCALES: tuple[Scale, ...] = ("share", "length", "share")  # of the scores, see `scores_of`
+
+Patients = Mapping[str, str] | None
+"""{case: patient}; None if every case is a patient of its own."""
 
 SUMMARY_COLUMNS = (
     "method",
@@ -33,6 +46,19 @@ SUMMARY_COLUMNS = (
     "hd95_std",
     "surface_dice",
     "surface_dice_std",
+    "patients",
+    "rank",
+    "mean_low",
+    "mean_high",
+    "hd95_low",
+    "hd95_high",
+    "surface_dice_low",
+    "surface_dice_high",
+    "false_positives_low",
+    "false_positives_high",
+    "interval",
+    "not_converged",
+    "unit",
 )
 
 ABLATION_COLUMNS = (
@@ -47,6 +73,10 @@ ABLATION_COLUMNS = (
     "q1",
     "q3",
     "seed_std",
+    "patients",
+    "mean_low",
+    "mean_high",
+    "interval",
 )
 
 PER_CLASS_COLUMNS = (
@@ -58,12 +88,33 @@ PER_CLASS_COLUMNS = (
     "hd95",
     "surface_dice",
     "false_positive_rate",
+    "patients",
+    "mean_low",
+    "mean_high",
+    "hd95_low",
+    "hd95_high",
+    "surface_dice_low",
+    "surface_dice_high",
+    "false_positive_rate_low",
+    "false_positive_rate_high",
+    "interval",
+    "unit",
 )
 
 
 def read_dice(path: str | Path) -> pd.DataFrame:
     """Rows of a dice.csv; names stay text ('007', 'NA'), and empty scores become NaN."""
     return read_frame(path, TEXTS)
+
+
+def unit_of(rows: pd.DataFrame) -> str:
+    """The unit of the distances in rows of dice.csv: 'px' or 'mm'."""
+    return "mm" if "hd95_mm" in rows else "px"
+
+
+def scores_of(rows: pd.DataFrame) -> list[str]:
+    """The columns of Dice, the 95 % Hausdorff distance and surface Dice in rows of dice.csv."""
+    return ["dice", f"hd95_{unit_of(rows)}", "surface_dice"]
 
 
 def case_scores(rows: pd.DataFrame, score: str) -> pd.DataFrame:
@@ -77,8 +128,13 @@ def case_dice(rows: pd.DataFrame) -> pd.DataFrame:
     return case_scores(rows, "dice")
 
 
-def summarise(rows: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
-    """One row per method, scores in percent and distances in pixels; methods without rows are left out.
+def summarise(
+    rows: pd.DataFrame,
+    methods: Sequence[str],
+    patients: Patients = None,
+    not_converged: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """One row per method, scores in percent, distances as in `rows`; methods without rows are left out.
 
     Columns:
 
@@ -87,21 +143,33 @@ def summarise(rows: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
     - seed_std: standard deviation over seeds of the mean over cases; NaN with one seed;
     - false_positives: share of absent classes that the method draws anyway, which Dice does not show;
     - hd95, hd95_std: mean and standard deviation over cases of the 95 % Hausdorff distance;
-    - surface_dice, surface_dice_std: mean and standard deviation over cases of surface Dice.
+    - surface_dice, surface_dice_std: mean and standard deviation over cases of surface Dice;
+    - patients: number of patients;
+    - rank: 1 for the highest mean Dice; NaN for full supervision, which is no competitor, and for a method
+      that has not converged;
+    - ..._low, ..._high: 95 % interval of each mean, by patient; NaN if there is none;
+    - interval: how the interval of Dice was computed, or why there is none;
+    - not_converged: why the method has no rank; '' if it has converged;
+    - unit: unit of the distances, 'px' or 'mm'.
 
     Args:
         rows: rows of dice.csv for one n.
         methods: ids in the order of the table.
+        patients: {case: patient}.
+        not_converged: {method: reason}, from `convergence.not_converged`.
     """
-    dice, distances, surfaces = (case_scores(rows, score) for score in SCORES)
+    scores = [case_scores(rows, score) for score in scores_of(rows)]
     by_seed = rows.groupby([*CASE_KEYS, "seed"])["dice"].mean().groupby(["method", "seed"]).mean()
-    false_positives = _false_positives(rows, ["method"])
+    absent = rows[rows["reference_px"] == 0]
     table = []
     for method in methods:
-        if method not in dice:
+        if method not in scores[0]:
             continue
-        values = 100 * dice[method].dropna()
+        dice, distances, surfaces = (of_score[method] for of_score in scores)
+        values = 100 * dice.dropna()
         seeds = by_seed[method]
+        false_positives = _false_positives(absent[absent["method"] == method], patients)
+        interval = interval_of(dice, patients, "share")
         table.append(
             {
                 "method": method,
@@ -110,80 +178,143 @@ def summarise(rows: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
                 "mean": values.mean(),
                 "std": values.std(),
                 "seed_std": 100 * seeds.std() if len(seeds) > 1 else np.nan,
-                "false_positives": false_positives.get(method, np.nan),
                 "median": values.median(),
                 "q1": values.quantile(0.25),
                 "q3": values.quantile(0.75),
-                "hd95": distances[method].mean(),
-                "hd95_std": distances[method].std(),
-                "surface_dice": 100 * surfaces[method].mean(),
-                "surface_dice_std": 100 * surfaces[method].std(),
+                "hd95": distances.mean(),
+                "hd95_std": distances.std(),
+                "surface_dice": 100 * surfaces.mean(),
+                "surface_dice_std": 100 * surfaces.std(),
+                "patients": interval.patients,
+                **_ends("mean", interval, 100),
+                **_ends("hd95", interval_of(distances, patients, "length")),
+                **_ends("surface_dice", interval_of(surfaces, patients, "share"), 100),
+                "false_positives": false_positives[0],
+                **_ends("false_positives", false_positives[1], 100),
+                "interval": interval.method,
+                "not_converged": (not_converged or {}).get(method, ""),
+                "unit": unit_of(rows),
             }
         )
-    return pd.DataFrame(table, columns=SUMMARY_COLUMNS)
+    found = pd.DataFrame(table, columns=[name for name in SUMMARY_COLUMNS if name != "rank"])
+    found.insert(SUMMARY_COLUMNS.index("rank"), "rank", _ranks(found))
+    return found
 
 
-def summarise_classes(rows: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
-    """One row per method and class, scores in percent, distances in pixels; classes ordered as in `rows`.
+def competes(method: str, not_converged: Mapping[str, str]) -> bool:
+    """Whether a method has a rank: full supervision is no competitor, and neither is a cut-short training."""
+    return method not in not_converged and not method_of(method).needs_hidden_labels
+
+
+def _ranks(summary: pd.DataFrame) -> pd.Series:
+    out = dict(summary.loc[summary["not_converged"] != "", ["method", "not_converged"]].to_numpy())
+    among = summary["method"].map(lambda method: competes(method, out)).astype(bool)
+    return summary["mean"].where(among).rank(ascending=False, method="min")
+
+
+def _ends(name: str, interval: Interval, factor: float = 1) -> dict[str, float]:
+    """The columns of an interval."""
+    return {f"{name}_low": factor * interval.low, f"{name}_high": factor * interval.high}
+
+
+def summarise_classes(rows: pd.DataFrame, methods: Sequence[str], patients: Patients = None) -> pd.DataFrame:
+    """One row per method and class, scores in percent, distances and classes' order as in `rows`.
 
     A class that is absent from all cases gets a row without scores. Columns:
 
     - method, class;
-    - cases: number of cases in which the class is present;
+    - cases, patients: numbers of cases and patients in which the class is present;
     - mean, std: Dice over these cases;
     - hd95, surface_dice: means over these cases;
     - false_positive_rate: share of the other cases in which the method draws the class; NaN if there are
-      no other cases.
+      no other cases;
+    - ..._low, ..._high: 95 % interval of each mean, by patient; NaN if there is none;
+    - interval: how the interval of Dice was computed, or why there is none;
+    - unit: unit of the distances, 'px' or 'mm'.
     """
-    keys = ["method", "class"]
-    present = rows[rows["reference_px"] > 0]
-    # Each case counts once: its seeds are averaged first.
-    by_case = present.groupby([*keys, "case"])[SCORES].mean().groupby(keys)
-    means, deviations, counts = by_case.mean(), by_case["dice"].std(), by_case.size()
-    false_positives = _false_positives(rows, keys)
+    names = scores_of(rows)
     table = []
     for method in methods:
-        for name in rows.loc[rows["method"] == method, "class"].unique():
-            key = (method, name)
-            mean = means.loc[key] if key in means.index else pd.Series(np.nan, index=SCORES)
+        own = rows[rows["method"] == method]
+        for name, of_class in own.groupby("class", sort=False):
+            present = of_class[of_class["reference_px"] > 0]
+            # Each case counts once: its seeds are averaged first.
+            scores = present.groupby("case")[names].mean()
+            dice, distance, surface = (
+                interval_of(scores[score], patients, scale)
+                for score, scale in zip(names, _SCALES, strict=True)
+            )
+            false_positives = _false_positives(of_class[of_class["reference_px"] == 0], patients)
             table.append(
                 {
                     "method": method,
                     "class": name,
-                    "cases": int(counts.get(key, 0)),
-                    "mean": 100 * mean["dice"],
-                    "std": 100 * deviations.get(key, np.nan),
-                    "hd95": mean["hd95_px"],
-                    "surface_dice": 100 * mean["surface_dice"],
-                    "false_positive_rate": false_positives.get(key, np.nan),
+                    "cases": len(scores),
+                    "mean": 100 * scores["dice"].mean(),
+                    "std": 100 * scores["dice"].std(),
+                    "hd95": scores[names[1]].mean(),
+                    "surface_dice": 100 * scores["surface_dice"].mean(),
+                    "false_positive_rate": false_positives[0],
+                    "patients": dice.patients,
+                    **_ends("mean", dice, 100),
+                    **_ends("hd95", distance),
+                    **_ends("surface_dice", surface, 100),
+                    **_ends("false_positive_rate", false_positives[1], 100),
+                    "interval": dice.method,
+                    "unit": names[1].removeprefix("hd95_"),
                 }
             )
     return pd.DataFrame(table, columns=PER_CLASS_COLUMNS)
 
 
-def summarise_ablation(tables: Iterable[pd.DataFrame], methods: Sequence[str]) -> pd.DataFrame:
+def summarise_groups(
+    rows: pd.DataFrame, methods: Sequence[str], groups: Mapping[str, str], patients: Patients = None
+) -> pd.DataFrame:
+    """One row per group and method: `group`, and the columns of `summarise` over the cases of this group.
+
+    Args:
+        rows: rows of dice.csv for one n.
+        methods: ids in the order of the table.
+        groups: {case: group}; cases without one are the last group, whose name is ''. If no case has one, the
+            table is empty.
+        patients: {case: patient}.
+    """
+    names = sorted({groups[case] for case in rows["case"].unique()}, key=lambda name: (name == "", name))
+    parts = []
+    for name in names if any(names) else ():
+        own = summarise(rows[rows["case"].map(groups) == name], methods, patients)
+        own.insert(0, "group", name)
+        parts.append(own)
+    return pd.concat(parts) if parts else pd.DataFrame(columns=["group", *SUMMARY_COLUMNS])
+
+
+def summarise_ablation(
+    tables: Iterable[pd.DataFrame], methods: Sequence[str], patients: Patients = None
+) -> pd.DataFrame:
     """One row per method and n, in percent: Dice over cases as in a box plot, and its spread over seeds.
 
-    Columns: dataset, method, n, seeds, cases, mean, std, median, q1, q3, seed_std. Methods keep the given
-    order, and n ascends.
+    Columns: dataset, n, and those of `summarise` with the same names. Methods keep the given order, and n
+    ascends.
 
     Args:
         tables: rows of dice.csv, one table for each n.
         methods: ids; a method without rows for some n has no row there.
+        patients: {case: patient}.
     """
     summaries = []
     for rows in tables:
-        summary = summarise(rows, methods)
+        summary = summarise(rows, methods, patients)
         summaries.append(summary.assign(dataset=rows["dataset"].iloc[0], n=rows["n"].iloc[0]))
     together = pd.concat(summaries)
     rank = together["method"].map({method: place for place, method in enumerate(methods)})
     return together.assign(rank=rank).sort_values(["rank", "n"])[list(ABLATION_COLUMNS)]
 
 
-def _false_positives(rows: pd.DataFrame, keys: list[str]) -> pd.Series:
-    """Share of absent classes that are drawn anyway, in percent, pooled over seeds and cases."""
-    absent = rows[rows["reference_px"] == 0]
-    return 100 * (absent["predicted_px"] > 0).groupby([absent[key] for key in keys]).mean()
+def _false_positives(absent: pd.DataFrame, patients: Patients) -> tuple[float, Interval]:
+    """Share of absent classes that are drawn anyway, in percent over seeds and cases; its interval, 0..1."""
+    drawn = (absent["predicted_px"] > 0).astype(float)
+    owners = absent["case"] if patients is None else absent["case"].map(patients)
+    return 100 * drawn.mean(), interval_of_ratio(drawn.groupby(owners).agg(["sum", "count"]), "share")
 
 
 def to_markdown(
@@ -193,6 +324,8 @@ def to_markdown(
     summary: pd.DataFrame,
     differences: pd.DataFrame,
     missing: dict[str, str],
+    margin: float | None = None,
+    at: str = "network",
 ) -> str:
     """A page with the scores of all methods, their paired differences, and why methods are missing.
 
@@ -201,39 +334,95 @@ def to_markdown(
         n: number of labelled training cases.
         split: the split on which methods were evaluated.
         summary: table of `summarise`.
-        differences: table of `comparison.compare`.
+        differences: table of `significance.compare`.
         missing: {method: reason} of methods without scores.
+        margin: difference in points of Dice up to which methods count as equal; None if there is none.
+        at: 'network' or 'native', the size at which masks were scored.
     """
+    unit = summary["unit"].iloc[0] if len(summary) else "px"
     explanation = (
         f"Dice on the {split} split in percent: mean ± standard deviation over cases, after averaging over "
         "seeds. 'Seeds ±' is the standard deviation over seeds of the mean Dice. HD95 is the 95 % Hausdorff "
-        "distance. 'False positives' is the share of absent classes that a method draws anyway."
+        f"distance in {length_unit(unit, at)}. 'False positives' is the share of absent classes that a "
+        f"method draws anyway. {explain_intervals(summary)}"
     )
     if split != "test":
         explanation = f"This data set has no test case: methods are evaluated on {split}. {explanation}"
     parts = [f"# {dataset}, n = {n}", explanation, _summary_table(summary, missing)]
+    parts += [
+        f"No rank for `{row['method']}`, {row['not_converged']}."
+        for row in summary.to_dict("records")
+        if row["not_converged"]
+    ]
     if len(differences):
-        parts += [
-            "Paired differences over cases in percentage points of Dice, with 95 % bootstrap intervals and "
-            "p values of Wilcoxon's two-sided test. 'p (Holm)' is corrected for all comparisons in this "
-            "table.",
-            _difference_table(differences),
-        ]
+        parts += [explain_differences(differences, margin), _difference_table(differences)]
     return "\n\n".join(parts) + "\n"
 
 
+def explain_differences(differences: pd.DataFrame, margin: float | None) -> str:
+    """What the columns of a table of differences mean, as text.
+
+    Args:
+        differences: table of `significance.compare`.
+        margin: difference in points of Dice up to which methods count as equal; None if there is none.
+    """
+    sentences = [
+        "Paired differences over cases in points of Dice, with 95 % intervals by patient and p values of "
+        "Wilcoxon's two-sided test on the patients' means."
+    ]
+    primary = differences[differences["primary"] == 1]
+    for row in primary.to_dict("records"):
+        sentences.append(
+            f"{method_of(row['method']).name} against {method_of(row['against']).name} is the primary "
+            "comparison: it was declared before, so its p is not corrected."
+        )
+    others = "all other" if len(primary) else "all"
+    sentences.append(f"'p (Holm)' is corrected for {others} comparisons in this table.")
+    sentences.append(
+        "The effect is the mean difference of patients in units of its standard deviation (Cohen's d_z)."
+    )
+    if margin is not None:
+        sentences.append(
+            f"'Equal' means that the whole interval is within ±{margin:g} points, the margin of the config: "
+            "two one-sided tests, each at 2.5 %."
+        )
+    return " ".join(sentences)
+
+
+def difference_cells(row: Mapping[Any, Any]) -> list[str]:
+    """What tables show of a difference: itself, its interval, p, p (Holm), effect and whether it is equal."""
+    return [
+        number(row["difference"], "+.1f"),
+        interval_text(row["low"], row["high"], "+.1f").strip(" ()") or "–",
+        number(row["p"], ".2g") + (" (primary)" if row["primary"] == 1 else ""),
+        number(row["p_holm"], ".2g"),
+        number(row["effect"], "+.2f"),
+        {1: "yes", 0: "no"}.get(row["equal"], "–"),
+    ]
+
+
+DIFFERENCE_HEADS = ("difference", "95 % interval", "p", "p (Holm)", "effect", "equal")
+"""The headings of `difference_cells`."""
+
+
 def _summary_table(summary: pd.DataFrame, missing: dict[str, str]) -> str:
-    heads = ("method", "Dice", "seeds ±", "HD95", "surface Dice", "false positives", "seeds", "cases")
+    heads = (
+        "method", "Dice", "seeds ±", "HD95", "surface Dice", "false positives", "rank", "seeds", "cases",
+        "patients",
+    )  # fmt: skip
     rows = [
         [
             row["method"],
-            mean_and_deviation(row["mean"], row["std"]),
+            mean_and_deviation(row["mean"], row["std"]) + interval_text(row["mean_low"], row["mean_high"]),
             number(row["seed_std"]),
-            f"{number(row['hd95'])} px",
-            number(row["surface_dice"]),
-            f"{number(row['false_positives'])} %",
+            f"{number(row['hd95'])} {row['unit']}{interval_text(row['hd95_low'], row['hd95_high'])}",
+            number(row["surface_dice"]) + interval_text(row["surface_dice_low"], row["surface_dice_high"]),
+            f"{number(row['false_positives'])} %"
+            + interval_text(row["false_positives_low"], row["false_positives_high"]),
+            number(row["rank"], ".0f"),
             str(row["seeds"]),
             str(row["cases"]),
+            str(row["patients"]),
         ]
         for row in summary.to_dict("records")
     ]
@@ -242,17 +431,8 @@ def _summary_table(summary: pd.DataFrame, missing: dict[str, str]) -> str:
 
 
 def _difference_table(differences: pd.DataFrame) -> str:
-    heads = ("method", "against", "difference", "95 % interval", "p", "p (Holm)", "better in")
     rows = [
-        [
-            row["method"],
-            row["against"],
-            f"{row['difference']:+.1f}",
-            f"{number(row['low'], '+.1f')} to {number(row['high'], '+.1f')}",
-            number(row["p"], ".2g"),
-            number(row["p_holm"], ".2g"),
-            f"{100 * row['better']:.0f} % of cases",
-        ]
+        [row["method"], row["against"], *difference_cells(row), f"{100 * row['better']:.0f} % of cases"]
         for row in differences.to_dict("records")
     ]
-    return markdown_table(heads, rows)
+    return markdown_table(("method", "against", *DIFFERENCE_HEADS, "better in"), rows)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from samcarry.data.contract import pattern_root
+from samcarry.data.user_files import LABEL_SUFFIX, by_name, composed, label_name, visible_files
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.geometry.run_lengths import encode_mask
 from samcarry.geometry.shapes import Annotation, ClassMapper, LabelledShape, same_name
@@ -23,7 +23,7 @@ _LOSSY = (".jpg", ".jpeg")
 
 @dataclass(frozen=True)
 class _CaseMasks:
-    """The masks found for a case, and the file and size (height, width) of the first."""
+    """The masks found for an image, and the file and size (height, width) of the first."""
 
     shapes: list[LabelledShape]
     first: Path
@@ -40,33 +40,35 @@ def read_class_pngs(
 
     Args:
         pattern: a path with {case} and {class}, such as masks/{case}/{class}.png or {case}_{class}.png;
-            `*` stands for any text without a slash.
+            `*` stands for any text without a slash. Folders with `*` before {case} are folders of the image.
+            The suffix .png also means .PNG.
         map_class: maps the text at {class} to a class, None to skip its files.
         cases: the known cases; they decide whether a_b_c.png is class c of a_b or class b_c of a.
 
     Returns:
-        One annotation per case.
+        One annotation per image, named by its folders and case.
 
     Raises:
         InputError: one line per fault: a pattern that lacks a part or matches no file, or a file that can
-            be read in two ways, is not a PNG, or differs in size from the first of its case.
+            be read in two ways, has the name of another one (.png and .PNG), is not a PNG, or differs in size
+            from the first of its image.
     """
     pattern = Path(pattern)
     faults: list[str] = []
     found: dict[str, _CaseMasks] = {}
     for file in _find_class_pngs(pattern, faults):
         try:
-            case, name = _case_and_class(file, pattern, cases)
+            image, name = _image_and_class(file, pattern, cases)
             class_name = map_class(name)
         except InputError as error:
             faults.append(f"{file}: {error}")
             continue
         try:
-            _add_mask(found, case, class_name, file)
+            _add_mask(found, image, class_name, file)
         except InputError as error:
             faults += str(error).splitlines()
     raise_faults(faults)
-    return [Annotation(pattern, case, masks.size, tuple(masks.shapes)) for case, masks in found.items()]
+    return [Annotation(pattern, image, masks.size, tuple(masks.shapes)) for image, masks in found.items()]
 
 
 def _find_class_pngs(pattern: Path, faults: list[str]) -> list[Path]:
@@ -80,33 +82,33 @@ def _find_class_pngs(pattern: Path, faults: list[str]) -> list[Path]:
     if not root.is_dir():
         raise InputError(f"{pattern}: there is no folder {root}; check the path")
     files, others = [], []
-    for file in sorted(root.rglob("*")):
-        if file.is_dir() or file.name.startswith("."):
-            continue
+    for file in visible_files(root, faults):
         if not _matcher(pattern, None).fullmatch(_relative_text(file, root)):
             others.append(str(file.relative_to(root)))
         elif not file.resolve().is_relative_to(root.resolve()):
             faults.append(f"{file}: is a link that leads out of {root}; copy the file there")
         else:
-            files.append(file)
+            files.append((_relative_text(file, root), file))
     if not files and not faults:
         raise InputError(
             f"{pattern}: no file in {root} matches it ({shortlist(others) or 'the folder is empty'}); "
             "correct the pattern"
         )
     if others:
-        log.info("%s: skipped %d files that do not match: %s", pattern, len(others), shortlist(others))
-    return files
+        log.warning("%s: skipped %d files that do not match: %s", pattern, len(others), shortlist(others))
+    return list(by_name(files, "mask at", faults).values())
 
 
 def _relative_text(file: Path, root: Path) -> str:
-    return normalize("NFC", file.relative_to(root).as_posix())
+    """The path of a file below `root`, whose suffix counts as .png in any case."""
+    text = composed(file.relative_to(root).as_posix())
+    return text if label_name(file) is None else f"{text.removesuffix(file.suffix)}{LABEL_SUFFIX}"
 
 
 @functools.lru_cache(maxsize=1000)
 def _matcher(pattern: Path, max_case_length: int | None) -> re.Pattern[str]:
     """The pattern below its root as a regular expression; {case} has at most `max_case_length` characters."""
-    text = normalize("NFC", pattern.relative_to(Path(pattern_root(str(pattern)))).as_posix())
+    text = _relative_text(pattern, Path(pattern_root(str(pattern))))
     most = "" if max_case_length is None else max_case_length
     groups = {"{case}": f"(?P<case>[^/]{{1,{most}}})", "{class}": "(?P<name>[^/]+)"}
     repeats = {"{case}": "(?P=case)", "{class}": "(?P=name)"}
@@ -120,8 +122,8 @@ def _matcher(pattern: Path, max_case_length: int | None) -> re.Pattern[str]:
     return re.compile(expression)
 
 
-def _case_and_class(file: Path, pattern: Path, cases: Collection[str]) -> tuple[str, str]:
-    """Case and class of a file; the message of an error continues the file's name."""
+def _image_and_class(file: Path, pattern: Path, cases: Collection[str]) -> tuple[str, str]:
+    """Image (case with folders) and class of a file; the message of an error continues the file's name."""
     text = _relative_text(file, Path(pattern_root(str(pattern))))
     readings: list[tuple[str, str]] = []
     max_length: int | None = None
@@ -132,13 +134,21 @@ def _case_and_class(file: Path, pattern: Path, cases: Collection[str]) -> tuple[
     if len(known) > 1:
         choices = " or ".join(f"class {name!r} of case {case!r}" for case, name in known)
         raise InputError(f"may be {choices}; rename it, or use folders to separate the two")
-    return (known or readings)[0]
+    case, name = (known or readings)[0]
+    return "/".join([*_image_folders(text, pattern), case]), name
 
 
-def _add_mask(found: dict[str, _CaseMasks], case: str, class_name: str | None, file: Path) -> None:
-    """Add a mask to its case; if the class is skipped, only check the size."""
+def _image_folders(text: str, pattern: Path) -> list[str]:
+    """The folders of a file that the pattern gives with `*` before {case}."""
+    parts = _relative_text(pattern, Path(pattern_root(str(pattern)))).split("/")
+    until = next(place for place, part in enumerate(parts) if "{case}" in part)
+    return [folder for part, folder in zip(parts[:until], text.split("/"), strict=False) if "*" in part]
+
+
+def _add_mask(found: dict[str, _CaseMasks], image: str, class_name: str | None, file: Path) -> None:
+    """Add a mask to its image; if the class is skipped, only check the size."""
     runs = encode_mask(read_mask(file))
-    masks = found.setdefault(case, _CaseMasks([], file, (runs.height, runs.width)))
+    masks = found.setdefault(image, _CaseMasks([], file, (runs.height, runs.width)))
     if masks.size != (runs.height, runs.width):
         height, width = masks.size
         raise InputError(

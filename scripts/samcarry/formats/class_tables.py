@@ -1,7 +1,5 @@
 """Class tables of label maps: reading and writing which class a number or colour stands for."""
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +8,8 @@ from typing import Any
 
 from samcarry.errors import InputError, raise_faults
 from samcarry.images.colours import class_colours_8bit
-from samcarry.storage.files import write_text
 from samcarry.storage.sheets import read_sheet
+from samcarry.storage.tables import write_table
 
 LARGEST_NUMBER = 65535
 _BACKGROUND = ("", "background")
@@ -144,11 +142,7 @@ def _enter(table: ClassTable, kind: str, value: int, name: str) -> bool:
 
 def write_class_table(path: str | Path, classes: Sequence[str]) -> None:
     """Write number, class and colour of each class as CSV; number 0 is the background, in black."""
-    rows = [(0, "background", 0, 0, 0)]
+    rows: list[tuple[object, ...]] = [(0, "background", 0, 0, 0)]
     for number, (name, colour) in enumerate(zip(classes, class_colours_8bit(len(classes)), strict=True), 1):
         rows.append((number, name, *colour))
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("number", "class", "red", "green", "blue"))
-    writer.writerows(rows)
-    write_text(path, stream.getvalue())
+    write_table(path, ("number", "class", "red", "green", "blue"), rows)

@@ -11,6 +11,7 @@ import numpy as np
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
+from samcarry.data.user_files import composed
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.formats.json_values import check_size, parse_points
 from samcarry.geometry.run_lengths import EncodedImage, check_runs, decode_box, encode_runs
@@ -28,6 +29,7 @@ from samcarry.geometry.shapes import (
 from samcarry.images import MOST_PIXELS
 from samcarry.images.colours import class_colours_8bit
 from samcarry.storage.files import atomic
+from samcarry.storage.reading import reading
 
 
 def read_cvat(
@@ -60,7 +62,7 @@ def read_cvat(
     faults: list[str] = []
     images: dict[str, Annotation] = {}
     map_shape = _shape_mapper(map_class, label, attribute)
-    for number, element in enumerate(_parse(path).iter("image"), start=1):
+    for number, element in enumerate(parse_xml(path).iter("image"), start=1):
         name = element.get("name", "")
         if name in images:
             faults.append(
@@ -78,18 +80,19 @@ def read_cvat(
     return list(images.values())
 
 
-def _parse(path: Path) -> Any:
+def parse_xml(path: Path) -> Any:
     """The root element of an XML file without entities, which could expand without limit."""
     try:
-        return ElementTree.parse(path, forbid_dtd=True).getroot()
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; check the path") from None
+        with reading(path, by_rule=False):
+            return ElementTree.parse(path, forbid_dtd=True).getroot()
+    except InputError:
+        raise
     except DefusedXmlException:
         raise InputError(
             f"{path}: declares a document type or entities, which CVAT never writes and which can be "
             "harmful; export it again"
         ) from None
-    except (ElementTree.ParseError, ValueError, LookupError, OSError) as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise InputError(f"{path}: is not readable XML ({error}); export it again") from None
 
 
@@ -99,12 +102,12 @@ def _shape_mapper(
     """A function that returns the class of a shape element, by its label or the value of its attribute."""
 
     def map_shape(shape: Any) -> str | None:
-        name = shape.get("label", "")
+        name = composed(shape.get("label", ""))
         if label is not None and name != label:
             raise SkippedShapeError(f"label {name}")
         if attribute is None:
             return map_class(name)
-        values = {a.get("name"): (a.text or "").strip() for a in shape.iter("attribute")}
+        values = {composed(a.get("name", "")): (a.text or "").strip() for a in shape.iter("attribute")}
         if not values.get(attribute):
             raise InputError(f"has no attribute {attribute!r}; fill it in or correct `attribute`")
         return map_class(values[attribute])

@@ -5,7 +5,7 @@ do not name their image, two frames of one segment and image, or missing shared 
 segment types, study UID or dimension index.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +96,10 @@ def read_dicom_seg(
     return [Annotation(path, images.get(uid, unknown), size, tuple(found)) for uid, found in shapes.items()]
 
 
-def image_names_by_uid(files: Mapping[str, Path], faults: list[str]) -> dict[str, str]:
-    """{SOP instance UID: file name} of the DICOM images among `files` ({case: file})."""
+def image_names_by_uid(files: Iterable[Path], folder: Path, faults: list[str]) -> dict[str, str]:
+    """{SOP instance UID: path below `folder`} of the DICOM images among `files`."""
     names: dict[str, str] = {}
-    for file in files.values():
+    for file in files:
         if not is_dicom(file):
             continue
         try:
@@ -110,7 +110,7 @@ def image_names_by_uid(files: Mapping[str, Path], faults: list[str]) -> dict[str
             continue
         if uid in names:
             faults.append(f"{file}: is the same DICOM object as {names[uid]}; remove one of the two")
-        names[uid] = file.name
+        names[uid] = file.relative_to(folder).as_posix()
     return names
 
 
@@ -210,6 +210,27 @@ _MAY_BE_EMPTY = [
     "ReferringPhysicianName",
 ]
 
+# What else is copied: whose number the patient's is, and that the image was de-identified.
+_OPTIONAL = [
+    "IssuerOfPatientID",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+]
+
+# highdicom copies all that an image says of the patient, the study and the equipment, from allergies to names
+# of institutions. It is given no more than this.
+_READ = [
+    *_REQUIRED,
+    *_MAY_BE_EMPTY,
+    *_OPTIONAL,
+    "Rows",
+    "Columns",
+    "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+    "PixelSpacing",
+]
+
 _MAX_LABEL_LENGTH = 64  # characters of a "long string" in the standard
 _MIN_PIXELS = 8  # highdicom 0.28 packs the bits of smaller frames wrongly
 _SERIES_NUMBER = 1000  # above the numbers that modalities use
@@ -285,7 +306,7 @@ def _segment(number: int, name: str, colour: tuple[int, int, int]) -> hd.seg.Seg
 
 def _source_header(path: Path, size: tuple[int, ...]) -> Dataset:
     """The header of a radiograph, checked and completed so that a segmentation can refer to it."""
-    header = dcmread(path, stop_before_pixels=True, force=True)
+    header = dcmread(path, stop_before_pixels=True, force=True, specific_tags=_READ)
     if missing := [keyword for keyword in _REQUIRED if not header.get(keyword)]:
         raise InputError(
             f"{path}: has no {', '.join(missing)}, which a DICOM SEG has to refer to; "

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from samcarry.errors import InputError
 from samcarry.images import MOST_PIXELS
+from samcarry.storage.reading import reading
 
 _MAX_COORDINATE = 1e9  # pixels
 _T = TypeVar("_T")
@@ -21,10 +22,8 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: the file is missing, empty, truncated, not UTF-8, nested too deeply, or does not hold an
             object.
     """
-    try:
+    with reading(path, by_rule=False):
         content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     if not content.strip():
         raise InputError(f"{path}: the file is empty; export it again")
     try:

@@ -67,7 +67,7 @@ def read_labelme(path: str | Path, map_class: ClassMapper = same_name) -> list[A
     places = ((f"shape {number}", entry) for number, entry in enumerate(entries, start=1))
     shapes, skipped = collect_shapes(places, read, str(path), faults)
     raise_faults(faults)
-    return [Annotation(path, name, size, shapes, skipped)]
+    return [Annotation(path, name, size, shapes, skipped, relative=True)]
 
 
 def _read_geometry(entry: dict[str, Any]) -> Geometry:

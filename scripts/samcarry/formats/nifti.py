@@ -22,6 +22,7 @@ from samcarry.formats.label_maps import shapes_of_values
 from samcarry.geometry.run_lengths import encode_mask
 from samcarry.geometry.shapes import Annotation, ClassMapper, LabelledShape, same_name
 from samcarry.images import MOST_PIXELS
+from samcarry.storage.reading import system_fault
 from samcarry.storage.stacks import Stack, write_stack
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
@@ -64,7 +65,16 @@ def read_nifti(
     else:
         shapes = _channels(image, path, names, map_class)
     name = path.name.removesuffix(".gz").removesuffix(".nii")
-    return [Annotation(path, name, (shape[1], shape[0]), shapes)]
+    return [Annotation(path, name, (shape[1], shape[0]), shapes, spacing=_spacing(image))]
+
+
+def _spacing(image: Any) -> tuple[float, float] | None:
+    """(height, width) of a pixel in mm; None if the header does not say, or says 1 × 1 as by default."""
+    width, height = (float(size) for size in image.header.get_zooms()[:2])
+    if (height, width) == (1, 1) or not all(0 < size < np.inf for size in (height, width)):
+        return None
+    factor = {"meter": 1000, "micron": 0.001}.get(image.header.get_xyzt_units()[0], 1)
+    return height * factor, width * factor
 
 
 def _load_image(path: Path) -> Any:
@@ -97,9 +107,9 @@ def _load_image(path: Path) -> Any:
         return kind.from_bytes(content)
     except InputError:
         raise
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; check the path") from None
     except Exception as error:  # on a damaged file nibabel raises nearly anything
+        if isinstance(error, OSError) and error.errno is not None:
+            raise system_fault(path, error) from None
         raise _damaged(path, error) from None
 
 

@@ -16,7 +16,7 @@ from samcarry.formats.dicom_seg import write_dicom_seg
 from samcarry.formats.label_maps import write_label_map
 from samcarry.formats.nifti import write_nifti
 from samcarry.formats.overlays import write_overlay
-from samcarry.geometry.run_lengths import Spool, encode_image
+from samcarry.geometry.run_lengths import EncodedImage, Spool, encode_image
 from samcarry.images.dicom import is_dicom
 
 log = logging.getLogger(__name__)
@@ -37,15 +37,18 @@ class MaskWriter:
         faults: one line for each DICOM SEG that could not be written.
     """
 
-    def __init__(self, folder: Path, classes: Sequence[str], formats: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, classes: Sequence[str], formats: Sequence[str], *, again: bool = False
+    ) -> None:
         """Create the folder.
 
         Args:
-            folder: must not exist.
+            folder: must not exist, unless `again`.
             classes: class names.
             formats: some of FORMATS.
+            again: whether the folder has files of an earlier call, for `add_again`.
         """
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=again)
         self.folder, self.classes, self.formats = folder, tuple(classes), tuple(formats)
         self.faults: list[str] = []
         self._not_dicom: list[str] = []
@@ -88,9 +91,27 @@ class MaskWriter:
             write_overlay(self.folder / written[-1], image, masks)
         if "dicomseg" in self.formats and self._write_dicom_seg(case, masks, source):
             written.append(f"dicomseg/{case}.dcm")
-        if {"coco", "cvat"} & set(self.formats):
+        if self.needs_runs:
             self._spool.add(encode_image(file_name, masks))
         return written
+
+    @property
+    def needs_runs(self) -> bool:
+        """Whether a format holds all cases in one file, which `finish` writes."""
+        return bool({"coco", "cvat"} & set(self.formats))
+
+    def add_again(self, case: str, image: EncodedImage | None, source: Path) -> None:
+        """Add a case whose own files an earlier call has written.
+
+        Args:
+            case: as for `add`.
+            image: its masks, with the image's name in COCO and CVAT files; needed only if `needs_runs`.
+            source: as for `add`.
+        """
+        if "dicomseg" in self.formats and not is_dicom(source):
+            self._not_dicom.append(case)
+        if self.needs_runs and image is not None:
+            self._spool.add(image)
 
     def finish(self) -> list[str]:
         """Write the files that hold all cases; return them, relative to the folder."""

@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,9 +80,13 @@ class Spool:
     def __iter__(self) -> Iterator[EncodedImage]:
         with self.path.open(encoding="utf-8") as stream:
             for line in stream:
-                entry = json.loads(line)
-                masks = tuple(RunLengths(**{**mask, "box": tuple(mask["box"])}) for mask in entry["masks"])
-                yield EncodedImage(**{**entry, "masks": masks})
+                yield image_from_json(json.loads(line))
+
+
+def image_from_json(entry: Mapping[str, Any]) -> EncodedImage:
+    """An encoded image of the JSON values that `dataclasses.asdict` gives."""
+    masks = tuple(RunLengths(**{**mask, "box": tuple(mask["box"])}) for mask in entry["masks"])
+    return EncodedImage(**{**entry, "masks": masks})
 
 
 def encode_mask(mask: NDArray[np.bool_]) -> Runs:

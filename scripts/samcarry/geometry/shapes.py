@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samcarry.data.contract import is_class_name
+from samcarry.data.user_files import composed
 from samcarry.errors import InputError
 from samcarry.images import MOST_PIXELS
 
@@ -92,10 +93,14 @@ class Annotation:
 
     Attributes:
         source: the annotation file.
-        name: the image's name as written in the file, which may hold a path.
+        name: the image's name as written in the file, which may be a path.
         size: (height, width) in pixels as written in the file, None if it is not given.
         shapes: read but not yet drawn, so that a wrong size never allocates memory.
         skipped: the kind of each entry without an area or with another label, such as lines and points.
+        folder: folder of the image as the place of the file tells it: a file named after its image is in a
+            folder of the same name; '.' if the place says nothing.
+        relative: whether `name` is relative to the folder of the file.
+        spacing: (height, width) of a pixel in mm as written in the file, None if it is not given.
     """
 
     source: Path
@@ -103,6 +108,9 @@ class Annotation:
     size: tuple[int, int] | None
     shapes: tuple[LabelledShape, ...]
     skipped: tuple[str, ...] = ()
+    folder: str = "."
+    relative: bool = False
+    spacing: tuple[float, float] | None = None
 
 
 class SkippedShapeError(Exception):
@@ -137,15 +145,24 @@ def collect_shapes(
     return tuple(shapes), tuple(skipped)
 
 
-def same_name(name: str) -> str:
-    """Return the name of a class unchanged: the default ClassMapper.
+def class_mapper(choose: Callable[[str], str | None], cure: str = "rename the class") -> ClassMapper:
+    """A ClassMapper that gives names to `choose` in Unicode's composed form, and checks what it returns.
 
-    Raises:
-        InputError: the name cannot be a file name. The message continues the place of the shape.
+    The mapper raises an InputError if the chosen name cannot be a file name. Its message continues the place
+    of the shape and ends with `cure`.
     """
-    if not is_class_name(name):
-        raise InputError(f"has the class {name!r}, which cannot be a file name; rename the class")
-    return name
+
+    def map_class(name: str) -> str | None:
+        chosen = choose(composed(name))
+        if chosen is not None and not is_class_name(chosen):
+            raise InputError(f"has the class {chosen!r}, which cannot be a file name; {cure}")
+        return chosen
+
+    return map_class
+
+
+same_name = class_mapper(lambda name: name)
+"""The default ClassMapper: all classes keep their names."""
 
 
 def make_bitmap(png: bytes, left: float, top: float) -> Bitmap:

@@ -1,7 +1,7 @@
 """Read DICOM radiographs as grey values, without any personal data.
 
-Only the header elements that turn pixels into grey values are read. Names, dates and pydicom's messages
-about them never reach a result, a message or a log.
+Only the header elements that turn pixels into grey values are read, and a few codes on request. Names, dates
+and pydicom's messages about them never reach a result, a message or a log.
 """
 
 import logging
@@ -26,6 +26,7 @@ from pydicom.uid import (
 
 from samcarry.errors import InputError
 from samcarry.images import DICOM_SUFFIXES
+from samcarry.storage.reading import system_fault
 
 _PREAMBLE, _MAGIC = 128, b"DICM"
 _SHAPE = ["Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation"]
@@ -70,8 +71,10 @@ def is_dicom(path: str | Path) -> bool:
     try:
         with path.open("rb") as stream:
             return stream.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
-    except OSError:
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
         return False
+    except OSError as error:
+        raise system_fault(path, error) from error
 
 
 def dicom_size(path: str | Path, most_pixels: int) -> tuple[int, int]:
@@ -83,6 +86,38 @@ def dicom_size(path: str | Path, most_pixels: int) -> tuple[int, int]:
     path = Path(path)
     with hide_dicom_messages(path):
         return _size(_header(path, _SHAPE), path, most_pixels)
+
+
+def dicom_codes(path: str | Path, keywords: list[str]) -> dict[str, str]:
+    """Coded elements of a header in capital letters, such as {'ImageLaterality': 'R'}; '' if one is missing.
+
+    Raises:
+        InputError: the file is missing, empty, not DICOM or damaged.
+    """
+    path = Path(path)
+    with hide_dicom_messages(path):
+        header = _header(path, [*_SHAPE, *keywords])
+        return {keyword: str(header.get(keyword) or "").strip().upper() for keyword in keywords}
+
+
+def dicom_spacing(path: str | Path) -> tuple[float, float] | None:
+    """(height, width) of a pixel in mm according to a header; None if it does not say.
+
+    It is that of the object if the image is calibrated (PixelSpacing), else that at the detector
+    (ImagerPixelSpacing), where the object appears magnified.
+
+    Raises:
+        InputError: the file is missing, empty, not DICOM or damaged.
+    """
+    path = Path(path)
+    keywords = ["PixelSpacing", "ImagerPixelSpacing"]
+    with hide_dicom_messages(path):
+        header = _header(path, [*_SHAPE, *keywords])
+        for keyword in keywords:
+            values = [float(value) for value in header.get(keyword) or ()]
+            if len(values) == 2 and np.isfinite(values).all() and min(values) > 0:
+                return values[0], values[1]
+    return None
 
 
 def read_dicom(path: str | Path, most_pixels: int, *, with_voi: bool) -> DicomPixels:
@@ -226,6 +261,8 @@ def hide_dicom_messages(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # pydicom raises almost any exception on a damaged file
+        if isinstance(error, OSError) and error.errno is not None:
+            raise system_fault(path, error) from None
         raise InputError(
             f"{path}: cannot be read as DICOM, it is damaged or truncated ({type(error).__name__}); "
             "export it again or remove it"

@@ -13,6 +13,7 @@ from samcarry.errors import InputError
 from samcarry.images import MOST_PIXELS
 from samcarry.images.dicom import dicom_size, is_dicom, read_dicom
 from samcarry.storage.files import atomic
+from samcarry.storage.reading import system_fault
 
 _MAX_PIXELS_PER_BYTE = 8 * 1032  # 1-bit pixels at the highest compression that PNG can reach
 _FORMATS = ("PNG", "JPEG", "TIFF")  # recognised by content; the suffix is ignored
@@ -56,6 +57,8 @@ def open_image(path: str | Path, formats: Sequence[str] = _FORMATS) -> Iterator[
         allowed = ", ".join(formats)
         raise InputError(f"{path}: not a {allowed} file; convert it or remove it") from None
     except Exception as error:  # Pillow's decoders raise almost any exception on a damaged file
+        if isinstance(error, OSError) and error.errno is not None:
+            raise system_fault(path, error) from error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
             f"{path}: cannot be read, it is damaged or truncated ({reason}); replace it or remove it"

@@ -2,16 +2,17 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from samcarry.data.case_table import Row, case_rows, read_case_sheet, split_by_counts, write_case_rows
-from samcarry.data.contract import LABELLED_SPLITS, is_class_name
+from samcarry.data.contract import LABELLED_SPLITS
 from samcarry.errors import InputError, raise_faults, shortlist
-from samcarry.geometry.shapes import Annotation, ClassMapper
-from samcarry.importing.folders import case_name, copy_image, find_image_files, keep_timestamps
+from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
+from samcarry.importing.folders import copy_image, find_image_files, keep_timestamps
 from samcarry.importing.labels import COMBINATIONS, write_labels
+from samcarry.importing.matching import Match, match_images
 from samcarry.importing.readers import Reader, list_annotation_files, make_reader
 from samcarry.storage.files import atomic
 
@@ -20,32 +21,56 @@ NO_SPLIT = ""
 
 @dataclass(frozen=True)
 class _ClassChoice:
-    """Which classes are wanted and how they are renamed; shapes of other classes are counted in `dropped`."""
+    """Which classes are wanted and how they are renamed.
+
+    Attributes:
+        names: {class in the files: class in the data set}.
+        wanted: the classes to keep; None keeps all.
+        only_named: refuse classes that are in neither of the two.
+        dropped: the number of shapes of each other class.
+        unknown: {refused class: first file that has it}.
+        kept: {class in the data set: first file that has it}.
+    """
 
     names: Mapping[str, str | None]
     wanted: Sequence[str] | None
     only_named: bool
-    dropped: Counter[str]
+    dropped: Counter[str] = field(default_factory=Counter)
+    unknown: dict[str, Path] = field(default_factory=dict)
+    kept: dict[str, Path] = field(default_factory=dict)
 
-    def mapper(self, source: Path, unknown: dict[str, Path]) -> ClassMapper:
-        """A function that maps class names in `source` to ours and records refused ones in `unknown`."""
+    def mapper(self, source: Path) -> ClassMapper:
+        """A function that maps class names in the file `source` to ours."""
 
-        def map_class(name: str) -> str | None:
+        def choose(name: str) -> str | None:
             named = name in self.names
             new_name = self.names[name] if named else name
             if new_name is not None and not named and self.only_named and new_name not in (self.wanted or ()):
-                unknown.setdefault(name, source)
+                self.unknown.setdefault(name, source)
                 return None
             if new_name is None or (self.wanted is not None and new_name not in self.wanted):
                 self.dropped[name] += 1
                 return None
-            if not is_class_name(new_name):
-                raise InputError(
-                    f"has the class {new_name!r}, which cannot be a file name; rename it in `classes`"
-                )
+            self.kept.setdefault(new_name, source)
             return new_name
 
-        return map_class
+        return class_mapper(choose, "rename it in `classes`")
+
+    def faults(self) -> list[str]:
+        """One line for each class that was refused, and for each one with two spellings."""
+        found = [
+            f"{path}: class {name!r} is not named in classes; name it there, or null to drop it"
+            for name, path in sorted(self.unknown.items())
+        ]
+        spelling: dict[str, str] = {}
+        for name, path in self.kept.items():
+            first = spelling.setdefault(name.lower(), name)
+            if first != name:
+                found.append(
+                    f"{path}: class {name!r} differs from class {first!r} in {self.kept[first]} only in "
+                    "upper and lower case; map one to the other in `classes`"
+                )
+        return found
 
 
 @dataclass(frozen=True)
@@ -55,7 +80,7 @@ class _Gathered:
     Attributes:
         by_case: {case: annotations}.
         split_of: {case: split}.
-        missing: {split: cases without an image file}.
+        missing: {split: names of images without a file}.
         skipped: the number of skipped shapes of each kind.
     """
 
@@ -115,11 +140,12 @@ def import_annotations(
     images, destination = Path(images), Path(destination)
     _check_settings(images, annotations, destination, combine)
     faults: list[str] = []
-    choice = _ClassChoice(classes, wanted, only_named, Counter())
+    choice = _ClassChoice(classes, wanted, only_named)
     files = find_image_files(images, faults)
-    read = make_reader(format_name, options or {}, files, faults)
+    path_of = {case: file.relative_to(images).as_posix() for case, file in files.items()}
+    read = make_reader(format_name, options or {}, images, files, faults)
     annotation_files = list_annotation_files(format_name, annotations, faults)
-    found = _read(read, annotation_files, images, files, choice, combine, faults)
+    found = _read(read, annotation_files, images, path_of, choice, combine, faults)
     known, lines = _rows_from_user(cases, counts, files, found, faults)
     labelled = {
         case
@@ -127,6 +153,10 @@ def import_annotations(
         if empty_is_labelled or any(annotation.shapes for annotation in of_case)
     }
     rows = case_rows(files, labelled, found.split_of, known, str(cases or "counts"), faults)
+    for row in rows:
+        sizes = {annotation.spacing for annotation in found.by_case.get(row["case"], ())} - {None}
+        if not row.get("spacing") and len(sizes) == 1:
+            row["spacing"] = " ".join(f"{size:.6g}" for size in sizes.pop() or ())
     class_counts: Counter[str] = Counter()
     with atomic(destination) as private:
         (private / "images").mkdir(parents=True)
@@ -139,7 +169,7 @@ def import_annotations(
             except InputError as error:
                 faults.append(str(error))
         raise_faults(list(dict.fromkeys(faults)))
-        write_case_rows(private / "cases.csv", rows)
+        write_case_rows(private / "cases.csv", rows, path_of)
         keep_timestamps(private, destination)
     return [*_summary(found, len(files) - len(labelled), class_counts, choice.dropped), *lines]
 
@@ -159,30 +189,35 @@ def _check_settings(
 
 def _read(
     read: Reader,
-    annotation_files: Iterable[tuple[str, Path]],
+    annotation_files: Iterable[tuple[str, Path, str]],
     images: Path,
-    files: Mapping[str, Path],
+    path_of: Mapping[str, str],
     choice: _ClassChoice,
     combine: str,
     faults: list[str],
 ) -> _Gathered:
     """Read all annotation files and find the image of each annotation."""
     found = _Gathered()
-    unknown: dict[str, Path] = {}
-    for split, path in annotation_files:
+    annotations: list[Annotation] = []
+    splits: list[str] = []
+    for split, path, folder in annotation_files:
         try:
-            annotations = list(read(path, choice.mapper(path, unknown)))
+            of_file = list(read(path, choice.mapper(path)))
         except InputError as error:
             faults += str(error).splitlines()
             continue
-        for annotation in annotations:
-            found.skipped.update(annotation.skipped)
-            try:
-                _assign(annotation, split, images, files, combine, found)
-            except InputError as error:
-                faults.append(f"{annotation.source}: image {annotation.name!r} {error}")
-    for name, path in sorted(unknown.items()):
-        faults.append(f"{path}: class {name!r} is not named in classes; name it there, or null to drop it")
+        # A reader of many files knows the folder of each.
+        annotations += [replace(entry, folder=folder) if folder != "." else entry for entry in of_file]
+        splits += [split] * len(of_file)
+    matches = match_images(annotations, path_of, images, faults)
+    for annotation, split, match in zip(annotations, splits, matches, strict=True):
+        found.skipped.update(annotation.skipped)
+        try:
+            if match is not None:
+                _assign(annotation, split, match, combine, found)
+        except InputError as error:
+            faults.append(f"{annotation.source}: image {annotation.name!r} {error}")
+    faults += choice.faults()
     if not faults and not found.by_case:
         faults.append(f"{images}: none of the images is annotated; check the paths of images and annotations")
     elif (
@@ -217,18 +252,11 @@ def _rows_from_user(
     return rows, [line] if missing else []
 
 
-def _assign(
-    annotation: Annotation,
-    split: str,
-    images: Path,
-    files: Mapping[str, Path],
-    combine: str,
-    found: _Gathered,
-) -> None:
-    """Assign an annotation to its case, or record the case as missing its image."""
-    case = case_name(annotation, images)
-    if case not in files:
-        found.missing[split].append(case)
+def _assign(annotation: Annotation, split: str, match: Match, combine: str, found: _Gathered) -> None:
+    """Assign an annotation to its case, or record that it has no image."""
+    case = match.case
+    if case is None:
+        found.missing[split].append(match.name)
         return
     if found.split_of.setdefault(case, split) != split:
         raise InputError(f"is annotated in {found.split_of[case]} already; remove one of the two")
@@ -237,6 +265,11 @@ def _assign(
         raise InputError("is listed twice; remove one of the two")
     if others and combine == "refuse":
         raise InputError(f"is annotated in {others[0]} already; remove one, or set combine to union")
+    if others and not match.exact:
+        raise InputError(
+            f"is annotated in {others[0]} too, and the two may mean different folders; write the whole path "
+            "of the image in both"
+        )
     found.by_case[case].append(annotation)
 
 

@@ -2,19 +2,17 @@
 
 import filecmp
 import os
-import re
 import shutil
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
-from unicodedata import normalize
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from samcarry.data.contract import CASE_NAME_RULE, is_case_name
+from samcarry.data.user_files import by_name, image_name, visible_files
 from samcarry.errors import InputError
-from samcarry.geometry.shapes import Annotation
-from samcarry.images import IMAGE_SUFFIXES, MOST_PIXELS
+from samcarry.images import MOST_PIXELS
 from samcarry.images.dicom import is_dicom, read_dicom
 
 
@@ -28,47 +26,42 @@ def find_image_files(folder: Path, faults: list[str]) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; set the path of the images")
-    files: dict[str, Path] = {}
-    for file in sorted(folder.rglob("*")):
-        case = normalize("NFC", file.stem)
-        if file.suffix.lower() not in IMAGE_SUFFIXES or file.name.startswith(".") or file.is_dir():
+    files = []
+    for file in visible_files(folder, faults):
+        case = image_name(file)
+        if case is None:
             continue
         if not is_case_name(case):
             faults.append(f"{file}: {CASE_NAME_RULE}; rename the file")
         elif not file.resolve().is_relative_to(folder.resolve()):
             faults.append(f"{file}: is a link that leads out of {folder}; copy the image there")
-        elif case in files:
-            faults.append(
-                f"{file}: is a second image of case {case!r}, beside {files[case]}; rename or remove one"
-            )
         else:
-            files[case] = file
-    return files
+            files.append((case, file))
+    return by_name(files, "image of case", faults)
 
 
 def expand_folders(
     paths: Sequence[Path], suffixes: Sequence[str], excluded: Sequence[str], faults: list[str]
-) -> Iterator[Path]:
+) -> Iterator[tuple[Path, str]]:
     """The given files, and the files with one of `suffixes` in the given folders, except `excluded` names.
 
-    A folder without such files, and links that lead out of a folder, are faults.
+    With each file comes its place below the given folder: 'patientA', or '.' if it is in the folder itself or
+    was given as a file. A folder without such files, and links that lead out of a folder, are faults.
     """
     for path in map(Path, paths):
         if not path.is_dir():
-            yield path
+            yield path, "."
             continue
         inside = [
             file
-            for file in sorted(path.rglob("*"))
-            if file.name.lower().endswith(tuple(suffixes))
-            and not file.name.startswith(".")
-            and file.name not in excluded
+            for file in visible_files(path, faults)
+            if file.name.lower().endswith(tuple(suffixes)) and file.name not in excluded
         ]
         if not inside:
             faults.append(f"{path}: holds no {' or '.join(suffixes)} file; set the path of the annotations")
         for file in inside:
             if file.resolve().is_relative_to(path.resolve()):
-                yield file
+                yield file, file.parent.relative_to(path).as_posix()
             else:
                 faults.append(f"{file}: is a link that leads out of {path}; copy the file there")
 
@@ -105,24 +98,3 @@ def keep_timestamps(new: Path, old: Path) -> None:
         if file.is_file() and before.is_file() and filecmp.cmp(file, before, shallow=False):
             status = before.stat()
             os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def case_name(annotation: Annotation, images: Path) -> str:
-    """The case of an annotation: the name of its image without folder and suffix.
-
-    Raises:
-        InputError: the name is absolute, leads out of `images`, or is not a file name. The message continues
-            the place of the annotation.
-    """
-    text = normalize("NFC", annotation.name).replace("\\", "/")
-    name = PurePosixPath(text)
-    if not text.isprintable() or not name.name:
-        raise InputError("is not a file name; rename it")
-    if name.is_absolute() or re.match("[A-Za-z]:", text):
-        raise InputError(f"has an absolute path; write it relative to {images}")
-    # LabelMe writes names relative to its own file, such as ../images/a.jpg.
-    if ".." in name.parts and not (annotation.source.parent / name).resolve().is_relative_to(
-        images.resolve()
-    ):
-        raise InputError(f"has a path that leads out of {images}; write it relative to that folder")
-    return name.stem if name.suffix.lower() in IMAGE_SUFFIXES else name.name

@@ -1,10 +1,12 @@
 """The annotation formats that can be imported: their readers, options and file suffixes."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from samcarry.data.user_files import by_name, composed
 from samcarry.formats.class_pngs import read_class_pngs
 from samcarry.formats.class_tables import load_class_table
 from samcarry.formats.coco import read_coco
@@ -17,6 +19,7 @@ from samcarry.formats.supervisely import NOT_ANNOTATIONS, read_supervisely
 from samcarry.geometry.shapes import Annotation
 from samcarry.images import DICOM_SUFFIXES
 from samcarry.importing.folders import expand_folders
+from samcarry.importing.matching import without_suffix
 
 Reader = Callable[..., Iterable[Annotation]]
 """Takes a file, a ClassMapper and, by keyword, the options of its format."""
@@ -39,6 +42,9 @@ _SUFFIXES: dict[str, Sequence[str]] = {  # of annotation files in a folder; .jso
     "dicomseg": DICOM_SUFFIXES,
 }
 
+_NAMED_AFTER_IMAGES = ("supervisely", "label_maps", "nifti")  # one file per image, with its name
+_BESIDE_IMAGES = (*_NAMED_AFTER_IMAGES, "labelme")  # in folders like those of the images
+
 _OPTIONS = {"cvat": ("label", "attribute")}  # config keys that are arguments of the format's reader
 
 
@@ -51,28 +57,53 @@ def reader_options(format_name: str, source: Mapping[str, Any]) -> dict[str, Any
 
 
 def make_reader(
-    format_name: str, options: Mapping[str, Any], files: Mapping[str, Path], faults: list[str]
+    format_name: str, options: Mapping[str, Any], images: Path, files: Mapping[str, Path], faults: list[str]
 ) -> Reader:
-    """The reader of a format, with its `reader_options` and what it needs of the images ({case: file})."""
-    return partial(READERS[format_name], **options, **_image_options(format_name, files, faults))
+    """The reader of a format, with its `reader_options` and what it needs of the images.
+
+    Args:
+        format_name: a key of `READERS`.
+        options: see `reader_options`.
+        images: folder of the images.
+        files: {case: image file}.
+        faults: one line is added for each image that cannot be identified.
+    """
+    if format_name == "class_pngs":
+        options = {**options, "cases": files}
+    elif format_name == "dicomseg":
+        options = {**options, "images": image_names_by_uid(files.values(), images, faults)}
+    return partial(READERS[format_name], **options)
 
 
 def list_annotation_files(
     format_name: str, annotations: Mapping[str, Sequence[Path]], faults: list[str]
-) -> Iterable[tuple[str, Path]]:
-    """Split and path of each annotation file."""
+) -> Iterable[tuple[str, Path, str]]:
+    """Split, path and folder of the images (see `Annotation.folder`) of each annotation file.
+
+    Two files for one image in one folder are a fault if files are named after their images.
+    """
+    suffixes = _SUFFIXES.get(format_name, (".json",))
     for split, paths in annotations.items():
         if format_name == "class_pngs":  # the path is a pattern, and the reader finds its files
-            yield from ((split, path) for path in paths)
+            yield from ((split, path, ".") for path in paths)
             continue
-        for path in expand_folders(paths, _SUFFIXES.get(format_name, (".json",)), NOT_ANNOTATIONS, faults):
-            yield split, path
+        found = list(expand_folders(paths, suffixes, NOT_ANNOTATIONS, faults))
+        if format_name in _NAMED_AFTER_IMAGES:
+            images = ((_image_of(path, suffixes), path) for path, _ in found)
+            kept = set(by_name(images, "annotation of image", faults).values())
+            found = [(path, folder) for path, folder in found if path in kept]
+        for path, folder in found:
+            yield split, path, _image_folder(folder, format_name)
 
 
-def _image_options(format_name: str, files: Mapping[str, Path], faults: list[str]) -> dict[str, Any]:
-    """Arguments with which a format's reader finds the image of a mask, from {case: file}."""
-    if format_name == "class_pngs":
-        return {"cases": files}
-    if format_name == "dicomseg":
-        return {"images": image_names_by_uid(files, faults)}
-    return {}
+def _image_of(path: Path, suffixes: Sequence[str]) -> str:
+    """What files for one image in one folder have in common, if they are named after it."""
+    suffix = max((s for s in suffixes if path.name.lower().endswith(s)), key=len, default="")
+    return composed(without_suffix(str(path)[: len(str(path)) - len(suffix)]))
+
+
+def _image_folder(folder: str, format_name: str) -> str:
+    """The folder of the images of an annotation file in `folder`."""
+    if format_name == "supervisely":  # <data set>/ann/a.png.json annotates <data set>/img/a.png
+        folder = re.sub(r"(^|/)ann$", r"\1img", folder)
+    return folder if format_name in _BESIDE_IMAGES else "."

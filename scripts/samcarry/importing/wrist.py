@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samcarry.data.cases import hash_fraction
-from samcarry.data.contract import COLUMNS, LABELLED_SPLITS
+from samcarry.data.contract import COLUMNS, IMPORTED_FROM, LABELLED_SPLITS
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.formats.cvat import read_cvat
 from samcarry.geometry.rasterise import draw_masks
-from samcarry.geometry.shapes import Annotation, ClassMapper, same_name
+from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
 from samcarry.images.grey import read_grey, write_grey
 from samcarry.images.masks import write_mask
-from samcarry.importing.folders import case_name, find_image_files, keep_timestamps
+from samcarry.importing.folders import find_image_files, keep_timestamps
+from samcarry.importing.matching import match_images
 from samcarry.storage.files import atomic
 from samcarry.storage.sheets import read_sheet
 from samcarry.storage.tables import write_table
@@ -82,13 +83,14 @@ class _ImageSource:
     mirror_right: bool
     window: tuple[float, float] | None
 
-    def skip_reason(self, stem: str) -> str:
-        """Why an image is skipped; '' if it is imported."""
-        if stem not in self.records:
+    def skip_reason(self, name: str) -> str:
+        """Why an image is skipped; '' if it is imported. Names of images without a file may have folders."""
+        record = self.records.get(name.rpartition("/")[2])
+        if record is None:
             return "not in the table"
-        if self.frontal_only and not self.records[stem].is_frontal:
+        if self.frontal_only and not record.is_frontal:
             return "not frontal"
-        return "" if stem in self.files else "without an image file"
+        return "" if name in self.files else "without an image file"
 
     def is_mirrored(self, stem: str) -> bool:
         """Whether image and masks are mirrored."""
@@ -156,10 +158,17 @@ def import_cvat(
     split_of: dict[str, str] = {}  # of every annotated image, including skipped ones
     rows: list[tuple[str, str, str, int | str]] = []
 
+    entries = {
+        split: list(_entries(annotations[split], read, classes, dropped, faults))
+        for split in LABELLED_SPLITS
+        if split in annotations
+    }
+    path_of = {stem: file.relative_to(images).as_posix() for stem, file in source.files.items()}
+    matches = iter(match_images([e for of in entries.values() for e in of], path_of, images, faults))
     with atomic(destination) as private:
-        for split in (split for split in LABELLED_SPLITS if split in annotations):
-            entries = _entries(annotations[split], read, classes, dropped, faults)
-            imported, line = _import_annotated(split, entries, source, private, split_of, faults)
+        for split, of_split in entries.items():
+            named = [(match.case or match.name, entry) for entry in of_split if (match := next(matches))]
+            imported, line = _import_annotated(split, named, source, private, split_of, faults)
             lines.append(line)
             for stem in imported:
                 place = rank.get(stem, "") if split == "train" else ""
@@ -175,7 +184,7 @@ def import_cvat(
             faults.append(f"{unlabelled}: none of its images is in {images} ({lines[-1]}); {_FIX}")
         rows += [(stem, source.records[stem].patient, "unlabelled", "") for stem in imported]
         raise_faults(faults)
-        _write_cases(private / "cases.csv", rows, source)
+        _write_cases(private / "cases.csv", rows, source, path_of)
         keep_timestamps(private, destination)
     if dropped:
         names = shortlist([f"{name} {count}" for name, count in sorted(dropped.items())], 50)
@@ -197,14 +206,14 @@ def _entries(
     for path in paths:
         met: Counter[str] = Counter()
 
-        def map_class(name: str, met: Counter[str] = met) -> str | None:
+        def choose(name: str, met: Counter[str] = met) -> str | None:
             if classes is None or name in classes:
-                return same_name(name)
+                return name
             met[name] += 1
             return None
 
         try:
-            entries = read(path, map_class)
+            entries = read(path, class_mapper(choose))
         except InputError as error:
             faults += str(error).splitlines()
             continue
@@ -219,21 +228,20 @@ def _entries(
 
 def _import_annotated(
     split: str,
-    entries: Iterable[Annotation],
+    entries: Iterable[tuple[str, Annotation]],
     source: _ImageSource,
     destination: Path,
     split_of: dict[str, str],
     faults: list[str],
 ) -> tuple[list[str], str]:
-    """Write the images and masks of one split; return the imported names and a line for the summary."""
+    """Write the images and masks of one split, given with their names.
+
+    Returns:
+        The imported names, and a line for the summary.
+    """
     imported: list[str] = []
     stems: list[str] = []
-    for entry in entries:
-        try:
-            stem = case_name(entry, source.folder)
-        except InputError as error:
-            faults.append(f"{entry.source}: image {entry.name!r} {error}")
-            continue
+    for stem, entry in entries:
         if stem in split_of:
             faults.append(
                 f"{entry.source}: image {entry.name!r} is annotated in {split_of[stem]} already; "
@@ -315,7 +323,12 @@ def _summary(
     return "; skipped ".join([line, ", ".join(skipped)]) if skipped else line
 
 
-def _write_cases(path: Path, rows: Sequence[tuple[str, str, str, int | str]], source: _ImageSource) -> None:
+def _write_cases(
+    path: Path,
+    rows: Sequence[tuple[str, str, str, int | str]],
+    source: _ImageSource,
+    path_of: Mapping[str, str],
+) -> None:
     """Write cases.csv; `mirrored` is 1 for images whose exported masks have to be mirrored back."""
-    records = ((*row, int(source.is_mirrored(row[0]))) for row in sorted(rows))
-    write_table(path, [*COLUMNS, "mirrored"], records)
+    records = ((*row, int(source.is_mirrored(row[0])), path_of[row[0]]) for row in sorted(rows))
+    write_table(path, [*COLUMNS, "mirrored", IMPORTED_FROM], records)

@@ -1,6 +1,5 @@
 """Statistics of a training subset X^n: mean and deviation of grey values, and class weights."""
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from samcarry.storage.reading import reading_made
+from samcarry.storage.texts import read_json
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +34,13 @@ class SubsetStatistics:
 
 
 def read_statistics(path: str | Path) -> SubsetStatistics:
-    """Statistics from a JSON file with the fields of `SubsetStatistics`."""
-    return SubsetStatistics(**json.loads(Path(path).read_text(encoding="utf-8")))
+    """Statistics from a JSON file with the fields of `SubsetStatistics`.
+
+    Raises:
+        DamagedError: the file is missing or damaged.
+    """
+    with reading_made(path, "these statistics are damaged", (TypeError,)):
+        return SubsetStatistics(**read_json(path))
 
 
 def subset_statistics(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from samcarry.errors import InputError
-from samcarry.runtime.memory_maps import release_pages
+from samcarry.runtime.memory_maps import release_pages, scratch_array
 from samcarry.storage.stacks import Stack
 
 
@@ -44,8 +44,8 @@ def gather(pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: 
     Raises:
         InputError: `cases` is empty, or a case is missing in all shards.
     """
-    images = _CaseArray(scratch / "images.npy", np.uint8, cases)
-    masks = _CaseArray(scratch / "masks.npy", np.bool_, cases)
+    images = _CaseArray(scratch, np.uint8, cases)
+    masks = _CaseArray(scratch, np.bool_, cases)
     for image_stack, mask_stack in pairs:
         images.copy_from(image_stack.cases, image_stack.values)
         masks.copy_from(mask_stack.cases, mask_stack.masks)
@@ -66,7 +66,7 @@ def gather_unlabelled(
     Raises:
         InputError: `cases` is empty, or a case is missing in all shards.
     """
-    array = _CaseArray(scratch / "images.npy", np.uint8, cases)
+    array = _CaseArray(scratch, np.uint8, cases)
     for stack in stacks:
         array.copy_from(stack.cases, stack.values)
     images = array.complete()
@@ -86,8 +86,7 @@ def disagreement(
         scratch: folder for the array, created if necessary; the caller removes it.
     """
     rows = {case: row for row, case in enumerate(cases)}
-    scratch.mkdir(parents=True, exist_ok=True)
-    found = np.lib.format.open_memmap(scratch / "unsure.npy", "w+", np.bool_, data.masks.shape)
+    found = scratch_array(scratch, np.bool_, data.masks.shape)
     for stack in initial:
         for case, mask in zip(stack.cases, stack.masks, strict=True):
             if case in rows:
@@ -99,11 +98,10 @@ def disagreement(
 class _CaseArray:
     """A memory-mapped array with one row per case, filled shard by shard."""
 
-    def __init__(self, path: Path, dtype: DTypeLike, cases: Sequence[str]) -> None:
+    def __init__(self, scratch: Path, dtype: DTypeLike, cases: Sequence[str]) -> None:
         if not cases:
             raise InputError("there is no case to train on: check the data set's splits and labels")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self.dtype = path, dtype
+        self.scratch, self.dtype = scratch, dtype
         self.rows = {case: row for row, case in enumerate(cases)}
         self.missing = set(cases)
         self.array: NDArray | None = None
@@ -112,7 +110,7 @@ class _CaseArray:
         """Copy the values (case, ...) of those cases that are still missing."""
         if self.array is None:
             shape = (len(self.rows), *values.shape[1:])
-            self.array = np.lib.format.open_memmap(self.path, "w+", self.dtype, shape)
+            self.array = scratch_array(self.scratch, self.dtype, shape)
         for case, value in zip(cases, values, strict=True):
             if case in self.missing:
                 self.array[self.rows[case]] = value

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from samcarry.errors import InputError
+from samcarry.errors import DamagedError, InputError
 from samcarry.runtime.device import Precision, autocast
 from samcarry.runtime.progress import duration
-from samcarry.storage.files import atomic
+from samcarry.storage.states import read_state, write_state
 from samcarry.storage.tables import write_table
 
 log = logging.getLogger(__name__)
@@ -201,8 +201,7 @@ def _save(checkpoint: Checkpoint, parts: _Parts, done: int, curve: Sequence[Step
         "curve": [(step.iteration, step.learning_rate, step.loss) for step in curve],
         **{name: part.state_dict() for name, part in parts.items()},
     }
-    with atomic(checkpoint.path) as private:
-        torch.save(state, private)
+    write_state(checkpoint.path, lambda stream: torch.save(state, stream))
 
 
 def _resume(checkpoint: Checkpoint, parts: _Parts) -> tuple[int, list[Step]]:
@@ -212,7 +211,7 @@ def _resume(checkpoint: Checkpoint, parts: _Parts) -> tuple[int, list[Step]]:
         return 0, []
     fresh = {name: deepcopy(part.state_dict()) for name, part in parts.items()}
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(read_state(path), map_location="cpu", weights_only=True)
         if state["fingerprint"] != checkpoint.fingerprint:
             log.info("%s was made with other data, settings or code: starting from scratch", path)
             return 0, []
@@ -221,6 +220,8 @@ def _resume(checkpoint: Checkpoint, parts: _Parts) -> tuple[int, list[Step]]:
         for name, part in parts.items():
             part.load_state_dict(state[name])
     except Exception as error:
+        if isinstance(error, InputError) and not isinstance(error, DamagedError):
+            raise  # the system cannot read it, which says nothing about its content
         # Starting from scratch is always right; weights that were already loaded must not remain.
         for name, part in parts.items():
             part.load_state_dict(fresh[name])

@@ -14,7 +14,8 @@ def code_digest(script: Path, root: Path) -> str:
 
     Snakemake does not notice edits of imported modules. Comments, formatting and docstrings do not
     count. The script itself does not count either, because Snakemake watches it. Files beside a module that
-    have its name count with it, such as the template `page.html.jinja` of `page.py`.
+    have its name count with it, such as the template `page.html.jinja` of `page.py`, and so do the files in a
+    folder of its name.
 
     Args:
         script: the Python file of a rule.
@@ -27,8 +28,8 @@ def code_digest(script: Path, root: Path) -> str:
 
 
 def _templates_of(module: Path) -> list[Path]:
-    """The files beside a module that have its name and are not Python."""
-    beside = module.parent.glob(f"{module.stem}.*")
+    """The files beside a module that have its name and are not Python, and those in a folder of its name."""
+    beside = [*module.parent.glob(f"{module.stem}.*"), *module.with_suffix("").glob("*.*")]
     return sorted(path for path in beside if path.suffix not in (".py", ".pyc", ".pyi"))
 
 

@@ -5,12 +5,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from samcarry.data.user_files import composed
 from samcarry.errors import InputError
-from samcarry.methods import METHOD_IDS, METHODS, TUNING_STUDIES, method_of
+from samcarry.methods import METHOD_IDS, METHODS, PAIRS, TUNING_STUDIES, method_of
 from samcarry.pipeline.sources import is_table_study
 from samcarry.sam.own_models import OWN_MODELS
 
 Config = dict[str, Any]
+
+PRIMARY = ("ours_r", "unet")
+"""The primary comparison if the config declares none."""
+
+NNUNETS_ITERATIONS = 250_000
+"""The length of a training by nnU-Net's own default: 1000 epochs of 250 iterations."""
 
 _PAPERS_WAY = {
     "zoom": None,
@@ -56,7 +63,42 @@ def check_settings(config: Config) -> None:
         if config[block]["model"] is not None:
             _check_sam_model(config, block, protocol)
     _check_multimask(config)
+    _check_primary(config)
     check_files(config, main_sams(config))
+
+
+def compose_names(config: Config) -> None:
+    """Put names of classes, columns and patients into Unicode's composed form, like those in files.
+
+    Args:
+        config: a config that the schema accepts.
+
+    Raises:
+        InputError: a block has a name twice, in two forms.
+    """
+    splits = config["splits"]
+    places = [(config, "classes"), (splits, "patient_pattern"), (splits, "accepted_duplicates")]
+    places.append((config["review"]["first"], "columns"))
+    block = config["source"].get(config["source"]["format"])
+    if isinstance(block, dict):
+        places += [(block, key) for key in ("classes", "label", "attribute", "table")]
+    for entry, key in places:
+        if key != "table" or isinstance(entry.get(key), dict):
+            entry[key] = _composed(entry.get(key), key)
+
+
+def _composed(value: Any, key: str) -> Any:
+    """A value of the key `key` with all its texts in composed form."""
+    if isinstance(value, str):
+        return composed(value)
+    if isinstance(value, list):
+        return [_composed(entry, key) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    found = {_composed(name, key): _composed(entry, key) for name, entry in value.items()}
+    if len(found) < len(value):
+        raise InputError(f"{key}: a name is listed twice, in two Unicode forms: remove one of the two")
+    return found
 
 
 def _method_lists(config: Config) -> dict[str, list[str]]:
@@ -147,9 +189,50 @@ def check_files(config: Config, models: Iterable[str]) -> None:
             )
 
 
+def primary_of(config: Config, methods: Iterable[str]) -> list[str] | None:
+    """The two methods of the primary comparison: the only one whose p value is not corrected.
+
+    By default, it is `ours_r` against `unet`. None if one of the two is not among `methods`.
+    """
+    pair = config["evaluation"]["primary"] or list(PRIMARY)
+    return pair if set(pair) <= set(methods) else None
+
+
+def pairs_of(config: Config, methods: Iterable[str]) -> list[tuple[str, str]]:
+    """The differences in a summary, the primary comparison among them."""
+    primary = primary_of(config, methods)
+    known = {frozenset(pair) for pair in PAIRS}
+    return [*PAIRS, *([(primary[0], primary[1])] if primary and frozenset(primary) not in known else [])]
+
+
+def _check_primary(config: Config) -> None:
+    """Stop if the primary comparison that the config declares would not be made."""
+    primary = config["evaluation"]["primary"]
+    if primary is None:
+        return
+    _check_methods("evaluation.primary", primary)
+    if not any(set(primary) <= set(methods) for methods in _method_lists(config).values()):
+        raise InputError(
+            f"evaluation.primary compares {primary[0]} with {primary[1]}, but neither `methods` nor "
+            "`table.methods` lists both: add them there, or choose another pair"
+        )
+
+
+def _nnunet_notes(config: Config) -> dict[str, str]:
+    """What was cut of nnU-Net's training, for its rows."""
+    iterations = config["nnunet"]["epochs"] * config["nnunet"]["iterations_per_epoch"]
+    if iterations >= NNUNETS_ITERATIONS:
+        return {}
+    text = f"trained for {iterations:,} iterations instead of nnU-Net's own {NNUNETS_ITERATIONS:,}"
+    if config["nnunet"]["max_batch_size"]:
+        text += f", in batches of at most {config['nnunet']['max_batch_size']}"
+    text += ": this is not what nnU-Net is capable of"
+    return dict.fromkeys(("nnunet_bce", "nnunet"), text)
+
+
 def method_notes(config: Config, judged_split: str) -> dict[str, str]:
     """Remarks on single methods for the tables, by method id."""
-    notes: dict[str, str] = {}
+    notes = _nnunet_notes(config)
     medsam = config["medsam"]["model"]
     if medsam is not None and config["sam"]["models"][medsam]["model"] == "tiny":
         notes |= {
@@ -167,6 +250,12 @@ def method_notes(config: Config, judged_split: str) -> dict[str, str]:
         remark += " on the same cases that it is scored on, because there is no test split"
         notes[method.id] = f"{notes[method.id]}; {remark}" if method.id in notes else remark
     return notes
+
+
+def mirrored_side(config: Config) -> str | None:
+    """The side whose images the import mirrors, as a model file records it; None if it mirrors none."""
+    source = config["source"]
+    return "right" if is_table_study(source) and source["cvat"]["mirror_right"] else None
 
 
 def config_fault(error: BaseException) -> str:

@@ -1,6 +1,5 @@
 """Which files and folders a data set is read from, so that a change of any of them is noticed."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -52,35 +51,19 @@ def source_files(source: Source) -> list[str]:
 
 
 def source_folders(source: Source) -> list[str]:
-    """The folders that are read with everything in them."""
+    """The folders that an import reads with everything in them."""
     block = source.get(source["format"])
-    if isinstance(block, str):
-        return [block]
     if not isinstance(block, Mapping) or "images" not in block:
         return []
     roots = (pattern_root(path) for path in _annotations(block))
     return [block["images"], *(root for root in roots if Path(root).is_dir())]
 
 
-def listing_digest(folders: Iterable[str]) -> str:
-    """A digest of names, sizes and times of all files in some folders; '' if there are no folders."""
-    waiting = sorted({Path(folder) for folder in folders})
-    if not waiting:
-        return ""
-    digest = hashlib.sha256()
-    seen = set()
-    while waiting:
-        folder = waiting.pop()
-        if not folder.is_dir() or folder.resolve() in seen:  # links may form a circle
-            continue
-        seen.add(folder.resolve())
-        for entry in sorted(folder.iterdir()):
-            if entry.is_dir():
-                waiting.append(entry)
-            else:
-                about = entry.stat(follow_symlinks=entry.exists())
-                digest.update(f"{entry} {about.st_size} {about.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
+def user_paths(source: Source) -> list[str]:
+    """All files and folders of the user that a data set is read from."""
+    if source["format"] == "folder":
+        return [f"{source['folder']}/{name}" for name in ("images", "labels", "cases.csv")]
+    return [*source_files(source), *source_folders(source)]
 
 
 def paths_by_split(annotations: str | Iterable[str] | Mapping[str, Any]) -> dict[str, list[str]]:

@@ -11,13 +11,19 @@ from numpy.typing import NDArray
 
 from samcarry.data.contract import is_class_name
 from samcarry.errors import InputError
+from samcarry.images.preparation import SIDES, VERSION
+from samcarry.images.training_look import TrainingLook, read_look
 from samcarry.runtime.processes import usable_cpus
 from samcarry.storage.files import sha256
+from samcarry.storage.reading import reading
 
 if TYPE_CHECKING:
     import onnxruntime
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+UNKNOWN = "unknown"
+"""`Model.mirrored` of a model file that an older samcarry wrote."""
+
 METADATA = "samcarry"
 """The entry of an ONNX file's metadata that holds all metadata as JSON."""
 
@@ -37,6 +43,9 @@ class Model:
         std: standard deviation of their grey values, 0..1.
         window: percentiles of the grey values that become black and white; None means the full range.
         sha256: SHA-256 of the model file.
+        mirrored: 'right' or 'left', the side whose images were mirrored in training, so that new ones have to
+            be mirrored too; None if none was; UNKNOWN if the file does not say.
+        training_look: what its training images look like; None if the file does not say.
     """
 
     predict: Predict
@@ -46,6 +55,8 @@ class Model:
     std: float
     window: tuple[float, float] | None
     sha256: str
+    mirrored: str | None = None
+    training_look: TrainingLook | None = None
 
 
 def load_model(path: str | Path, device: str = "auto") -> Model:
@@ -75,9 +86,15 @@ def load_model(path: str | Path, device: str = "auto") -> Model:
             float(metadata["std"]),
             None if window is None else (float(window[0]), float(window[1])),
             sha256(path),
+            _mirrored_side(metadata, path),
+            None if metadata.get("training_look") is None else read_look(metadata["training_look"]),
         )
-    except (KeyError, TypeError, ValueError, IndexError):
-        raise InputError(f"{path}: has no valid size, mean and std in its metadata; {_CURE}") from None
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
+        raise InputError(
+            f"{path}: its metadata lack a valid size, mean or std, or are damaged; {_CURE}"
+        ) from None
     step = 2**depth
     if min(height, width) < 1 or height % step or width % step or not model.std > 0:
         raise InputError(f"{path}: its size {height} x {width} or std {model.std:g} is invalid; {_CURE}")
@@ -85,6 +102,22 @@ def load_model(path: str | Path, device: str = "auto") -> Model:
     if bad := [name for name in model.classes if not (isinstance(name, str) and is_class_name(name))]:
         raise InputError(f"{path}: {bad[0]!r} is not a valid class name; rename the class")
     return model
+
+
+def _mirrored_side(metadata: dict[str, Any], path: Path) -> str | None:
+    """The side whose images were mirrored; also check that we prepare images as the model's were prepared."""
+    entry = metadata.get("preparation")
+    if entry is None:
+        return UNKNOWN
+    if entry["version"] != VERSION:
+        raise InputError(
+            f"{path}: its training images were prepared by rules of another version of samcarry "
+            f"({entry['version']!r}, not {VERSION}); use the version that trained it"
+        )
+    if entry["mirrored"] not in (None, *SIDES):
+        raise ValueError(f"mirrored: {entry['mirrored']!r}")
+    side: str | None = entry["mirrored"]
+    return side
 
 
 def _load_torch(path: Path, device: str) -> tuple[Predict, dict[str, Any], int]:
@@ -136,8 +169,10 @@ def open_onnx(path: str | Path) -> tuple["onnxruntime.InferenceSession", dict[st
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_cpus()
     options.log_severity_level = 3
+    with reading(path, by_rule=False):
+        content = Path(path).read_bytes()
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         return session, json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
     except Exception as error:  # onnxruntime raises its own types for each kind of damage
         reason = (str(error).splitlines() or [""])[0]

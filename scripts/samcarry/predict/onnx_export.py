@@ -19,7 +19,7 @@ from samcarry.networks.unet import UNet, normalise_images
 from samcarry.predict.models import METADATA, open_onnx, run_onnx
 from samcarry.storage.files import atomic
 
-_EXPORTED = ("classes", "size", "mean", "std", "window", "width", "depth")
+_EXPORTED = ("classes", "size", "mean", "std", "window", "preparation", "training_look", "width", "depth")
 TOLERANCE = 1e-3
 """Largest accepted difference between probabilities; typical differences are about 1e-6."""
 
@@ -43,8 +43,8 @@ def write_onnx(path: str | Path, network: UNet, metadata: Mapping[str, Any]) -> 
 
     The input `images` is uint8 (batch, height, width), grey values 0..255 at network size. The output
     `probabilities` is float32 (batch, class, height, width). Normalisation is part of the model. The metadata
-    hold classes, size, mean, std, window, width and depth, each under its name and all under 'samcarry', as
-    JSON.
+    hold classes, size, mean, std, window, preparation, training_look, width and depth, each under its name
+    and all under 'samcarry', as JSON.
 
     Args:
         path: the file.
@@ -70,6 +70,7 @@ def write_onnx(path: str | Path, network: UNet, metadata: Mapping[str, Any]) -> 
                 verbose=False,
             )
         written = onnx.load(private)
+        _drop_traces(written.graph)
         written.producer_name, written.producer_version = "samcarry", __version__
         exported = {key: metadata.get(key) for key in _EXPORTED}
         entries = {key: json.dumps(value, ensure_ascii=False) for key, value in exported.items()}
@@ -77,6 +78,14 @@ def write_onnx(path: str | Path, network: UNet, metadata: Mapping[str, Any]) -> 
         del written.metadata_props[:]
         onnx.helper.set_model_props(written, entries)
         onnx.save(written, private)
+
+
+def _drop_traces(graph: onnx.GraphProto) -> None:
+    """Remove what torch notes about the code of each node, with the paths of this machine."""
+    parts = [graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]
+    for part in parts:
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
 
 
 def check_onnx(

@@ -95,7 +95,7 @@ def export_stage(
     with atomic(folder) as private:
         files = MaskWriter(private, classes, formats)
         for path in progress(stacks, "shards exported"):
-            stack = read_stack(path)
+            stack = read_stack(path, classes=classes)
             values = stack.values if stack.kind == "probability" else stack.values * np.uint8(255)
             for case, small in zip(stack.cases, values, strict=True):
                 original = originals[case]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samcarry.storage.files import write_text
+from samcarry.storage.texts import read_json
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -95,11 +96,12 @@ def read_prompts(
         classes: the order of the prompts; None = the order in the files.
 
     Raises:
+        DamagedError: a file is missing or is not JSON.
         KeyError: a file lacks one of `classes`.
     """
     entries: dict[str, dict[str, Any]] = {}
     for path in paths:
-        entries |= json.loads(Path(path).read_text(encoding="utf-8"))
+        entries |= read_json(path)
     names = tuple(next(iter(entries.values()), {}) if classes is None else classes)
     return {case: [_prompt(entry[name]) for name in names] for case, entry in entries.items()}, names
 

@@ -83,6 +83,34 @@ def _boxes_and_means(
     axis.plot(places, means, color=colour, marker=marker, markersize=5, linewidth=1.4, label=label, zorder=4)
 
 
+def draw_ranks(path: str | Path, table: pd.DataFrame, names: Mapping[str, str]) -> None:
+    """Draw the share of bootstrap samples in which each method has each rank, the best method first.
+
+    Args:
+        path: the output file.
+        table: table of `significance.rank_stability`.
+        names: {id: name in the figure}.
+    """
+    table = table.sort_values("rank", kind="stable")
+    shares = 100 * table.filter(regex="^rank_").to_numpy(dtype=float)
+    count = len(table)
+    figure = Figure(figsize=(3.4 + 0.52 * count, 1.3 + 0.36 * count), layout="constrained", dpi=150)
+    axis = figure.subplots()
+    if np.isfinite(shares).all() and count:
+        axis.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+        for (row, column), share in np.ndenumerate(shares):
+            if share >= 0.5:
+                colour = "white" if share > 55 else "black"
+                axis.text(column, row, f"{share:.0f}", ha="center", va="center", color=colour, fontsize=8)
+    else:
+        axis.text(0.5, 0.5, "too few patients", ha="center", va="center", transform=axis.transAxes)
+    axis.set_xticks(range(count), [str(place + 1) for place in range(count)])
+    axis.set_yticks(range(count), [names.get(method, method) for method in table["method"]])
+    axis.set(xlabel="rank by mean Dice", title="share of bootstrap samples of patients, %")
+    axis.title.set_fontsize(10)
+    _save(figure, path)
+
+
 def draw_tuning(path: str | Path, trials: pd.DataFrame, title: str) -> None:
     """Draw the gain of all trials for each parameter, with a star at the best trial.
 

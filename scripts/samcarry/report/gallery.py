@@ -75,17 +75,17 @@ def gallery_cases(
         references: stacks of reference masks; a case without one has no reference picture and no Dice.
         stages: the stages to show after the reference, in this order.
         chosen: {case: note} of the cases to show, in this order.
-        classes: class names of all stacks.
+        classes: class names of all stacks, in the order of the colours.
     """
     cases = list(chosen)
     pictures = read_shards(images, cases)
-    reference = read_shards(references, cases)
+    reference = read_shards(references, cases, classes)
     tiles: dict[str, list[Tile]] = {case: [] for case in cases}
     for case, masks in reference.items():
         tiles[case].append(Tile("reference", "", _shapes(masks, None, classes)))
     for stage in stages:
         prompts, _ = read_prompts(*stage.prompts, classes=classes)
-        for case, masks in read_shards(stage.masks, cases).items():
+        for case, masks in read_shards(stage.masks, cases, classes).items():
             known = reference.get(case)
             score = "" if known is None else format_dice(known, masks)
             shapes = _shapes(masks, known, classes)

@@ -24,6 +24,8 @@ class Study:
         sam: the name of the SAM that refined.
         sam_is_tiny: whether it is the tiny SAM of the repository.
         images_are_drawn: whether the images are phantoms.
+        margin: difference in points of Dice up to which methods count as equal; None if there is none.
+        at: 'network' or 'native', the size at which masks were scored.
     """
 
     dataset: str
@@ -31,6 +33,8 @@ class Study:
     sam: str
     sam_is_tiny: bool
     images_are_drawn: bool
+    margin: float | None = None
+    at: str = "network"
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,13 @@ class Data:
         size: height and width of images at network size.
         splits: images in each split.
         presence: images in which each class is present.
+        corrections: cases and minutes of each annotator; None if no annotation page was used.
     """
 
     size: tuple[int, int]
     splits: Table
     presence: Table
+    corrections: Table | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,11 @@ class Scores:
         methods: Table 1.
         differences: the paired differences that matter most.
         all_differences: all paired differences.
+        about_differences: explanation of the differences.
         per_class: Dice by class.
+        per_group: Dice by group of cases; without rows if there are no groups.
+        detection: whether classes are found where they are, and only there.
+        agreement: agreement of areas and centres.
     """
 
     findings: Sequence[str]
@@ -75,7 +85,11 @@ class Scores:
     methods: Table
     differences: Table
     all_differences: Table
+    about_differences: str
     per_class: Table
+    per_group: Table
+    detection: Table
+    agreement: Table
 
 
 @dataclass(frozen=True)
@@ -175,9 +189,10 @@ def plain_findings(table: pd.DataFrame, differences: pd.DataFrame, split: str) -
             "reference in every pixel; 0\u00a0% means no overlap."
         )
     for difference in differences.to_dict("records"):
-        if difference["against"] == "unet" and difference["method"] in ("unet_sam", "ours_r"):
+        by_sam = difference["against"] == "unet" and difference["method"] in ("unet_sam", "ours_r")
+        if by_sam or difference["primary"] == 1:
             sentences.append(_difference_sentence(difference))
-    few_labels = [method for method in known.index if method_of(method).in_paper]
+    few_labels = [method for method in known.index[known["rank"].notna()] if method_of(method).in_paper]
     if few_labels:
         best = known.loc[few_labels, "mean"].idxmax()
         sentences.append(
@@ -192,8 +207,10 @@ def _difference_sentence(row: Mapping[Any, Any]) -> str:
     direction = "above" if row["difference"] >= 0 else "below"
     text = f"The mean Dice of {method} is {abs(row['difference']):.1f} points {direction} that of {against}"
     if pd.isna(row["low"]):
-        return f"{text}; there are too few cases for a confidence interval."
+        return f"{text}; there are too few patients for a confidence interval."
     text += f" (95\u00a0% interval {row['low']:+.1f} to {row['high']:+.1f})"
+    if row["equal"] == 1:
+        return f"{text}. Within the margin that was set in advance, the two are equal."
     if row["low"] <= 0 <= row["high"]:
         return f"{text}. The interval contains zero, so the difference could be due to chance."
     return f"{text}."
@@ -214,8 +231,9 @@ def limitations(study: Study, split: str, cases: int, seeds: int) -> list[str]:
         "one of them.",
         "SAM only refines what the first network found. It cannot recover a structure that the first network "
         "missed completely. Where the prediction is on the wrong object, SAM outlines the wrong object.",
-        "Dice is computed at network size, for classes that are present in the reference. Drawing an absent "
-        "class does not lower Dice; the column 'False positives' shows how often this happens.",
+        f"Dice is computed at {'network size' if study.at == 'network' else 'the size of the images'}, for "
+        "classes that are present in the reference. Drawing an absent class does not lower Dice; the column "
+        "'False positives' and the specificity of each class show how often this happens.",
         "None of this has been validated for clinical use.",
     ]
     if study.images_are_drawn:

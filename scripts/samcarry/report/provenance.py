@@ -1,17 +1,19 @@
 """Provenance of a run: time and memory of each step, versions, and what made models and stacks."""
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from safetensors import SafetensorError, safe_open
 
-from samcarry.errors import DamagedError
 from samcarry.storage.files import sha256
+from samcarry.storage.reading import reading, reading_made
+from samcarry.storage.tensors import read_tensor_metadata
 
+log = logging.getLogger(__name__)
 _BETWEEN = re.compile(r"n\d+|seed\d+|full|round\d+")
 """Folders in the path of a benchmark that are not the name of a step."""
 
@@ -29,9 +31,10 @@ def time_and_memory(folder: str | Path) -> pd.DataFrame:
     for path in sorted(Path(folder).rglob("*.tsv")):
         parts = path.relative_to(folder).with_suffix("").parts
         step = next((part for part in parts if not _BETWEEN.fullmatch(part)), parts[-1])
-        table = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
-        for column in ("s", "cpu_time", "max_rss"):
-            table[column] = pd.to_numeric(table[column], errors="coerce")
+        table = _read_benchmark(path)
+        if table is None:
+            log.warning("%s: is damaged and does not count in the table of time and memory", path)
+            continue
         rows.append((step, len(table), table["s"].sum(), table["cpu_time"].sum(), table["max_rss"].max()))
     columns = ["step", "jobs", "seconds", "cpu_seconds", "memory_mb"]
     table = pd.DataFrame(rows, columns=columns)
@@ -44,17 +47,28 @@ def time_and_memory(folder: str | Path) -> pd.DataFrame:
     return sums.reset_index().sort_values("seconds", ascending=False, ignore_index=True)
 
 
+def _read_benchmark(path: Path) -> pd.DataFrame | None:
+    """The columns s, cpu_time and max_rss; None if the file is cut (Snakemake writes no checksum of it)."""
+    with reading(path):
+        text = path.read_text(encoding="utf-8", errors="replace")
+    header, *rows = [line.split("\t") for line in text.split("\n")[:-1]] or [[]]
+    columns = ["s", "cpu_time", "max_rss"]
+    if not rows or not text.endswith("\n") or not {*columns} <= {*header}:
+        return None
+    if any(len(row) != len(header) for row in rows):
+        return None
+    return pd.DataFrame(rows, columns=header)[columns].apply(pd.to_numeric, errors="coerce")
+
+
 def model_metadata(path: str | Path) -> dict[str, Any]:
     """The metadata of a model file, read without its weights.
 
     Raises:
         DamagedError: the file is missing, damaged or not a model of samcarry.
     """
-    try:
-        with safe_open(path, framework="numpy") as stream:
-            return json.loads(stream.metadata()["samcarry"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DamagedError(path, f"this is not a model of samcarry, or it is damaged ({error})") from error
+    fault = "this is not a model of samcarry, or it is damaged"
+    with reading_made(path, fault, (KeyError, TypeError, ValueError)):
+        return json.loads(read_tensor_metadata(path)["samcarry"])
 
 
 def model_table(paths: Iterable[str | Path]) -> pd.DataFrame:

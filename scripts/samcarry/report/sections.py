@@ -10,8 +10,12 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from samcarry.data.contract import CORRECTED_BY
 from samcarry.data.manifest import ManifestRow, judged_split, read_manifest
-from samcarry.evaluation.summary import case_dice, read_dice
+from samcarry.evaluation.formatting import length_unit
+from samcarry.evaluation.intervals import explain_intervals
+from samcarry.evaluation.summary import case_dice, explain_differences, read_dice
+from samcarry.evaluation.table1 import RANKS
 from samcarry.methods import in_order, method_of
 from samcarry.report.figures import rank_cases, spread_over_ranks
 from samcarry.report.gallery import GalleryCase, Stage, gallery_cases
@@ -36,8 +40,11 @@ from samcarry.report.provenance import (
 )
 from samcarry.report.tables import (
     Table,
+    agreement_table,
     class_table,
+    corrections_table,
     cost_table,
+    detection_table,
     difference_table,
     main_differences,
     method_table,
@@ -48,6 +55,23 @@ from samcarry.report.tables import (
 )
 from samcarry.storage.frames import read_frame
 from samcarry.storage.stacks import read_header
+from samcarry.storage.tables import read_table
+from samcarry.storage.texts import read_text
+
+TEXTS = (
+    "dataset",
+    "supervision",
+    "method",
+    "against",
+    "class",
+    "group",
+    "interval",
+    "not_converged",
+    "unit",
+    "missing",
+    "note",
+)
+"""The columns of Table 1, of differences, and of scores by class and group that are not numbers."""
 
 Files = Mapping[str, Sequence[str]]
 """{kind: paths}; a kind that is missing has no files."""
@@ -95,11 +119,12 @@ def read_report(
     """The content of the page.
 
     Args:
-        files: manifest, classes, dice, table1, differences, per_class; ablation, qualitative and training
-            (pictures); tuned, answers, tuning (settings, gains and picture of each refiner, in the same
-            order); models; images, masks, cleaned, prompts of the evaluated split, and the predictions of
-            each method under its id; unlabelled_images, unlabelled_masks, unlabelled_unet,
-            unlabelled_cleaned, unlabelled_prompts, unlabelled_unet_sam.
+        files: manifest, classes, dice, table1, differences, per_class, per_group, detection, agreement;
+            ranks, ablation, qualitative and training (pictures); tuned, answers, tuning (settings, gains and
+            picture of each refiner, in the same order); models; images, masks, cleaned, prompts of the
+            evaluated split, and the predictions of each method under its id; unlabelled_images,
+            unlabelled_masks, unlabelled_unet, unlabelled_cleaned, unlabelled_prompts, unlabelled_unet_sam;
+            corrected, the cases.csv of a data set with corrections.
         n: labelled training cases of Table 1.
         study: what was run.
         config: the whole config, which is only printed.
@@ -134,7 +159,7 @@ def _read_run(files: Files, study: Study, config: Mapping[str, Any], n: int) -> 
         n=n,
         rows=rows,
         cases=cases,
-        classes=Path(files["classes"][0]).read_text(encoding="utf-8").splitlines(),
+        classes=read_text(files["classes"][0]).splitlines(),
         split=judged_split(cases),
         methods=methods,
         ranked_by="ours_r" if "ours_r" in methods else methods[-1],
@@ -161,16 +186,33 @@ def _data(run: Run) -> Data:
         presence=presence_table(
             "Labelled images in which each class is present, by split.", run.cases, run.classes
         ),
+        corrections=_corrections(run.files.get("corrected", [])),
+    )
+
+
+def _corrections(paths: Sequence[str]) -> Table | None:
+    """The annotators' cases and minutes; None if nothing was corrected on the annotation page."""
+    rows = [row for path in paths for row in read_table(path, ["case"]) if row.get(CORRECTED_BY)]
+    return (
+        corrections_table("Corrections made on the annotation page, without pauses.", rows) if rows else None
     )
 
 
 def _scores(run: Run) -> Scores:
-    table, differences, per_class = (
-        _read_table(run.files[name][0]) for name in ("table1", "differences", "per_class")
+    table, differences, per_class, per_group, detection, agreement = (
+        _read_table(run.files[name][0])
+        for name in ("table1", "differences", "per_class", "per_group", "detection", "agreement")
     )
+    # Of all methods, these tables would be very long; the files have them all.
+    shown = [method for method in ("unet", run.ranked_by) if method in run.methods]
     return Scores(
         findings=plain_findings(table, differences, run.split),
-        notes=[*_explanations(run.split), *numbered_notes(table)],
+        notes=[
+            *_explanations(run.split, table["unit"].iloc[0], run.study.at),
+            explain_intervals(table),
+            RANKS,
+            *numbered_notes(table),
+        ],
         methods=method_table(
             f"Table 1: {run.study.dataset}, n = {run.n}; mean ± standard deviation over cases.", table
         ),
@@ -178,24 +220,36 @@ def _scores(run: Run) -> Scores:
         all_differences=difference_table(
             "Paired differences in points of Dice, all pairs of methods.", differences
         ),
+        about_differences=explain_differences(differences, run.study.margin),
         per_class=class_table(
-            "Mean Dice of each class in percent, over the cases in which it is present.", per_class
+            "Mean Dice of each class in percent, over the cases in which it is present, with its 95 % "
+            "interval where there are enough patients.",
+            per_class,
+        ),
+        per_group=class_table("Mean Dice of each group of cases in percent.", per_group, "group"),
+        detection=detection_table(
+            "Whether a class is in an image; detection.csv has all methods.",
+            detection[detection["method"].isin(shown)],
+        ),
+        agreement=agreement_table(
+            "Areas and centres over the images with the class; agreement.csv has all methods.",
+            agreement[agreement["method"].isin(shown)],
         ),
     )
 
 
 def _read_table(path: str) -> pd.DataFrame:
     """Table 1, differences or scores by class."""
-    return read_frame(path, ("dataset", "supervision", "method", "against", "class", "missing", "note"))
+    return read_frame(path, TEXTS)
 
 
-def _explanations(split: str) -> list[str]:
+def _explanations(split: str, unit: str, at: str) -> list[str]:
     """Explanations of the columns of Table 1."""
     return [
         f"Dice on the {split} split is in percent. The Dice of a case is the mean over the classes present "
         "in its reference; the seeds of a case are averaged first.",
         "'Seeds ±' is the standard deviation over seeds of the mean Dice.",
-        "HD95 is the 95 % Hausdorff distance in pixels at network size; less is better.",
+        f"HD95 is the 95 % Hausdorff distance in {length_unit(unit, at)}; less is better.",
         "False positives are the share of absent classes that a method draws anyway, in percent.",
         "Bold: the best of the paper's methods with few labels.",
     ]
@@ -211,6 +265,14 @@ def _figures(run: Run) -> list[Picture]:
         )
         for path in run.files.get("ablation", ())[:1]
     ]
+    ranks = [
+        Picture(
+            path,
+            "Stability of the ranks",
+            "How often each method has each rank by mean Dice if patients are drawn again (bootstrap).",
+        )
+        for path in run.files.get("ranks", ())
+    ]
     qualitative = [
         Picture(
             path,
@@ -224,7 +286,7 @@ def _figures(run: Run) -> list[Picture]:
         Picture(path, "Training", "Loss of each network over iterations, with one line per seed.")
         for path in run.files.get("training", ())
     ]
-    return [*ablation, *qualitative, *training]
+    return [*ranks, *ablation, *qualitative, *training]
 
 
 def _evaluated_cases(run: Run, shown: int) -> list[GalleryCase]:
@@ -296,7 +358,7 @@ def _tuned(files: Files) -> list[Tuned]:
         tuned.append(
             Tuned(
                 title,
-                Path(settings).read_text(encoding="utf-8"),
+                read_text(settings),
                 _gain_table(gains) if gains else None,
                 Picture(picture, f"Tuning of {title}", caption) if picture else None,
             )

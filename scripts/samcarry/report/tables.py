@@ -1,12 +1,15 @@
 """Tables of the report as text, from result tables and the manifest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import pandas as pd
 
+from samcarry.data.contract import CORRECTED_BY, CORRECTED_MINUTES
 from samcarry.data.manifest import ManifestRow
-from samcarry.evaluation.formatting import footnote_numbers, number
+from samcarry.evaluation.formatting import footnote_numbers, interval_text, number
+from samcarry.evaluation.summary import DIFFERENCE_HEADS, difference_cells
 from samcarry.evaluation.table1 import best_figure, columns_of, figure_of, is_bold
 from samcarry.methods import method_of
 
@@ -42,12 +45,14 @@ def method_table(caption: str, table: pd.DataFrame) -> Table:
         mark = f" [{numbers[note]}]" if note else ""
         cells = ["n/a" if row["missing"] else figure_of(row, columns[0])]
         cells += [figure_of(row, column) for column in columns[1:]]
-        counts = ("–", "–") if row["missing"] else (str(row["seeds"]), str(row["cases"]))
+        counts = [number(row["rank"], ".0f")]
+        counts += ["–" if row["missing"] else str(row[name]) for name in ("seeds", "cases", "patients")]
         rows.append((method.name + mark, *cells, *counts, method.group))
         for place, column in enumerate(columns, start=1):
             if is_bold(row, column, best[column.head]):
                 bold.add((line, place))
-    heads = ("Method", *(_capital(column.head) for column in columns), "Seeds", "Cases", "Supervision")
+    printed = [_capital(column.head) for column in columns]
+    heads = ("Method", *printed, "Rank", "Seeds", "Cases", "Patients", "Supervision")
     return Table(caption, heads, tuple(rows), frozenset(range(1, len(heads) - 1)), frozenset(bold))
 
 
@@ -63,42 +68,100 @@ def _notes(table: pd.DataFrame) -> list[str]:
 
 
 def difference_table(caption: str, differences: pd.DataFrame) -> Table:
-    """Paired differences from differences.csv in points of Dice, with intervals and p values."""
+    """Paired differences from differences.csv in points of Dice, see `summary.explain_differences`."""
     rows = [
         (
             method_of(row["method"]).name,
             method_of(row["against"]).name,
-            number(row["difference"], "+.1f"),
-            f"{number(row['low'], '+.1f')} to {number(row['high'], '+.1f')}",
-            number(row["p"], ".2g"),
-            number(row["p_holm"], ".2g"),
+            *difference_cells(row),
             f"{row['wins']} : {row['losses']}",
             str(row["cases"]),
         )
         for row in differences.to_dict("records")
     ]
-    heads = ("Method", "Against", "Difference", "95 % interval", "p", "p (Holm)", "Won : lost", "Cases")
+    heads = (
+        "Method",
+        "Against",
+        *(head if head.startswith("p") else _capital(head) for head in DIFFERENCE_HEADS),
+        "Won : lost",
+        "Cases",
+    )
     return Table(caption, heads, tuple(rows), frozenset(range(2, len(heads))))
 
 
 def main_differences(differences: pd.DataFrame) -> pd.DataFrame:
-    """The differences that matter most: all pairs with `ours_r`, and `unet_sam` against `unet`."""
+    """The primary comparison, all pairs with `ours_r`, and `unet_sam` against `unet`."""
     with_ours = (differences["method"] == "ours_r") | (differences["against"] == "ours_r")
     by_sam = (differences["method"] == "unet_sam") & (differences["against"] == "unet")
-    return differences[with_ours | by_sam]
+    return differences[with_ours | by_sam | (differences["primary"] == 1)]
 
 
-def class_table(caption: str, classes: pd.DataFrame) -> Table:
-    """Mean Dice by class and method from per_class.csv, with the number of cases with the class."""
+def class_table(caption: str, classes: pd.DataFrame, by: str = "class") -> Table:
+    """Mean Dice by class and method from per_class.csv, with its interval and the numbers of the class.
+
+    Args:
+        caption: its caption.
+        classes: rows of per_class.csv, or of per_group.csv.
+        by: the column that names the rows, 'class' or 'group'.
+    """
     methods = list(classes["method"].drop_duplicates())
-    means = classes.set_index(["class", "method"])["mean"]
-    cases = classes.groupby("class")["cases"].max()
+    cells = {
+        (row[by], row["method"]): number(row["mean"]) + interval_text(row["mean_low"], row["mean_high"])
+        for row in classes.to_dict("records")
+    }
+    counts = classes.groupby(by)[["cases", "patients"]].max()
     rows = [
-        (name, str(cases[name]), *(number(means.get((name, method), float("nan"))) for method in methods))
-        for name in classes["class"].drop_duplicates()
+        (name or "–", *map(str, counts.loc[name]), *(cells.get((name, method), "–") for method in methods))
+        for name in classes[by].drop_duplicates()
     ]
-    heads = ("Class", "Cases", *(method_of(method).name for method in methods))
+    heads = (_capital(by), "Cases", "Patients", *(method_of(method).name for method in methods))
     return Table(caption, heads, tuple(rows), frozenset(range(1, len(heads))))
+
+
+def detection_table(caption: str, detection: pd.DataFrame) -> Table:
+    """Sensitivity, specificity and AUROC by method and class from detection.csv, with intervals."""
+    measures = ("sensitivity", "specificity", "auroc")
+    rows = [
+        (
+            row["class"],
+            method_of(row["method"]).name,
+            str(row["present"]),
+            str(row["absent"]),
+            *(
+                number(row[name], ".2f") + interval_text(row[f"{name}_low"], row[f"{name}_high"], ".2f")
+                for name in measures
+            ),
+        )
+        for row in detection.to_dict("records")
+    ]
+    heads = ("Class", "Method", "Images with it", "without it", "Sensitivity", "Specificity", "AUROC")
+    return Table(caption, heads, tuple(rows), frozenset(range(2, len(heads))))
+
+
+def agreement_table(caption: str, agreement: pd.DataFrame) -> Table:
+    """Agreement of areas and centres by method and class from agreement.csv, with intervals."""
+    unit = agreement["unit"].iloc[0] if len(agreement) else "px"
+    area = "mm²" if unit == "mm" else "px"
+    rows = [
+        (
+            row["class"],
+            method_of(row["method"]).name,
+            str(row["cases"]),
+            number(row["area"]),
+            number(row["area_bias"], "+.1f")
+            + interval_text(row["area_bias_low"], row["area_bias_high"], "+.1f"),
+            f"{number(row['limit_low'], '+.1f')} to {number(row['limit_high'], '+.1f')}",
+            number(row["area_error_percent"])
+            + interval_text(row["area_error_percent_low"], row["area_error_percent_high"]),
+            number(row["centre"], ".2f") + interval_text(row["centre_low"], row["centre_high"], ".2f"),
+        )
+        for row in agreement.to_dict("records")
+    ]
+    heads = (
+        *("Class", "Method", "Cases", f"Area, {area}", f"Bias, {area}", f"Limits of agreement, {area}"),
+        *("Error, %", f"Centre, {unit}"),
+    )
+    return Table(caption, heads, tuple(rows), frozenset(range(2, len(heads))))
 
 
 def split_table(caption: str, rows: Sequence[ManifestRow]) -> Table:
@@ -120,6 +183,19 @@ def presence_table(caption: str, rows: Sequence[ManifestRow], classes: Sequence[
         counts = (sum(name in present for present in classes_of[split]) for split in splits)
         table.append((name, *map(str, counts)))
     return Table(caption, ("Class", *splits), tuple(table), frozenset({1, 2, 3}))
+
+
+def corrections_table(caption: str, rows: Sequence[Mapping[str, str]]) -> Table:
+    """Cases and minutes of each annotator, from rows of a cases.csv with `CORRECTED_BY`."""
+    minutes: dict[str, list[float]] = {}
+    for row in rows:
+        minutes.setdefault(row[CORRECTED_BY], []).append(float(row[CORRECTED_MINUTES]))
+    cells = tuple(
+        (name, str(len(spent)), f"{sum(spent):.1f}", f"{median(spent):.1f}")
+        for name, spent in sorted(minutes.items())
+    )
+    heads = ("Corrected by", "Cases", "Minutes", "Minutes a case (median)")
+    return Table(caption, heads, cells, frozenset({1, 2, 3}))
 
 
 def cost_table(caption: str, costs: pd.DataFrame) -> Table:

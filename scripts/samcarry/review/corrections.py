@@ -1,22 +1,30 @@
 """Turn corrected annotations into a new data set in which the corrected cases are training cases."""
 
-import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from unicodedata import normalize
 
-from samcarry.data.cases import Case, find_cases, label_files
+from samcarry.data.cases import Case, find_cases, hashed_split
 from samcarry.data.checks import check_cases
-from samcarry.data.contract import COLUMNS, read_rows
+from samcarry.data.contract import (
+    COLUMNS,
+    CORRECTED_BY,
+    CORRECTED_MINUTES,
+    IMPORTED_FROM,
+    LABELLED_SPLITS,
+    read_rows,
+)
 from samcarry.data.manifest import order_training_cases
+from samcarry.data.user_files import find_label_files
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.formats.cvat import read_cvat
-from samcarry.geometry.shapes import Annotation, ClassMapper, same_name
+from samcarry.formats.page_file import PageFile, read_page_file
+from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
 from samcarry.importing.labels import write_labels
-from samcarry.storage.files import atomic
+from samcarry.importing.matching import match_images, without_suffix
+from samcarry.storage.disk import copy
+from samcarry.storage.files import atomic, sha256
 from samcarry.storage.tables import write_table
 
 
@@ -26,10 +34,12 @@ class _Corrections:
 
     Attributes:
         of_case: {case: annotation}, in the order of the files.
-        empty: names of images without any shape.
+        effort: {case: (annotator, seconds)}, for cases that were corrected on the annotation page.
+        empty: names of images without any shape that nobody marked as finished.
     """
 
     of_case: dict[str, Annotation]
+    effort: dict[str, tuple[str, float]]
     empty: list[str]
 
 
@@ -48,11 +58,14 @@ def apply_corrections(
     A corrected case that was unlabelled joins training after all previous training cases, in the order of
     the files; the correction replaces its hidden labels. Splits and order of all other cases are written
     unchanged. An image without any shape is ignored, because CVAT also exports images that nobody has
-    looked at. `folder` is only read.
+    looked at; on the annotation page, somebody confirmed that it shows no class. `folder` is only read.
+
+    If nothing is labelled yet, the corrected cases are the first labels, and the hash of `find_cases` splits
+    them by patient.
 
     Args:
         folder: the data set's folder.
-        files: corrected annotations, CVAT 1.1 XML.
+        files: corrected annotations, CVAT 1.1 XML or saved by the annotation page.
         destination: folder of the corrected data set; an existing one is replaced.
         splits: the settings of `find_cases`.
         classes: the requested classes; None takes all.
@@ -63,21 +76,25 @@ def apply_corrections(
         A summary, one string per line.
 
     Raises:
-        InputError: one line per fault: an image that is not a case, a case that is corrected twice,
-            already labelled or of a val or test patient, another size, or an unknown class.
+        InputError: one line per fault: an image that is not a case or may be another one, a case that is
+            corrected twice, already labelled or of a val or test patient, another size, an unknown class,
+            or a file of the annotation page that was edited or is for other images.
     """
     folder, destination = Path(folder), Path(destination)
     if destination.resolve() == folder.resolve():
         raise InputError(
             f"{destination}: is the data set itself, which corrections never change; choose another folder"
         )
-    cases, summary = find_cases(folder, **splits)
-    training = [case for case in cases if case.split == "train"]
-    present = check_cases(training, classes, window=window).of_case
-    order = order_training_cases(cases, present, splits["seed"])
+    first_labels = not any((folder / "labels").glob("*/"))
+    cases, summary = find_cases(folder, **splits, labels_follow=first_labels)
+    order: list[str] = []
+    if not first_labels:
+        training = [case for case in cases if case.split == "train"]
+        present = check_cases(training, classes, window=window).of_case
+        order = order_training_cases(cases, present, splits["seed"])
     split_of = {case.case: case.split for case in cases}
     faults: list[str] = []
-    found = _read(files, {case.case: case for case in cases}, classes, replace_labels, faults)
+    found = _read(files, folder, {case.case: case for case in cases}, classes, replace_labels, faults)
     raise_faults(faults)
     if not found.of_case:
         raise InputError(
@@ -88,7 +105,14 @@ def apply_corrections(
         _write_files(private, cases, found.of_case, faults)
         raise_faults(faults)
         joined = [case for case in found.of_case if split_of[case] == "unlabelled"]
-        _write_rows(private / "cases.csv", folder, cases, [*order, *joined])
+        placed = (
+            _split_first_labels(cases, joined, splits) if first_labels else dict.fromkeys(joined, "train")
+        )
+        training_order = [*order, *(case for case in joined if placed[case] == "train")]
+        _write_rows(private / "cases.csv", folder, cases, placed, training_order, found.effort)
+    if first_labels:
+        counts = ", ".join(f"{list(placed.values()).count(split)} {split}" for split in LABELLED_SPLITS)
+        return [*summary, f"{len(joined)} corrected cases are the first labels, split by patient: {counts}"]
     summary.append(f"{len(joined)} corrected cases join the {len(order)} training cases: {shortlist(joined)}")
     if replaced := [case for case in found.of_case if case not in joined]:
         summary.append(f"labels of {len(replaced)} labelled cases were replaced: {shortlist(replaced)}")
@@ -99,6 +123,7 @@ def apply_corrections(
 
 def _read(
     files: Sequence[str | Path],
+    folder: Path,
     cases: Mapping[str, Case],
     classes: Sequence[str] | None,
     replace_labels: bool,
@@ -106,29 +131,69 @@ def _read(
 ) -> _Corrections:
     """The annotations in all files; one line is added to `faults` for each invalid file and image."""
     held_out = {case.patient: case.split for case in cases.values() if case.split in ("val", "test")}
-    found = _Corrections({}, [])
-    source: dict[str, Path] = {}
+    annotations: list[Annotation] = []
+    pages: dict[Path, PageFile] = {}
     for file in map(Path, files):
         try:
-            annotations = read_cvat(file, _class_mapper(classes))
+            if page := read_page_file(file):
+                pages[file] = page
+            annotations += read_cvat(file, _class_mapper(classes))
         except InputError as error:
             faults.extend(str(error).splitlines())
+    drawn = [annotation for annotation in annotations if annotation.shapes or annotation.source in pages]
+    empty = [without_suffix(entry.name) for entry in annotations if entry not in drawn]
+    found = _Corrections({}, {}, empty)
+    matches = match_images(drawn, _paths_of_images(folder, cases), folder / "images", faults, by_case=True)
+    for annotation, match in zip(drawn, matches, strict=True):
+        where = f"{annotation.source}: image {annotation.name!r}"
+        if match is None:
             continue
-        for annotation in annotations:
-            name = normalize("NFC", PurePosixPath(annotation.name.replace("\\", "/")).stem)
-            if not annotation.shapes:
-                found.empty.append(name)
-                continue
-            where = f"{file}: image {annotation.name!r}"
-            if name not in cases:
-                faults.append(f"{where} is not a case of the data set; remove it from the file")
-            elif name in source:
-                faults.append(f"{where} is also corrected in {source[name]}; list only one of the two files")
-            else:
-                faults.extend(_check_correction(where, cases[name], held_out, replace_labels))
-                source[name] = file
-                found.of_case[name] = annotation
+        if match.case is None:
+            faults.append(f"{where} is not a case of the data set; remove it from the file")
+        elif match.case in found.of_case:
+            one, other = (_with_annotator(a.source, pages) for a in (annotation, found.of_case[match.case]))
+            faults.append(
+                f"{one}: image {annotation.name!r} is also corrected in {other}; "
+                "list only one of the two files"
+            )
+        else:
+            faults.extend(_check_correction(where, cases[match.case], held_out, replace_labels))
+            found.of_case[match.case] = annotation
+            if page := pages.get(annotation.source):
+                record = page.images[annotation.name]
+                found.effort[match.case] = (page.annotator, record.seconds)
+                faults.extend(_check_image(where, cases[match.case].image, record.digest))
     return found
+
+
+def _with_annotator(file: Path, pages: Mapping[Path, PageFile]) -> str:
+    """A file and, if it says so, who corrected."""
+    return f"{file} (by {pages[file].annotator})" if file in pages else str(file)
+
+
+def _check_image(where: str, image: Path, digest: str) -> list[str]:
+    """A fault if an image is not the one that was on the annotation page."""
+    if sha256(image) == digest:
+        return []
+    return [
+        f"{where} was not drawn on {image}, whose content differs: the file is for another data set, or the "
+        "image was replaced since; list the file of this data set, or make the page again"
+    ]
+
+
+def _split_first_labels(
+    cases: Iterable[Case], corrected: Iterable[str], splits: Mapping[str, Any]
+) -> dict[str, str]:
+    """{corrected case: its split}, by the hash of its patient."""
+    patients = {case.case: case.patient for case in cases}
+    keys = ("val_fraction", "test_fraction", "seed")
+    return {case: hashed_split(patients[case], *(splits[key] for key in keys)) for case in corrected}
+
+
+def _paths_of_images(folder: Path, cases: Mapping[str, Case]) -> dict[str, str]:
+    """{case: path of its image, as the user knows it}; an import renamed those in subfolders."""
+    rows, _ = read_rows(folder / "cases.csv", {name: case.image for name, case in cases.items()}, [])
+    return {name: rows.get(name, {}).get(IMPORTED_FROM) or case.image.name for name, case in cases.items()}
 
 
 def _class_mapper(classes: Sequence[str] | None) -> ClassMapper:
@@ -137,12 +202,12 @@ def _class_mapper(classes: Sequence[str] | None) -> ClassMapper:
     An unknown label is a fault and not ignored, because it may be a typing error.
     """
 
-    def map_class(name: str) -> str:
+    def choose(name: str) -> str:
         if classes is not None and name not in classes:
             raise InputError(f"has class {name!r}, which is not listed in `classes`; correct the label")
-        return same_name(name)
+        return name
 
-    return map_class
+    return class_mapper(choose)
 
 
 def _check_correction(where: str, case: Case, held_out: Mapping[str, str], replace_labels: bool) -> list[str]:
@@ -165,42 +230,50 @@ def _check_correction(where: str, case: Case, held_out: Mapping[str, str], repla
 def _write_files(
     folder: Path, cases: Iterable[Case], corrected: Mapping[str, Annotation], faults: list[str]
 ) -> None:
-    """Write images and labels of all cases: corrected labels are drawn, all other files are linked."""
+    """Write images and labels of all cases: corrected labels are drawn, all other files are copied."""
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
     for case in cases:
-        _link(case.image, folder / "images" / case.image.name)
+        copy(case.image, folder / "images" / case.image.name)
         labels = folder / "labels" / case.case
         if case.case in corrected:
             write_labels(labels, case.image, [corrected[case.case]], "union", faults)
         elif case.labels is not None:
             labels.mkdir()
-            for name, file in label_files(case).items():
-                _link(file, labels / f"{name}.png")
+            for name, file in find_label_files(case.labels, faults).items():
+                copy(file, labels / f"{name}.png")
 
 
-def _link(source: Path, target: Path) -> None:
-    """Create a hard link, or a copy with the same times if the file system does not support links."""
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copy2(source, target)
+def _write_rows(
+    path: Path,
+    folder: Path,
+    cases: Iterable[Case],
+    placed: Mapping[str, str],
+    training: Sequence[str],
+    effort: Mapping[str, tuple[str, float]],
+) -> None:
+    """Write cases.csv with split and order of every case and the additional columns of the data set.
 
-
-def _write_rows(path: Path, folder: Path, cases: Iterable[Case], training: Sequence[str]) -> None:
-    """Write cases.csv with split and order of every case and the additional columns of the data set."""
+    Args:
+        path: the file.
+        folder: the data set's own folder.
+        cases: all cases.
+        placed: {corrected case: the split that it joins}.
+        training: the training cases in their order.
+        effort: {case: (annotator, seconds)}; if there are any, they become columns.
+    """
     rank = {name: number for number, name in enumerate(training)}
     resolved = [
-        replace(case, split="train", order=rank[case.case])
-        if case.case in rank
-        else replace(case, order=None)
-        for case in cases
+        replace(case, split=placed.get(case.case, case.split), order=rank.get(case.case)) for case in cases
     ]
     rows, _ = read_rows(folder / "cases.csv", {case.case: case.image for case in resolved}, [])
-    others = [name for name in next(iter(rows.values()), {}) if name not in COLUMNS]
+    own = (CORRECTED_BY, CORRECTED_MINUTES) if effort else ()
+    others = [name for name in next(iter(rows.values()), {}) if name not in (*COLUMNS, *own)]
     records = []
     for case in resolved:
         order = "" if case.order is None else case.order
         values = [rows.get(case.case, {}).get(name, "") for name in others]
-        records.append([case.case, case.patient, case.split, order, *values])
-    write_table(path, [*COLUMNS, *others], records)
+        who, seconds = effort.get(case.case, ("", None))
+        spent = [who, "" if seconds is None else f"{seconds / 60:.2f}"] if effort else []
+        records.append([case.case, case.patient, case.split, order, *values, *spent])
+    write_table(path, [*COLUMNS, *others, *own], records)

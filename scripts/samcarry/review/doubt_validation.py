@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from samcarry.errors import InputError
+from samcarry.evaluation.detection import auroc
 from samcarry.evaluation.dice import mean_dice
 from samcarry.storage.files import atomic
 from samcarry.storage.stacks import Stack
@@ -24,13 +25,12 @@ def true_errors(pairs: Iterable[tuple[Stack, Stack]]) -> pd.Series:
     """The true error of each case by name: 1 - mean Dice over the classes in the reference.
 
     Args:
-        pairs: references and R of each shard; cases without a reference are ignored.
+        pairs: R and the references of each shard, as `stacks.pairs_of` gives them.
     """
     errors = {}
-    for reference, refined in pairs:
-        index_of = {case: index for index, case in enumerate(refined.cases)}
-        for case, truth in zip(reference.cases, reference.masks, strict=True):
-            score = mean_dice(truth, refined.masks[index_of[case]])
+    for refined, reference in pairs:
+        for case, truth, drawn in zip(reference.cases, reference.masks, refined.masks, strict=True):
+            score = mean_dice(truth, drawn)
             if score is not None:
                 errors[case] = 1 - score
     return pd.Series(errors, dtype=float)
@@ -137,11 +137,3 @@ def _interval(values: NDArray[np.float64], errors: NDArray[np.float64], seed: in
         )
     low, high = np.nanpercentile(result.bootstrap_distribution, [2.5, 97.5])
     return float(low), float(high)
-
-
-def auroc(values: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    """The probability that a positive case has a greater value than a negative one; ties count half."""
-    if positive.all() or not positive.any():
-        return np.nan
-    statistic = stats.mannwhitneyu(values[positive], values[~positive]).statistic
-    return float(statistic / (positive.sum() * (~positive).sum()))

@@ -6,20 +6,20 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from samcarry.data.contract import find_images, find_labels, read_rows
-from samcarry.errors import InputError, raise_faults, shortlist
+from samcarry.errors import DamagedError, InputError, raise_faults, shortlist
 from samcarry.images.grey import read_grey, resize_grey
 from samcarry.review.coverage import Choice, choose_first, feature_space
 from samcarry.runtime.progress import progress
 from samcarry.storage.files import atomic
+from samcarry.storage.states import read_state, write_state
 from samcarry.storage.tables import write_table
 
 log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ def pooled_embeddings(
     starts = range(0, len(images), CHUNK)
     for start in progress(starts, f"chunks of {CHUNK} images embedded"):
         chunk = images[start : start + CHUNK]
-        file = cache / f"{_digest(chunk, size, window, sam_id)}.safetensors"
+        file = cache / f"{_digest(chunk, size, window, sam_id)}.state"
         used.add(file)
         vectors = _read_chunk(file)
         if vectors is None:
@@ -136,11 +136,11 @@ def pooled_embeddings(
                 continue  # so that one run reports all faults
             embeddings = embed([grey for grey in greys if grey is not None])
             vectors = np.stack([np.asarray(each, np.float32).mean(axis=(1, 2)) for each in embeddings])
-            with atomic(file) as private:
-                save_file({"embeddings": vectors}, private)
+            write_state(file, partial(np.save, arr=vectors, allow_pickle=False))
         chunks.append(vectors)
     raise_faults(faults)
-    for file in set(cache.glob("*.safetensors")) - used:
+    # Earlier versions wrote safetensors.
+    for file in {*cache.glob("*.state"), *cache.glob("*.safetensors")} - used:
         file.unlink()
     return np.concatenate(chunks)
 
@@ -228,8 +228,8 @@ def _digest(
 def _read_chunk(file: Path) -> NDArray[np.float32] | None:
     """The embeddings in the file of a chunk, None if it is missing or damaged."""
     try:
-        return load_file(file)["embeddings"]
-    except (OSError, SafetensorError, KeyError):
+        return np.load(read_state(file), allow_pickle=False)
+    except DamagedError:
         return None
 
 

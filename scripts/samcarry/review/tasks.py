@@ -89,7 +89,7 @@ def write_task(
     if not archive.exists():
         _write_archive(archive, cases, images, window)
     if not annotations.exists():
-        masks = read_shards(refined, cases)
+        masks = read_shards(refined, cases, classes)
         encoded = (encode_image(f"{case}.png", _at_image_size(masks[case], images[case])) for case in cases)
         write_cvat(annotations, encoded, classes)
 

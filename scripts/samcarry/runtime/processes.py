@@ -1,20 +1,66 @@
-"""Ending with the parent process, and the number of usable CPUs."""
+"""Ending with the Snakemake that started a job, and the number of usable CPUs. Standard library only."""
 
 import ctypes
 import os
+import select
 import signal
 import sys
+import threading
+from pathlib import Path
 
 SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 
+_PARENT = "SAMCARRY_PARENT"
+"""Environment variable: process number and start time of the Snakemake that starts jobs on this machine."""
+
+
+def announce_parent() -> None:
+    """Let the jobs of this Snakemake know which process has to live for them."""
+    os.environ[_PARENT] = f"{os.getpid()} {_started(os.getpid())}"
+
 
 def end_with_parent() -> None:
-    """Let Linux kill this process when its parent process ends, for whatever reason.
+    """Kill this process when the Snakemake that started it ends, for whatever reason, or has already ended.
 
-    On other systems this does nothing: the process may outlive its parent, which wastes only time.
+    Its parent process ends it too, where no shell is between the two. On systems other than Linux this does
+    nothing; `storage.runs.check_run` still protects the results.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
+    if _PARENT not in os.environ:
+        return
+    process, started = os.environ[_PARENT].split()
+    try:
+        # The descriptor stands for this very process, also if its number is given to another one later.
+        descriptor = os.pidfd_open(int(process))
+    except ProcessLookupError:
+        _end()
+    except OSError:  # an old kernel
+        return
+    has_ended = select.select([descriptor], [], [], 0)[0]  # but its own parent has not noticed yet
+    if has_ended or _started(int(process)) != started:
+        _end()
+
+    def watch() -> None:
+        select.select([descriptor], [], [])
+        _end()
+
+    threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
+
+
+def _end() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _started(process: int) -> str:
+    """When a process started, in ticks since the machine did; '-' if that is not known."""
+    try:
+        # The second field is the name in parentheses, which may hold anything.
+        text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+        return text.rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return "-"
 
 
 def usable_cpus() -> int:

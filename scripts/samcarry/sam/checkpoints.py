@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from segment_anything import build_sam_vit_b, build_sam_vit_h, build_sam_vit_l
 from segment_anything.modeling import Sam
 from torch import Tensor
@@ -15,6 +15,7 @@ from samcarry.errors import InputError
 from samcarry.sam.small.model import build_small_sam
 from samcarry.sam.tiny.model import build_tiny_sam
 from samcarry.storage.files import atomic, sha256
+from samcarry.storage.reading import reading
 
 BUILDERS: dict[str, Callable[[], Sam]] = {
     "tiny": build_tiny_sam,
@@ -40,8 +41,9 @@ def load_sam(model: str, file: str | Path, digest: str | None = None, device: st
         )
     if digest is not None and (found := sha256(file)) != digest:
         raise InputError(
-            f"{file}: SHA-256 is {found}, but the config expects {digest}. The file is damaged or is "
-            f"another one: download it again, or correct sam.models.*.sha256."
+            f"{file}: SHA-256 is {found}, but the config expects {digest}, or the file had that when this "
+            "run began. The file is damaged or is another one: download it again, or correct "
+            "sam.models.*.sha256; if you replaced it during the run, run the same command again."
         )
     state = _read_state(file)
     with torch.device("meta"):
@@ -56,10 +58,12 @@ def load_sam(model: str, file: str | Path, digest: str | None = None, device: st
 def _read_state(file: Path) -> Mapping[str, Tensor]:
     """Tensors by name; nothing but tensors is unpickled."""
     try:
-        if file.suffix == ".safetensors":
-            with safe_open(file, framework="pt") as stream:
-                return {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        with reading(file, by_rule=False):
+            if file.suffix == ".safetensors":
+                return load(file.read_bytes())
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise InputError(
             f"{file}: this is not a SAM checkpoint ({type(error).__name__}). A failed download often "
@@ -87,5 +91,6 @@ def _matching_model(state: Mapping[str, Tensor]) -> str:
 def save_sam(model: str, file: str | Path, sam: Sam, metadata: Mapping[str, str]) -> None:
     """Write a trained or tuned SAM as float16 safetensors with `metadata`, atomically."""
     state = {name: tensor.half().cpu().contiguous() for name, tensor in sam.state_dict().items()}
+    content = save(state, {"model": model, **metadata})
     with atomic(file) as private:
-        save_file(state, private, {"model": model, **metadata})
+        private.write_bytes(content)

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,20 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from segment_anything.modeling import Sam
 from torch import Tensor
 
-from samcarry.errors import DamagedError
 from samcarry.runtime.batching import in_batches, prefetch
 from samcarry.runtime.device import Precision, autocast, batch_size_for
 from samcarry.sam.encoder import encode_images
 from samcarry.sam.inputs import fill_square, stretch, to_medsam_input, to_sam_input
 from samcarry.storage.files import atomic
 from samcarry.storage.model_files import digest_of
+from samcarry.storage.reading import reading_made
+from samcarry.storage.tensors import read_tensor_header
+
+_FAULT = "these embeddings are damaged"
 
 
 @torch.inference_mode()
@@ -36,8 +39,9 @@ def write_embeddings(
     """Write a shard's embeddings (float16, one tensor per case) as safetensors, atomically."""
     tensors = dict(zip(cases, (e.contiguous() for e in embeddings), strict=True))
     digests = {case: digest_of({case: tensor}) for case, tensor in tensors.items()}
+    content = save(tensors, {"samcarry": json.dumps({**made_by, "sha256": digests}, sort_keys=True)})
     with atomic(path) as private:
-        save_file(tensors, private, {"samcarry": json.dumps({**made_by, "sha256": digests}, sort_keys=True)})
+        private.write_bytes(content)
 
 
 @contextmanager
@@ -46,35 +50,44 @@ def open_embeddings(*paths: str | Path) -> Iterator[Callable[[str], Tensor]]:
 
     Raises:
         DamagedError: a file is missing or damaged.
+        InputError: the operating system cannot read a file.
     """
-    with ExitStack() as files:
-        known: dict[str, tuple[str | Path, Any, str]] = {}
-        for path in paths:
-            stream, digests = _open(path)
-            files.enter_context(stream)
-            known |= {case: (path, stream, digest) for case, digest in digests.items()}
+    known: dict[str, tuple[str | Path, _Place]] = {}
+    for path in paths:
+        with reading_made(path, _FAULT, (KeyError, TypeError, ValueError)):
+            known |= {case: (path, place) for case, place in _places_in(path).items()}
 
-        def embedding_of(case: str) -> Tensor:
-            path, stream, digest = known[case]
-            embedding: Tensor = stream.get_tensor(case)
-            if digest_of({case: embedding}) != digest:
-                raise _damaged(path, "they have changed since they were written")
+    def embedding_of(case: str) -> Tensor:
+        path, place = known[case]
+        with reading_made(path, _FAULT, (ValueError, RuntimeError)):
+            # Opened for each case: with many shards, open files would reach the limit of the system.
+            with Path(path).open("rb") as stream:
+                stream.seek(place.first)
+                content = bytearray(stream.read(place.last - place.first))
+            embedding = torch.frombuffer(content, dtype=torch.float16).reshape(place.shape)
+            if digest_of({case: embedding}) != place.digest:
+                raise ValueError("they have changed since they were written")
             return embedding
 
-        yield embedding_of
+    yield embedding_of
 
 
-def _open(path: str | Path) -> tuple[Any, dict[str, str]]:
-    """An open file of embeddings, and the SHA-256 of the embedding of each case."""
-    try:
-        stream = safe_open(path, framework="pt")
-        return stream, json.loads(stream.metadata()["samcarry"])["sha256"]
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, error) from error
+@dataclass(frozen=True)
+class _Place:
+    """Where an embedding is in its file, and its SHA-256."""
+
+    first: int
+    last: int
+    shape: tuple[int, ...]
+    digest: str
 
 
-def _damaged(path: str | Path, reason: object) -> DamagedError:
-    return DamagedError(path, f"these embeddings are damaged ({reason})")
+def _places_in(path: str | Path) -> dict[str, _Place]:
+    """Where the embedding of each case is."""
+    with Path(path).open("rb") as stream:
+        header = read_tensor_header(stream)
+    digests = json.loads(header.metadata["samcarry"])["sha256"]
+    return {case: _Place(*header.places[case][2:], header.places[case][1], digests[case]) for case in digests}
 
 
 # For each protocol: how the CPU prepares one image, and how a batch of them becomes input on SAM's device.

@@ -4,15 +4,19 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 from samcarry.errors import InputError
+from samcarry.storage.cells import unguarded
+from samcarry.storage.reading import reading
 
 
 def read_sheet(path: str | Path, required: Sequence[str] = ()) -> list[dict[str, str]]:
     """Rows of a CSV file as {column: text}, without blanks around names and texts.
 
     The header decides whether commas or semicolons separate the fields. A byte order mark and empty lines
-    are ignored.
+    are ignored. Texts are in Unicode's composed form, as the names of the user's files are, and without the
+    apostrophe before what a spreadsheet program would take for a formula, see `cells`.
 
     Raises:
         InputError: the file cannot be read, lacks a `required` column, has two columns of one name, or has a
@@ -20,19 +24,19 @@ def read_sheet(path: str | Path, required: Sequence[str] = ()) -> list[dict[str,
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
+        with reading(path, by_rule=False):
+            text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read as UTF-8 ({error}); save it as CSV UTF-8") from None
     header = text.partition("\n")[0]
     separator = ";" if header.count(";") > header.count(",") else ","
     try:
         stream = io.StringIO(text, newline="")
-        records = list(csv.reader(stream, delimiter=separator, strict=True))
+        lines = csv.reader(stream, delimiter=separator, strict=True)
+        records = [[normalize("NFC", unguarded(field.strip()).strip()) for field in line] for line in lines]
     except csv.Error as error:
         raise InputError(f"{path}: is not CSV ({error}); save it as CSV UTF-8") from None
-    columns = [name.strip() for name in records[0]] if records else []
+    columns = records[0] if records else []
     for name in required:
         if name not in columns:
             found = ", ".join(columns) or "none"
@@ -47,7 +51,7 @@ def read_sheet(path: str | Path, required: Sequence[str] = ()) -> list[dict[str,
                 f"{path}: row {number} has {len(record)} fields, but the header has {len(columns)}; "
                 f"put quotes around texts that contain {separator!r}"
             )
-        if any(field.strip() for field in record):
-            texts = [field.strip() for field in record] + [""] * (len(columns) - len(record))
+        if any(record):
+            texts = record + [""] * (len(columns) - len(record))
             rows.append(dict(zip(columns, texts, strict=True)))
     return rows

@@ -1,11 +1,17 @@
-"""The journal file of a tuning study: shared by processes, and cleaned up after killed ones."""
+"""The journal file of a tuning study: shared by processes, and cleaned up after killed ones.
+
+Each line has a digest of itself: a changed digit would be another gain, and so perhaps another choice.
+"""
 
 import contextlib
 import fcntl
+import hashlib
+import json
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import optuna
 from optuna.storages import JournalStorage
@@ -14,6 +20,8 @@ from optuna.trial import TrialState
 
 from samcarry.errors import InputError
 
+log = logging.getLogger(__name__)
+_DIGEST = "sha256"
 LOCK_SECONDS = 30
 """Optuna holds the journal's lock for milliseconds; an older lock was left behind by a killed process."""
 
@@ -35,6 +43,7 @@ def open_study(journal: Path, name: str) -> Iterator[optuna.Study]:
         alone = _lock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if alone:
             _drop_incomplete_line(stream)
+            _drop_if_of_an_earlier_version(stream, journal)
             Path(f"{journal}.lock").unlink(missing_ok=True)
         else:
             _lock(stream, fcntl.LOCK_SH)
@@ -60,6 +69,32 @@ def _drop_incomplete_line(stream: BinaryIO) -> None:
     os.ftruncate(stream.fileno(), text.rfind(b"\n") + 1)
 
 
+def _drop_if_of_an_earlier_version(stream: BinaryIO, journal: Path) -> None:
+    """Empty a journal whose lines have no digests; its studies are of other code and would not be used."""
+    stream.seek(0)
+    first = stream.readline()
+    if first.startswith(b'{"op_code"') and f'"{_DIGEST}":'.encode() not in first:
+        log.warning("%s: is of an earlier version: tuning starts from scratch", journal)
+        os.ftruncate(stream.fileno(), 0)
+
+
+class _CheckedJournal(JournalFileBackend):
+    """Optuna's journal with a digest in each line."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        super().append_logs([{**entry, _DIGEST: _digest_of(entry)} for entry in logs])
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        for entry in super().read_logs(log_number_from):
+            if entry.pop(_DIGEST, None) != _digest_of(entry):
+                raise ValueError("a line has changed since it was written")
+            yield entry
+
+
+def _digest_of(entry: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def _fail_running_trials(study: optuna.Study) -> None:
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
@@ -68,7 +103,7 @@ def _fail_running_trials(study: optuna.Study) -> None:
 def _load_study(journal: Path, name: str) -> optuna.Study:
     try:
         lock = JournalFileOpenLock(str(journal), grace_period=LOCK_SECONDS)
-        storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+        storage = JournalStorage(_CheckedJournal(str(journal), lock_obj=lock))
         return optuna.create_study(
             storage=storage, study_name=name, direction="maximize", load_if_exists=True
         )

@@ -40,11 +40,9 @@ def read_cases(probabilities: Iterable[str], masks: Iterable[str]) -> list[Case]
     """
     cases = []
     for maps, references in pairs_of(probabilities, masks):
-        map_of = dict(zip(maps.cases, maps.values, strict=True))
-        mask_of = dict(zip(maps.cases, maps.masks, strict=True))
-        for name, reference in zip(references.cases, references.masks, strict=True):
-            initial = tuple(dice(*pair) for pair in zip(reference, mask_of[name], strict=True))
-            values = map_of[name]
+        of_case = zip(references.cases, references.masks, maps.values, maps.masks, strict=True)
+        for name, reference, values, masks_of_case in of_case:
+            initial = tuple(dice(*pair) for pair in zip(reference, masks_of_case, strict=True))
             cases.append(Case(name, reference, values, most_likely_components(values), initial))
     if not any(case.reference.any() for case in cases):
         raise InputError(

@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
-from samcarry.errors import DamagedError
 from samcarry.storage.files import write_text
+from samcarry.storage.reading import reading_made
+from samcarry.storage.texts import read_text
 
 
 def write_tuned(path: str | Path, blocks: Mapping[str, Any], comments: Sequence[str]) -> None:
@@ -30,12 +31,11 @@ def read_tuned(path: str | Path | Sequence[str]) -> dict[str, dict[str, Any]]:
     """
     if not path:
         return {}
-    try:
-        blocks = yaml.safe_load(Path(str(path)).read_text(encoding="utf-8"))
+    path = str(path)  # a list has no file
+    damage = (ValueError, AttributeError, TypeError, yaml.YAMLError)
+    with reading_made(path, "these tuned settings are damaged", damage):
+        blocks = yaml.safe_load(read_text(path))
         return {name: dict(block) for name, block in blocks.get("medsam", blocks).items()}
-    except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise DamagedError(str(path), f"these tuned settings are damaged ({reason})") from error
 
 
 def tuned_over(configured: Mapping[str, Any], path: str | Path | Sequence[str], block: str) -> dict[str, Any]:

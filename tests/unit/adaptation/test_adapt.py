@@ -13,6 +13,7 @@ from samcarry.errors import InputError
 from samcarry.networks.training_loop import Checkpoint
 from samcarry.prompting.cleaning import CleaningSettings
 from samcarry.sam.zoom import ZoomSettings
+from samcarry.storage.states import read_state
 from support.random_sams import small_sam, tiny_sam, vit_sam
 from support.toy_labels import labelled_toys
 
@@ -122,7 +123,7 @@ def test_of_an_official_sam_only_the_decoder_is_tuned_and_saved(tmp_path):
     assert same(tuned.image_encoder, sam.image_encoder)
     assert same(tuned.prompt_encoder, sam.prompt_encoder)
     assert not same(tuned.mask_decoder, sam.mask_decoder)
-    saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    saved = torch.load(read_state(tmp_path / "checkpoint.pt"), weights_only=True)
     names = [name for part in ("tuned", "average", "best") for name in saved[part]]
     assert names
     assert not any("encoder" in name for name in names)

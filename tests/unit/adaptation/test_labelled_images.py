@@ -248,7 +248,7 @@ def test_predicted_cases_are_read_from_their_stacks(tmp_path):
         stack = Stack(values, "probability", cases, ("x", "y", "z"), {})
         write_stack(tmp_path / f"{name}.nii.gz", stack)
     paths = [tmp_path / "one.nii.gz", tmp_path / "two.nii.gz"]
-    found = read_predicted(paths, [["b"], ["c", "d"]])
+    found = read_predicted(paths, [["b"], ["c", "d"]], ["z", "x", "y"])
     assert sorted(found) == ["b", "c", "d"]
-    assert np.array_equal(found["b"], values[1])
-    assert np.array_equal(found["c"], values[0])
+    assert np.array_equal(found["b"], values[1, [2, 0, 1]])
+    assert np.array_equal(found["c"], values[0, [2, 0, 1]])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from samcarry.data.case_images import image_reader, label_reader
+from samcarry.data.image_digests import image_digest
 from samcarry.errors import DamagedError, InputError
 from samcarry.images.grey import write_grey
 from samcarry.storage.stacks import Stack, write_stack
@@ -17,7 +18,7 @@ def test_prepared_images_of_several_stacks_are_found_by_case(tmp_path):
     values = drawn(0, (3, 8, 6))
     for name, part, cases in (("a", values[:2], ("x", "y")), ("b", values[2:], ("z",))):
         write_stack(tmp_path / f"{name}.nii.gz", Stack(part, "image", cases))
-    image_of = image_reader([str(tmp_path / "a.nii.gz"), str(tmp_path / "b.nii.gz")], None, None)
+    image_of = image_reader([str(tmp_path / "a.nii.gz"), str(tmp_path / "b.nii.gz")], None, None, None)
     assert all((image_of(case) == image).all() for case, image in zip("xyz", values, strict=True))
 
 
@@ -26,7 +27,8 @@ def test_original_images_keep_their_sizes_and_are_windowed_as_prepared_ones(tmp_
     for case, image in images.items():
         write_grey(tmp_path / f"{case}.png", image)
     paths = [str(tmp_path / f"{case}.png") for case in images]
-    plain, windowed = (image_reader(paths, list(images), window) for window in (None, (0, 100)))
+    digests = [image_digest(path) for path in paths]
+    plain, windowed = (image_reader(paths, list(images), digests, window) for window in (None, (0, 100)))
     for case, image in images.items():
         assert (plain(case) == image).all()
         assert windowed(case).shape == image.shape
@@ -34,15 +36,24 @@ def test_original_images_keep_their_sizes_and_are_windowed_as_prepared_ones(tmp_
 
 
 def test_an_original_image_is_not_read_before_it_is_needed(tmp_path):
-    image_of = image_reader([str(tmp_path / "missing.png")], ["x"], None)
+    image_of = image_reader([str(tmp_path / "missing.png")], ["x"], ["0"], None)
     with pytest.raises(InputError, match=r"missing\.png"):
+        image_of("x")
+
+
+def test_an_original_image_that_was_replaced_after_the_input_checks_is_refused(tmp_path):
+    path = tmp_path / "x.png"
+    write_grey(path, drawn(1, (8, 6)))
+    image_of = image_reader([str(path)], ["x"], [image_digest(path)], None)
+    write_grey(path, drawn(2, (8, 6)))
+    with pytest.raises(InputError, match=r"x\.png: .*not the one that the input checks read; run again"):
         image_of("x")
 
 
 def test_a_damaged_stack_is_named(tmp_path):
     (tmp_path / "a.nii.gz").write_bytes(b"x")
     with pytest.raises(DamagedError, match=r"a\.nii\.gz"):
-        image_reader([str(tmp_path / "a.nii.gz")], None, None)
+        image_reader([str(tmp_path / "a.nii.gz")], None, None, None)
 
 
 # ---- labels ---------------------------------------------------------------------------------
@@ -57,22 +68,35 @@ def write_labels(folder, masks_of):
     return sorted(folder.glob("*/*.png"), reverse=True)
 
 
-def test_labels_of_files_are_the_classes_that_have_one_at_full_size(tmp_path):
+def test_labels_of_files_have_full_size_and_the_order_of_the_classes(tmp_path):
     x = {"ulna": drawn(1, (8, 6)) > 99, "radius": drawn(2, (8, 6)) > 99}
     y = {"ulna": drawn(3, (30, 5)) > 99}
-    masks_of = label_reader(map(str, write_labels(tmp_path, {"x": x, "y": y})))
+    masks_of = label_reader(map(str, write_labels(tmp_path, {"x": x, "y": y})), ["ulna", "skull", "radius"])
     assert masks_of("x").dtype == bool
-    assert np.array_equal(masks_of("x"), np.stack([x["radius"], x["ulna"]]))
-    assert np.array_equal(masks_of("y"), y["ulna"][None])
+    absent = np.zeros((8, 6), bool)
+    assert np.array_equal(masks_of("x"), np.stack([x["ulna"], absent, x["radius"]]))
+    assert np.array_equal(masks_of("y")[0], y["ulna"])
+    assert not masks_of("y")[1:].any()
+
+
+def test_labels_with_any_suffix_and_unicode_form_are_found_by_name(tmp_path):
+    (tmp_path / "ge\u0301nou").mkdir()
+    mask = drawn(1, (8, 6)) > 99
+    path = tmp_path / "ge\u0301nou" / "fe\u0301mur.png"
+    write_grey(path, mask.astype(np.uint8))
+    masks_of = label_reader([path.rename(path.with_suffix(".PNG"))], ["f\u00e9mur"])
+    assert np.array_equal(masks_of("g\u00e9nou"), mask[None])
 
 
 def test_a_labelled_case_may_have_no_file(tmp_path):
     paths = write_labels(tmp_path, {"x": {"ulna": drawn(1, (8, 6)) > 99}})
-    assert len(label_reader(paths)("empty")) == 0
+    masks = label_reader(paths, ["radius", "ulna"])("empty")
+    assert len(masks) == 2
+    assert not masks.any()
 
 
 def test_a_label_file_is_not_read_before_it_is_needed(tmp_path):
-    masks_of = label_reader([str(tmp_path / "x/ulna.png")])
+    masks_of = label_reader([str(tmp_path / "x/ulna.png")], ["ulna"])
     with pytest.raises(InputError, match=r"ulna\.png"):
         masks_of("x")
 
@@ -82,7 +106,7 @@ def test_labels_of_stacks_are_all_classes_of_the_case(tmp_path):
     values[1, 0] = 0
     for name, part, cases in (("a", values[:2], ("x", "y")), ("b", values[2:], ("z",))):
         write_stack(tmp_path / f"{name}.nii.gz", Stack(part, "mask", cases, ("radius", "ulna")))
-    masks_of = label_reader([str(tmp_path / "a.nii.gz"), str(tmp_path / "b.nii.gz")])
+    masks_of = label_reader([str(tmp_path / "a.nii.gz"), str(tmp_path / "b.nii.gz")], ["ulna", "radius"])
     for case, expected in zip("xyz", values, strict=True):
         assert masks_of(case).dtype == bool
-        assert np.array_equal(masks_of(case), expected)
+        assert np.array_equal(masks_of(case), expected[::-1])

@@ -59,6 +59,14 @@ def test_without_any_split_the_column_stays_empty():
     assert case_rows(FILES, ["a"], {"a": ""}, {}, "sheet.csv", []) == [row("a"), row("b"), row("c")]
 
 
+def test_the_size_of_pixels_and_the_group_of_a_sheet_are_kept(tmp_path):
+    known = {"b": {"spacing": "0.14", "site": "north", "sex": "f"}}
+    rows = case_rows(FILES, ["a", "b"], {}, known, "sheet.csv", [])
+    assert rows[1] == row("b") | {"spacing": "0.14", "site": "north"}
+    write_case_rows(tmp_path / "cases.csv", rows, dict.fromkeys(FILES, ""))
+    assert (tmp_path / "cases.csv").read_text() == "case,spacing,site\na,,\nb,0.14,north\nc,,\n"
+
+
 def test_labels_and_splits_must_match():
     faults = []
     case_rows(FILES, ["a", "b"], {}, {"a": {"split": "train"}, "c": {"split": "test"}}, "sheet.csv", faults)
@@ -69,5 +77,7 @@ def test_labels_and_splits_must_match():
 
 
 def test_empty_columns_are_not_written(tmp_path):
-    write_case_rows(tmp_path / "cases.csv", [row("a", "train"), row("b", "val")])
+    write_case_rows(
+        tmp_path / "cases.csv", [row("a", "train"), row("b", "val")], {"a": "a.png", "b": "b.tif"}
+    )
     assert (tmp_path / "cases.csv").read_text() == "case,split\na,train\nb,val\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from samcarry.data.cases import Case, find_cases, label_files
+from samcarry.data.cases import Case, find_cases
 from samcarry.errors import InputError
 from samcarry.images.grey import write_grey
 from samcarry.images.masks import write_mask
@@ -47,8 +47,6 @@ def test_without_cases_csv_the_label_folders_decide(tmp_path):
         Case("b", "b", "train", None, images / "b.png", labels / "b"),
         Case("c", "c", "unlabelled", None, images / "c.JPG", None),
     ]
-    assert label_files(cases[0]) == label_files(cases[2]) == {}
-    assert label_files(cases[1]) == {"Ulna": labels / "b" / "Ulna.png"}
 
 
 def test_cases_csv_names_patients_splits_and_order(tmp_path):
@@ -62,6 +60,14 @@ def test_cases_csv_names_patients_splits_and_order(tmp_path):
         ("d", "r", "test", None),
     ]
     assert warnings == []
+
+
+@pytest.mark.parametrize("column", ["group", "site"])
+def test_cases_csv_may_give_the_size_of_pixels_and_a_group(tmp_path, column):
+    add(tmp_path, "a", "b")
+    sheet(tmp_path, f"case,split,spacing,{column}\na,train,0.14 0.2,north\nb,val,,")
+    cases, _ = find_cases(tmp_path)
+    assert [(case.spacing, case.group) for case in cases] == [("0.14 0.2", "north"), ("", "")]
 
 
 def test_a_sheet_from_a_spreadsheet_program_is_read(tmp_path):
@@ -170,6 +176,8 @@ FAULTY_SHEETS = {
     "case,spilt\na,train": "column 'spilt' looks like 'split'",
     "case,patient_id\na,1": "column 'patient_id' looks like 'patient'",
     "case,split,split\na,train,val": "two columns 'split'",
+    "case,split,Spacing\na,train,1": "column 'Spacing' looks like 'spacing'",
+    'case,split,spacing\na,train,"0,14"': "case 'a': spacing '0,14' is not one or two numbers above 0",
     "case,split\na,train,val": "row 2 has 3 fields",
     "case,split\na,train\na,train": "two rows for case 'a'",
     "case,split\na,train\nghost,unlabelled": "there is no image",
@@ -200,6 +208,56 @@ def test_a_cases_csv_that_is_not_utf_8(tmp_path):
     (tmp_path / "cases.csv").write_bytes("case\nZähne".encode("latin-1"))
     (line,) = faults(tmp_path)
     assert "cases.csv: cannot be read as UTF-8" in line
+
+
+@pytest.mark.parametrize(("one", "other"), [("P1", "p1"), ("Anna B", "Anna  B"), ("12", "12.0")])
+def test_two_spellings_of_a_patient_in_two_splits(tmp_path, one, other):
+    add(tmp_path, "a", "b")
+    sheet(tmp_path, f"case,patient,split\na,{one},train\nb,{other},test")
+    (line,) = faults(tmp_path)
+    assert f"cases.csv: patient {one!r} is in train (a) and test (b, written {other!r})" in line
+
+
+def test_an_unlabelled_image_of_a_test_patient_in_another_spelling_is_dropped(tmp_path):
+    add(tmp_path, "a", "b")
+    add(tmp_path, "c", labelled=False)
+    sheet(tmp_path, "case,patient,split\na,p1,train\nb,P2,test\nc,p2,")
+    cases, warnings = find_cases(tmp_path)
+    assert [case.case for case in cases] == ["a", "b"]
+    assert any("left out 1" in line for line in warnings)
+
+
+def test_spellings_of_a_patient_in_one_split_become_one(tmp_path):
+    add(tmp_path, "a", "b", "c")
+    sheet(tmp_path, "case,patient,split\na,p1,train\nb,P1,train\nc,P2,test")
+    assert [case.patient for case in find_cases(tmp_path)[0]] == ["P1", "P1", "P2"]
+
+
+def test_similar_patients_in_two_splits(tmp_path):
+    add(tmp_path, "a", "b")
+    sheet(tmp_path, "case,patient,split\na,0012,train\nb,12,test")
+    _, warnings = find_cases(tmp_path)
+    (line,) = [line for line in warnings if "`similar_patients: ignore`" in line]
+    assert "patients '0012' (a in train) and '12' (b in test) may be one patient" in line
+    (fault,) = faults(tmp_path, similar_patients="refuse")
+    assert fault == line
+    _, warnings = find_cases(tmp_path, similar_patients="ignore")
+    assert not [line for line in warnings if "`similar_patients: ignore`" in line]
+
+
+def test_names_that_look_like_several_images_of_a_patient(tmp_path):
+    add(tmp_path, *(f"P{patient:03}_{side}" for patient in range(20) for side in ("left", "right")))
+    _, warnings = find_cases(tmp_path)
+    (line,) = [line for line in warnings if "patient_pattern" in line]
+    assert "may be images of one patient" in line
+    assert "patient_pattern: '^([^_]+)'" in line
+    for pattern in ("^([^_]+)", "^(.+)$"):
+        _, warnings = find_cases(tmp_path, patient_pattern=pattern)
+        assert not [line for line in warnings if "patient_pattern" in line]
+    rows = [f"P{patient:03}_{side},P{patient:03}" for patient in range(20) for side in ("left", "right")]
+    sheet(tmp_path, "\n".join(["case,patient", *rows]))
+    _, warnings = find_cases(tmp_path)
+    assert not [line for line in warnings if "patient_pattern" in line]
 
 
 def test_a_patient_in_two_splits(tmp_path):

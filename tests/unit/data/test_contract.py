@@ -12,7 +12,6 @@ from samcarry.data.contract import (
     is_class_name,
     pattern_root,
     read_rows,
-    visible_entries,
 )
 from samcarry.errors import InputError
 
@@ -63,10 +62,6 @@ def test_invalid_names_of_classes(name):
     assert not is_class_name(name)
 
 
-def test_hidden_files_and_those_of_file_managers_are_ignored(images):
-    assert [entry.name for entry in visible_entries(images)] == ["a.dcm", "b.PNG", "notes.txt"]
-
-
 def test_images_are_found_by_suffix_and_other_files_cause_a_warning(images):
     faults, warnings = [], []
     assert find_images(images, faults, warnings) == {"a": images / "a.dcm", "b": images / "b.PNG"}
@@ -88,6 +83,32 @@ def test_a_folder_without_images_is_rejected(tmp_path):
         find_images(tmp_path, [], [])
     with pytest.raises(InputError, match="no such folder"):
         find_images(tmp_path / "none", [], [])
+
+
+def test_a_folder_with_invalid_names_only_is_rejected_with_these_names(tmp_path):
+    (tmp_path / "{a}.png").touch()
+    with pytest.raises(InputError, match=r"\{a\}\.png: the name of a case cannot contain"):
+        find_images(tmp_path, [], [])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a.png", "a.PNG"), ("a.png", "A.tif"), ("\u00e9.png", "e\u0301.png")]
+)
+def test_two_images_of_one_case_are_a_fault_that_names_both(tmp_path, one, other):
+    (tmp_path / one).touch()
+    (tmp_path / other).touch()
+    faults = []
+    assert len(find_images(tmp_path, faults, [])) == 1
+    assert all(str(tmp_path / name) in faults[0] for name in (one, other))
+
+
+def test_two_label_folders_of_one_case_are_a_fault_that_names_both(tmp_path):
+    names = ("\u00e9", "e\u0301")
+    for name in names:
+        (tmp_path / name).mkdir()
+    faults = []
+    assert list(find_labels(tmp_path, {"\u00e9": Path("e.png")}, faults)) == ["\u00e9"]
+    assert all(str(tmp_path / name) in faults[0] for name in names)
 
 
 def test_label_folders_belong_to_images(tmp_path):

@@ -14,10 +14,12 @@ from samcarry.data.manifest import (
     assign_shards,
     manifest_rows,
     order_training_cases,
+    previous_shards,
     read_manifest,
     write_manifest,
 )
-from samcarry.errors import InputError
+from samcarry.errors import DamagedError, InputError
+from samcarry.storage.checksums import write_checksums
 
 
 def make(name: str, split: str = "train", order: int | None = None) -> Case:
@@ -131,16 +133,64 @@ def test_a_manifest_can_be_read_back(tmp_path):
     path = tmp_path / "new" / "manifest.csv"
     write_manifest(path, rows)
     head = "case,shard,split,patient,order,image,labels,classes,image_digest,labels_digest"
-    assert path.read_text().splitlines()[0] == head
-    assert path.read_text().splitlines()[2].endswith(",Os capitatum;Ulna,image b,labels")
+    assert path.read_text().splitlines()[0] == f"{head},spacing,group"
+    assert path.read_text().splitlines()[2].endswith(",Os capitatum;Ulna,image b,labels,,")
     assert read_manifest(path) == rows
     assert [file.name for file in path.parent.iterdir()] == ["manifest.csv"]
 
 
 def test_a_file_that_is_not_a_manifest_is_rejected(tmp_path):
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         read_manifest(tmp_path / "none.csv")
     path = tmp_path / "manifest.csv"
     path.write_text("case,split\na,train\n")
     with pytest.raises(InputError, match=r"manifest\.csv: .*column 'shard' is missing"):
         read_manifest(path)
+
+
+HEAD = "case,shard,split,patient,order,image,labels,classes,image_digest,labels_digest\n"
+ROWS = {
+    "a": "a,train-0000,train,P1,0,images/a.png,labels/a,Ulna,1,1\n",
+    "b": "b,test-0000,test,P2,,images/b.png,labels/b,Ulna,2,2\n",
+    "c": "c,unlabelled-0000,unlabelled,P3,,images/c.png,,,3,3\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "edited", "fault"),
+    [
+        ("b", ROWS["b"].replace("test,", "train,"), "split 'train' and in shard 'test-0000'"),
+        ("b", "b,train-0000,train,P2,0,images/b.png,labels/b,Ulna,2,2\n", "'b' in train has order 0"),
+        ("b", "b,train-0000,train,P2,,images/b.png,labels/b,Ulna,2,2\n", "'b' in train has order None"),
+        ("b", ROWS["b"].replace("P2,", "P2,1"), "'b' in test has order 1"),
+        ("b", ROWS["b"].replace("P2", " p1"), "patient ' p1' is in train and test"),
+        ("b", ROWS["b"].replace("labels/b", ""), "'b' in test has no labels"),
+        ("b", ROWS["a"], "case 'a' is there twice"),
+        ("c", ROWS["c"].replace("unlabelled,", "spare,"), "split 'spare'"),
+        ("c", ROWS["c"].replace("0000", "x"), "shard 'unlabelled-x'"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_damaged(tmp_path, case, edited, fault):
+    path = tmp_path / "manifest.csv"
+    path.write_text(HEAD + "".join(ROWS.values()))
+    assert len(read_manifest(path)) == 3
+    path.write_text(HEAD + "".join((ROWS | {case: edited}).values()))
+    with pytest.raises(DamagedError, match=r"manifest\.csv: .*cases\.csv is where to change") as caught:
+        read_manifest(path)
+    assert fault in str(caught.value)
+
+
+def test_cases_keep_the_shards_of_a_previous_manifest_even_if_it_has_changed(tmp_path):
+    path, warnings = tmp_path / "manifest.csv", []
+    assert previous_shards(path, tmp_path, warnings) == {}
+    path.write_text(HEAD + "".join(ROWS.values()))
+    write_checksums([path], tmp_path)
+    shards = {"a": "train-0000", "b": "test-0000", "c": "unlabelled-0000"}
+    assert previous_shards(path, tmp_path, warnings) == shards
+    assert warnings == []
+    path.write_text(HEAD + "".join(ROWS.values()).replace("images/a", "images/x"))
+    assert previous_shards(path, tmp_path, warnings) == shards
+    (line,) = warnings
+    assert line.endswith(
+        "its content has changed since it was written: all is listed again, in the shards that it names"
+    )

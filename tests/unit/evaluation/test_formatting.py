@@ -7,6 +7,7 @@ import pytest
 from samcarry.evaluation.formatting import (
     footnote_numbers,
     format_dice,
+    interval_text,
     markdown_table,
     mean_and_deviation,
     mean_and_deviation_of,
@@ -39,6 +40,12 @@ def test_the_deviation_is_that_of_a_sample_as_in_pandas():
     series = pd.Series(values)
     assert mean_and_deviation_of(values) == f"{series.mean():.1f} ± {series.std():.1f}"
     assert mean_and_deviation_of(values) == f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
+
+
+def test_an_interval_follows_its_mean_in_brackets_if_there_is_one():
+    assert interval_text(70.14, 80.0) == " (70.1 to 80.0)"
+    assert interval_text(-1, 2.25, "+.2f") == " (-1.00 to +2.25)"
+    assert interval_text(NAN, NAN) == ""
 
 
 @pytest.mark.parametrize(("values", "expected"), [([], "–"), ([70.0], "70.0"), ([70.0, 70.0], "70.0 ± 0.0")])

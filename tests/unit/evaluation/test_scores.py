@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import json
 import math
 
 import numpy as np
@@ -14,7 +15,15 @@ from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 from monai.metrics.utils import get_edge_surface_distance
 from scipy.spatial.distance import cdist
 
-from samcarry.evaluation.scores import COLUMNS, DiceRow, dice_rows, surface_scores, write_dice
+from samcarry.evaluation.scores import (
+    DiceRow,
+    centre_distance,
+    columns_for,
+    dice_rows,
+    surface_scores,
+    write_dice,
+)
+from support.paths import ROOT
 
 # Both warnings come from inside the libraries.
 pytestmark = [
@@ -175,6 +184,59 @@ def test_an_empty_prediction_never_scores_better_than_another(pair):
     assert share >= missed[1]
 
 
+# ---- pixels with a size ---------------------------------------------------------------------------
+
+
+def vectors():
+    """Pairs of masks with the scores that other libraries gave them; the file says which and how."""
+    path = ROOT / "tests/unit/evaluation/second_libraries.json"
+    return json.loads(path.read_text(encoding="utf-8"))["pairs"]
+
+
+@pytest.mark.parametrize("pair", vectors(), ids=lambda pair: pair["name"])
+def test_surface_scores_agree_with_other_libraries(pair):
+    masks = [np.array([list(row) for row in pair[name]]) == "#" for name in ("reference", "predicted")]
+    hd95, surface_dice = surface_scores(*masks, pair["tolerance"], tuple(pair["spacing"]))
+    assert surface_dice == pytest.approx(pair["surface_dice_monai"], abs=1e-5)
+    # Their contours are rows of pixels; ours runs between pixels, and its pieces have lengths.
+    pixel = math.hypot(*pair["spacing"])
+    assert hd95 == pytest.approx(pair["hd95_simpleitk"], abs=pixel / 2)
+    assert hd95 == pytest.approx(pair["hd95_medpy"], abs=pixel)
+
+
+@given(small_masks(), st.sampled_from([0.1, 0.25, 2]))
+def test_distances_are_proportional_to_the_size_of_square_pixels(pair, size):
+    distance, share = surface_scores(*pair, 1.5)
+    assert surface_scores(*pair, 1.5 * size, (size, size)) == (
+        pytest.approx(distance * size),
+        pytest.approx(share),
+    )
+
+
+def test_rows_and_columns_may_have_different_sizes():
+    square = np.zeros((20, 20), dtype=bool)
+    square[4:10, 4:10] = True
+    assert surface_scores(square, np.roll(square, 3, axis=1), 0, (0.5, 0.2))[0] == pytest.approx(0.6)
+    assert surface_scores(square, np.roll(square, 3, axis=0), 0, (0.5, 0.2))[0] == pytest.approx(1.5)
+    assert centre_distance(square, np.roll(square, (3, 4), axis=(0, 1)), (0.5, 0.2)) == pytest.approx(
+        math.hypot(1.5, 0.8)
+    )
+
+
+def test_a_class_that_is_missed_costs_the_diagonal_in_mm():
+    reference = np.zeros((3, 4), dtype=bool)
+    reference[1, 1] = True
+    missed = surface_scores(reference, np.zeros((3, 4), dtype=bool), 1, (2.0, 1.5))
+    assert missed == (pytest.approx(math.hypot(6, 6)), 0)
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_an_empty_mask_has_no_centre(empty):
+    masks = [np.ones((3, 4), dtype=bool), np.ones((3, 4), dtype=bool)]
+    masks[empty][:] = False
+    assert centre_distance(*masks) is None
+
+
 REFERENCE = np.zeros((2, 2, 3, 4), dtype=bool)  # case, class, height, width
 REFERENCE[0, 0, 0, :3] = True
 PREDICTED = np.zeros_like(REFERENCE)
@@ -182,7 +244,7 @@ PREDICTED[0, 0, 0, 2:] = True
 PREDICTED[1, 1, 2] = True
 
 
-def rows():
+def rows(**options):
     return dice_rows(
         REFERENCE,
         PREDICTED,
@@ -193,7 +255,22 @@ def rows():
         seed=2,
         method="unet",
         tolerance=1,
+        **options,
     )
+
+
+def test_rows_in_mm_have_areas_in_square_mm():
+    row = rows(spacing=(0.5, 0.2))[0]
+    assert (row.reference_px, row.predicted_px) == (3, 2)
+    assert (row.reference_mm2, row.predicted_mm2) == (pytest.approx(0.3), pytest.approx(0.2))
+    assert (row.hd95, row.centre) == (pytest.approx(2 * 0.2), pytest.approx(1.5 * 0.2))
+    assert rows()[0].reference_mm2 is None
+
+
+def test_rows_hold_the_largest_probability_of_the_class():
+    found = rows(probability=np.array([[0.25, 0.5], [0.75, 1.0]]))
+    assert [row.probability for row in found] == [0.25, 0.5, 0.75, 1.0]
+    assert rows()[0].probability is None
 
 
 def test_there_is_a_row_for_each_case_and_class():
@@ -217,7 +294,7 @@ def test_a_row_holds_pixel_counts_and_dice():
 def test_a_class_drawn_where_there_is_none_is_seen_in_its_pixels():
     row = rows()[3]
     assert (row.reference_px, row.predicted_px, row.dice) == (0, 4, None)
-    assert (row.hd95_px, row.surface_dice) == (None, None)
+    assert (row.hd95, row.surface_dice) == (None, None)
 
 
 def test_masks_and_names_of_different_number_are_an_error():
@@ -230,19 +307,22 @@ def test_masks_and_names_of_different_number_are_an_error():
 def test_the_columns_are_those_of_the_contract(tmp_path):
     write_dice(tmp_path / "dice.csv", rows())
     first = (tmp_path / "dice.csv").read_text().splitlines()[0]
-    assert first == "dataset,n,seed,method,case,class,reference_px,predicted_px,dice,hd95_px,surface_dice"
-    assert first == ",".join(COLUMNS)
+    first_ones = "dataset,n,seed,method,case,class,reference_px,predicted_px,dice,hd95_px,surface_dice"
+    assert first == f"{first_ones},centre_px,probability"
+    assert first == ",".join(columns_for("px"))
+    in_mm = first_ones.replace("hd95_px", "hd95_mm") + ",centre_mm,probability,reference_mm2,predicted_mm2"
+    assert in_mm == ",".join(columns_for("mm"))
 
 
 def test_scores_are_written_with_six_decimals_and_empty_where_undefined(tmp_path):
     # Contours are 4 + 2√2 and 2 + 2√2 long; the reference's left end, √2 long, is 2 px from the other.
     write_dice(tmp_path / "dice.csv", rows())
     assert (tmp_path / "dice.csv").read_bytes().decode().split("\n") == [
-        ",".join(COLUMNS),
-        "wrist,5,2,unet,a,Radius,3,2,0.400000,2.000000,0.878680",
-        "wrist,5,2,unet,a,Ulna,0,0,,,",
-        "wrist,5,2,unet,b,Radius,0,0,,,",
-        "wrist,5,2,unet,b,Ulna,0,4,,,",
+        ",".join(columns_for("px")),
+        "wrist,5,2,unet,a,Radius,3,2,0.400000,2.000000,0.878680,1.500000,",
+        "wrist,5,2,unet,a,Ulna,0,0,,,,,",
+        "wrist,5,2,unet,b,Radius,0,0,,,,,",
+        "wrist,5,2,unet,b,Ulna,0,4,,,,,",
         "",
     ]
 

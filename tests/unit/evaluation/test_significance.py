@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from samcarry.evaluation.significance import COLUMNS, all_pairs, compare, holm
+from samcarry.evaluation.significance import COLUMNS, all_pairs, compare, holm, rank_stability
 from support.dice_tables import of_cases, table
 
 BETTER = [0.55, 0.62, 0.48, 0.7, 0.58, 0.66, 0.51, 0.6]
@@ -100,7 +100,7 @@ def test_a_difference_that_is_the_same_in_every_case_does_not_crash():
     assert row["difference"] == pytest.approx(10)
 
 
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("count", [1, 2, 5])
 def test_too_few_cases_have_no_interval(count):
     row = compared(ours_r=BETTER[:count])
     assert np.isnan([row["low"], row["high"]]).all()
@@ -172,3 +172,132 @@ def test_p_values_are_corrected_for_all_pairs_of_the_table():
     assert alone["p_holm"] == alone["p"]
     assert found["p_holm"].tolist() == pytest.approx(holm(found["p"].to_numpy()).tolist())
     assert found["p_holm"].min() == pytest.approx(3 * found["p"].min())
+
+
+# ---- by patient ------------------------------------------------------------------------------
+
+TWINS = {f"case {number}": f"patient {number // 2}" for number in range(16)}
+
+
+def twice(values):
+    """Each value for two cases."""
+    return [value for value in values for _ in range(2)]
+
+
+def test_a_patient_with_two_like_images_counts_once():
+    one = compared(ours_r=BETTER)
+    two = compare(of_cases(ours_r=twice(BETTER)), [("ours_r", "unet")], TWINS).iloc[0]
+    for name in ("difference", "low", "high", "p", "effect", "patients"):
+        assert two[name] == pytest.approx(one[name]), name
+    assert (two["cases"], two["wins"]) == (16, 14)
+
+
+def test_without_patients_twice_as_many_images_seem_to_say_more():
+    one, two = compared(ours_r=BETTER), compared(ours_r=twice(BETTER))
+    assert two["high"] - two["low"] < 0.8 * (one["high"] - one["low"])
+    assert two["p"] < one["p"]
+
+
+def test_five_patients_have_no_interval_and_no_p_whatever_their_images():
+    patients = {f"case {number}": str(number % 5) for number in range(30)}
+    values = np.random.default_rng(0).uniform(0.5, 0.9, 30).tolist()
+    row = compare(of_cases(ours_r=values), [("ours_r", "unet")], patients).iloc[0]
+    assert np.isnan([row["low"], row["p"]]).all()
+    assert (row["patients"], row["cases"]) == (5, 30)
+
+
+def test_the_effect_is_the_mean_in_units_of_the_deviation():
+    differences = 100 * (np.array(BETTER) - 0.5)
+    assert compared(ours_r=BETTER)["effect"] == pytest.approx(differences.mean() / differences.std(ddof=1))
+    assert math.isnan(compared(ours_r=[0.6])["effect"])
+    assert math.isnan(compared(ours_r=[0.6] * 8)["effect"])
+
+
+# ---- the primary comparison and the margin -------------------------------------------------------
+
+
+def three_methods(**options):
+    rows = of_cases(ours_r=BETTER, ours_p=[0.4, 0.55, 0.47, 0.44, 0.48, 0.52, 0.46, 0.45])
+    return compare(rows, all_pairs(["unet", "ours_p", "ours_r"]), **options)
+
+
+@pytest.mark.parametrize("primary", [("ours_r", "unet"), ("unet", "ours_r")])
+def test_the_primary_comparison_is_not_corrected_and_does_not_count_for_the_others(primary):
+    found = three_methods(primary=primary).set_index(["method", "against"])
+    assert found["primary"].to_dict() == {
+        ("ours_p", "unet"): 0,
+        ("ours_r", "unet"): 1,
+        ("ours_r", "ours_p"): 0,
+    }
+    assert math.isnan(found["p_holm"]["ours_r", "unet"])
+    others = found[found["primary"] == 0]
+    assert others["p_holm"].tolist() == pytest.approx(holm(others["p"].to_numpy()).tolist())
+
+
+def test_without_a_primary_comparison_all_are_corrected():
+    found = three_methods()
+    assert found["primary"].tolist() == [0, 0, 0]
+    assert found["p_holm"].notna().all()
+
+
+@pytest.mark.parametrize(("margin", "equal"), [(None, None), (1.0, 0), (8.0, 0), (30.0, 1)])
+def test_methods_are_equal_if_the_whole_interval_is_within_the_margin(margin, equal):
+    rows = of_cases(ours_r=BETTER)
+    row = compare(rows, [("ours_r", "unet")], margin=margin).iloc[0]
+    assert math.isnan(row["equal"]) if equal is None else row["equal"] == equal
+
+
+def test_without_an_interval_nothing_is_said_about_equality():
+    row = compare(of_cases(ours_r=BETTER[:3]), [("ours_r", "unet")], margin=50).iloc[0]
+    assert math.isnan(row["equal"])
+
+
+# ---- stability of ranks --------------------------------------------------------------------------
+
+CLEAR = {"ours_r": [0.8, 0.82, 0.79, 0.85, 0.81, 0.83], "ours_p": [0.6, 0.61, 0.7, 0.65, 0.62, 0.6]}
+
+
+def test_ranks_follow_the_mean_and_clear_ones_are_the_same_in_all_resamples():
+    found = rank_stability(of_cases(**CLEAR), ["unet", "ours_p", "ours_r"]).set_index("method")
+    assert found["rank"].to_dict() == {"unet": 3, "ours_p": 2, "ours_r": 1}
+    assert found.loc["ours_r", ["low", "high", "rank_1", "rank_2", "rank_3"]].tolist() == [1, 1, 1, 0, 0]
+
+
+def test_the_shares_of_a_method_are_one_together_and_show_what_is_uncertain():
+    found = rank_stability(of_cases(ours_r=BETTER), ["unet", "ours_r"]).set_index("method")
+    shares = found.loc["ours_r", ["rank_1", "rank_2"]]
+    assert shares.sum() == pytest.approx(1)
+    # The mean of a resample of eight differences is positive in about 99 % of the resamples.
+    assert 0.95 < shares["rank_1"] < 1
+
+
+def test_equal_methods_share_the_better_rank():
+    found = rank_stability(of_cases(ours_r=[0.5] * 7), ["unet", "ours_r"])
+    assert found["rank"].tolist() == [1, 1]
+    assert found["rank_1"].tolist() == [1, 1]
+
+
+def test_patients_are_resampled_and_not_images():
+    values = [0.9, 0.1, 0.52, 0.51, 0.55, 0.45, 0.53]
+    twins = {f"case {number}": str(number // 2) for number in range(14)}
+    one = rank_stability(of_cases(ours_r=values), ["unet", "ours_r"])["rank_1"]
+    two = rank_stability(of_cases(ours_r=twice(values)), ["unet", "ours_r"], twins)["rank_1"]
+    assert two.tolist() == pytest.approx(one.tolist())
+
+
+def test_full_supervision_and_what_has_not_converged_have_no_rank():
+    rows = of_cases(**CLEAR, unet_full=[0.9] * 6)
+    methods = ["unet", "ours_p", "ours_r", "unet_full"]
+    found = rank_stability(rows, methods, not_converged={"ours_p": "cut short"})
+    assert found["method"].tolist() == ["unet", "ours_r"]
+    assert list(found.columns) == ["method", "rank", "low", "high", "rank_1", "rank_2"]
+
+
+def test_too_few_patients_have_a_rank_but_no_shares():
+    found = rank_stability(of_cases(ours_r=BETTER[:5]), ["unet", "ours_r"])
+    assert found["rank"].tolist() == [2, 1]
+    assert found[["low", "high", "rank_1", "rank_2"]].isna().all(axis=None)
+
+
+def test_without_methods_there_are_no_ranks():
+    assert rank_stability(of_cases(ours_r=BETTER), ["mean_teacher"]).empty

@@ -15,6 +15,7 @@ from samcarry.evaluation.summary import (
     summarise,
     summarise_ablation,
     summarise_classes,
+    summarise_groups,
     to_markdown,
 )
 from support.dice_tables import of_cases, table
@@ -112,6 +113,68 @@ def test_no_method_at_all_is_a_table_with_its_columns():
     assert list(summarise(ROWS, []).columns[:5]) == ["method", "seeds", "cases", "mean", "std"]
 
 
+# ---- intervals and ranks ----------------------------------------------------------------------
+
+CASES = [f"case {k}" for k in range(8)]
+GOOD = [0.81, 0.72, 0.9, 0.65, 0.88, 0.77, 0.7, 0.85]
+
+
+def test_every_mean_has_an_interval_around_it():
+    row = summarise(of_cases(ours_r=GOOD), ["ours_r"]).iloc[0]
+    for name in ("mean", "hd95", "surface_dice"):
+        assert row[f"{name}_low"] < row[name] < row[f"{name}_high"]
+    assert (row["patients"], row["interval"]) == (8, "Student's t")
+
+
+def test_the_interval_of_false_positives_is_by_patient():
+    absent = [("unet", 0, case, "Ulna", 0, 3 * (k % 3 == 0), NAN) for k, case in enumerate(CASES)]
+    row = summarise(pd.concat([of_cases(ours_r=GOOD), table(*absent)]), ["unet"]).iloc[0]
+    assert row["false_positives"] == pytest.approx(100 * 3 / 8)
+    assert 0 < row["false_positives_low"] < row["false_positives"] < row["false_positives_high"] < 100
+    one = dict.fromkeys(CASES[:4], "one") | {case: case for case in CASES[4:]}
+    wider = summarise(pd.concat([of_cases(ours_r=GOOD), table(*absent)]), ["unet"], one).iloc[0]
+    assert math.isnan(wider["false_positives_low"])
+    assert wider["patients"] == 5
+
+
+def test_too_few_patients_have_no_interval_and_the_table_says_why():
+    row = summarise(of_cases(ours_r=GOOD), ["ours_r"], dict.fromkeys(CASES, "one")).iloc[0]
+    assert (row["patients"], row["interval"]) == (1, "none: fewer than 6 patients")
+    assert math.isnan(row["mean_low"])
+
+
+def test_the_mean_and_its_deviation_do_not_depend_on_the_patients():
+    rows = of_cases(ours_r=GOOD)
+    shared = dict.fromkeys(CASES[:3], "one") | {case: case for case in CASES[3:]}
+    plain, by_patient = (summarise(rows, ["ours_r"], owner).iloc[0] for owner in (None, shared))
+    assert plain[:14].equals(by_patient[:14])
+    assert by_patient["mean_high"] - by_patient["mean_low"] > plain["mean_high"] - plain["mean_low"]
+
+
+def test_ranks_are_by_mean_dice_without_full_supervision_and_what_has_not_converged():
+    rows = of_cases(ours_r=GOOD, ours_p=[0.6] * 8, unet_full=[0.95] * 8, fixmatch=[0.1] * 8)
+    methods = ["unet", "ours_p", "ours_r", "unet_full", "fixmatch"]
+    found = summarise(rows, methods, not_converged={"ours_p": "cut short"}).set_index("method")
+    assert found["rank"].to_dict() == {
+        "unet": 2,
+        "ours_p": pytest.approx(NAN, nan_ok=True),
+        "ours_r": 1,
+        "unet_full": pytest.approx(NAN, nan_ok=True),
+        "fixmatch": 3,
+    }
+    assert found["not_converged"].tolist() == ["", "cut short", "", "", ""]
+
+
+def test_classes_have_intervals_of_the_cases_that_have_them():
+    rows = of_cases(ours_r=GOOD)
+    few = table(*[("ours_r", 0, case, "Os", 9, 9, 0.5 + k / 10) for k, case in enumerate(CASES[:4])])
+    found = summarise_classes(pd.concat([rows, few]), ["ours_r"]).set_index("class")
+    assert found["mean_low"]["Radius"] < found["mean"]["Radius"] < found["mean_high"]["Radius"]
+    assert math.isnan(found["mean_low"]["Os"])
+    assert found["interval"].to_dict() == {"Radius": "Student's t", "Os": "none: fewer than 6 patients"}
+    assert found["patients"].to_dict() == {"Radius": 8, "Os": 4}
+
+
 # ---- reading --------------------------------------------------------------------------------
 
 
@@ -161,8 +224,30 @@ def test_a_class_that_no_case_has_is_a_row_without_scores():
 
 def test_the_columns_by_class_are_those_of_the_contract():
     assert ",".join(summarise_classes(ROWS, ["unet"]).columns) == (
-        "method,class,cases,mean,std,hd95,surface_dice,false_positive_rate"
+        "method,class,cases,mean,std,hd95,surface_dice,false_positive_rate,patients,mean_low,mean_high,"
+        "hd95_low,hd95_high,surface_dice_low,surface_dice_high,"
+        "false_positive_rate_low,false_positive_rate_high,interval,unit"
     )
+
+
+# ---- by group -------------------------------------------------------------------------------
+
+
+def test_a_group_has_the_scores_of_its_cases():
+    rows = of_cases(ours_r=GOOD)
+    groups = {case: "north" if k < 6 else "" for k, case in enumerate(CASES)}
+    found = summarise_groups(rows, ["unet", "ours_r"], groups).set_index(["group", "method"])
+    assert list(found.index.unique("group")) == ["north", ""]
+    assert found["cases"].tolist() == [6, 6, 2, 2]
+    assert found["mean"]["north", "ours_r"] == pytest.approx(100 * np.mean(GOOD[:6]))
+    assert not math.isnan(found["mean_low"]["north", "ours_r"])
+    assert found["interval"]["", "ours_r"] == "none: fewer than 6 patients"
+
+
+def test_without_groups_the_table_is_empty():
+    found = summarise_groups(of_cases(ours_r=GOOD), ["ours_r"], dict.fromkeys(CASES, ""))
+    assert list(found.columns[:3]) == ["group", "method", "seeds"]
+    assert found.empty
 
 
 # ---- over n ---------------------------------------------------------------------------------
@@ -186,7 +271,7 @@ def test_a_method_that_was_not_run_for_some_n_has_no_row_there():
 
 def test_the_columns_of_the_ablation_are_those_of_the_contract():
     assert ",".join(summarise_ablation([ROWS], ["unet"]).columns) == (
-        "dataset,method,n,seeds,cases,mean,std,median,q1,q3,seed_std"
+        "dataset,method,n,seeds,cases,mean,std,median,q1,q3,seed_std,patients,mean_low,mean_high,interval"
     )
 
 
@@ -211,6 +296,33 @@ def test_the_page_shows_means_differences_and_intervals():
     assert "| unet | 50.0 ± 0.0 |" in text
     assert "| ours_r | unet | +8.8 |" in text
     assert "88 % of cases" in text
+
+
+def test_the_page_shows_intervals_ranks_effects_and_the_primary_comparison():
+    rows = of_cases(ours_r=BETTER)
+    differences = compare(rows, [("ours_r", "unet")], primary=("ours_r", "unet"), margin=30)
+    summary = summarise(rows, ["unet", "ours_r"])
+    text = unpadded(to_markdown("wrist", 5, "test", summary, differences, {}, 30))
+    ours = next(line for line in text.splitlines() if line.startswith("| ours_r | 58.8 ± 7.4 ("))
+    assert re.search(r"\| 58\.8 ± 7\.4 \(5\d\.\d to 6\d\.\d\) \|", ours)
+    assert "| 1 | 1 | 8 | 8 |" in ours  # rank, seeds, cases, patients
+    assert "by patient (Student's t, 8 patients)" in text
+    assert "is the primary comparison" in text
+    assert "all other comparisons" in text
+    assert "±30 points" in text
+    assert re.search(r"\| 0\.\d+ \(primary\) \| – \| \+1\.19 \| yes \|", text)
+
+
+def test_the_page_says_which_methods_have_no_rank():
+    rows = of_cases(ours_r=BETTER)
+    summary = summarise(rows, ["unet", "ours_r"], not_converged={"unet": "not converged: cut"})
+    text = to_markdown("wrist", 5, "test", summary, compare(rows, []), {})
+    assert "No rank for `unet`, not converged: cut." in text
+
+
+def test_without_enough_patients_the_page_says_why_there_are_no_intervals():
+    text = page(of_cases(ours_r=BETTER[:3]))
+    assert "Means have no interval, because there are fewer than 6 patients (3)." in text
 
 
 def test_a_method_that_cannot_be_run_is_a_row_that_says_why():

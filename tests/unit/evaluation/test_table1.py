@@ -26,8 +26,9 @@ ROWS = rows(OURS_R=(0.6, 0.8), unet=(0.4, 0.6), ours_p=(0.6, 0.6), fixmatch=(0.8
 METHODS = ["unet_full", "fixmatch", "ours_r", "ours_p", "unet"]
 
 
-def made(frame=ROWS, methods=METHODS, missing=None, notes=None, paper=None):
-    return tabulate(frame, methods, missing=missing or {}, notes=notes or {}, paper=paper or {})
+def made(frame=ROWS, methods=METHODS, missing=None, notes=None, paper=None, not_converged=None):
+    given = {"missing": missing or {}, "notes": notes or {}, "paper": paper or {}}
+    return tabulate(frame, methods, **given, not_converged=not_converged)
 
 
 def markdown(*arguments, split="test", **settings):
@@ -117,8 +118,9 @@ def test_without_figures_in_the_paper_there_is_no_such_column():
 
 
 def test_a_row_holds_name_scores_counts_and_id():
-    group, name, *scores, seeds, cases, method_id = cells_of(markdown(), "unet")
-    assert (group, name, seeds, cases, method_id) == ("fully", "U-Net (f_θ)", "1", "2", "`unet`")
+    group, name, *scores, rank, seeds, cases, patients, method_id = cells_of(markdown(), "unet")
+    assert (group, name, method_id) == ("fully", "U-Net (f_θ)", "`unet`")
+    assert (rank, seeds, cases, patients) == ("4", "1", "2", "2")
     assert scores == ["50.0 ± 14.1", "–", "5.0 ± 1.4", "25.0 ± 7.1", "**0.0**"]
 
 
@@ -248,3 +250,59 @@ def test_special_characters_are_escaped_once():
     assert escape(r"50 % & $1 #2 _x_ {y} ~ ^ \z") == (
         r"50 \% \& \$1 \#2 \_x\_ \{y\} \textasciitilde{} \textasciicircum{} \textbackslash{}z"
     )
+
+
+# ---- intervals, ranks, and what has not converged ---------------------------------------------------
+
+EIGHT = [0.81, 0.72, 0.9, 0.65, 0.88, 0.77, 0.7, 0.85]
+
+
+def eight_cases():
+    table = [
+        ("my_data", 5, 0, method, f"case {k}", "Radius", 9, 9, dice - less, 10 * (1 - dice), dice / 2)
+        for method, less in (("unet", 0.1), ("ours_r", 0))
+        for k, dice in enumerate(EIGHT)
+    ]
+    return pd.DataFrame(table, columns=list(ROWS.columns))
+
+
+def test_means_are_followed_by_their_interval_if_there_are_enough_patients():
+    text = markdown(eight_cases(), ["unet", "ours_r"])
+    assert re.fullmatch(r"\*\*78\.5 ± 9\.0 \(7\d\.\d to 8\d\.\d\)\*\*", cells_of(text, "ours_r")[2])
+    assert "In brackets: the 95 % interval of the mean, by patient (Student's t, 8 patients)." in text
+    assert re.search(
+        r"\$\\mathbf\{78\.5\} \\pm 9\.0\$ \(7\d\.\d to 8\d\.\d\)", tex(eight_cases(), ["unet", "ours_r"])
+    )
+
+
+def test_with_few_patients_the_caption_says_why_there_is_no_interval():
+    assert "Means have no interval, because there are fewer than 6 patients (2)." in markdown()
+    assert "to" not in cells_of(markdown(), "ours_r")[2]
+
+
+def test_a_method_that_has_not_converged_has_a_note_no_rank_and_no_bold_figure():
+    table = made(notes={"ours_r": "A note"}, not_converged={"ours_r": "not converged: cut"}, missing={})
+    row = table.set_index("method").loc["ours_r"]
+    assert row["note"] == "A note; not converged: cut"
+    assert pd.isna(row["rank"])
+    text = to_markdown(table, "test", 2)
+    assert "**" not in line_of(text, "`ours_r`")
+    assert cells_of(text, "ours_p")[2] == "**60.0 ± 0.0**"
+    assert cells_of(text, "ours_r")[7] == "–"
+
+
+def test_ranks_are_by_mean_dice_and_full_supervision_has_none():
+    table = made(missing={"unet_medsam": "no weights"}).set_index("method")
+    assert table["rank"].dropna().to_dict() == {"fixmatch": 1, "ours_r": 2, "ours_p": 3, "unet": 4}
+    assert cells_of(markdown(), "unet_full")[7] == "–"
+
+
+def test_the_caption_and_the_head_name_the_unit_and_the_size_of_scoring():
+    in_mm = ROWS.rename(columns={"hd95_px": "hd95_mm"})
+    text = to_markdown(made(in_mm), "test", 0.5, "native")
+    assert "| HD95 (mm) |" in re.sub(" +", " ", text)
+    assert "surface Dice (within 0.5 mm)" in text
+    assert "HD95 is the 95 % Hausdorff distance in mm." in text
+    assert "Masks are scored at the size of the original images." in text
+    assert "in pixels of the original images" in to_markdown(made(), "test", 2, "native")
+    assert "in pixels at network size" in to_markdown(made(), "test", 2)

@@ -50,7 +50,7 @@ def refused(pattern, **more) -> list[str]:
             "{class}/{case}_{class}.png",
             ["radius/P1_radius.png", "ulna/P1_ulna.png", "radius/P2_left_radius.png"],
         ),
-        ("*/{case}/m*_{class}.png", ["x/P1/m1_radius.png", "y/P1/m_ulna.png", "x/P2_left/m3_radius.png"]),
+        ("{class}/{case}_*.PNG", ["radius/P1_1.png", "ulna/P1_2.PNG", "radius/P2_left_1.Png"]),
     ],
 )
 def test_the_pattern_gives_case_and_class(tmp_path, pattern, files):
@@ -58,6 +58,21 @@ def test_the_pattern_gives_case_and_class(tmp_path, pattern, files):
         write(tmp_path / "masks" / file)
     expected = {"P1": {"radius": 6, "ulna": 6}, "P2_left": {"radius": 6}}
     assert found(tmp_path / "masks" / pattern, cases=CASES) == expected
+
+
+def test_folders_that_the_pattern_leaves_open_are_those_of_the_image(tmp_path):
+    for file in ("x/P1/m1_radius.png", "x/P1/m2_ulna.png", "y/P1/m_ulna.png"):
+        write(tmp_path / file)
+    expected = {"x/P1": {"radius": 6, "ulna": 6}, "y/P1": {"ulna": 6}}
+    assert found(tmp_path / "*/{case}/m*_{class}.png") == expected
+
+
+def test_two_files_of_one_name_are_refused_and_litter_is_ignored(tmp_path):
+    for file in ("P1/radius.png", "P1/radius.PNG", "P1/._ulna.png", ".trash/P1/ulna.png"):
+        write(tmp_path / file)
+    (line,) = refused(tmp_path / "{case}/{class}.png")
+    assert "radius.png" in line
+    assert "radius.PNG" in line
 
 
 def test_known_cases_resolve_an_ambiguous_pattern(tmp_path):

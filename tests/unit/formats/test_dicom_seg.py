@@ -1,11 +1,14 @@
 """DICOM SEG: frames become the classes of their images; what is written refers to its image."""
 
 import logging
+import re
 
 import highdicom as hd
 import numpy as np
 import pytest
+from highdicom._standard_utils import get_iod_module_map, get_module_attribute_map
 from pydicom import dcmread
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
@@ -18,6 +21,7 @@ from samcarry.formats.dicom_seg import image_names_by_uid, read_dicom_seg, write
 from support.dicom_files import write as write_image
 from support.dicom_seg_files import SIZE, write
 from support.drawn_annotations import drawn
+from support.paths import ROOT
 
 RADIUS = np.arange(15).reshape(SIZE) % 2 == 0
 ULNA = np.arange(15).reshape(SIZE) > 7
@@ -109,14 +113,15 @@ def test_truncated_files_are_refused(tmp_path, keep):
 
 def test_images_are_identified_by_their_instance_uid(tmp_path):
     faults: list[str] = []
-    files = {"a": write_image(tmp_path / "a.dcm", SOPInstanceUID="1.2.3")}
+    (tmp_path / "x").mkdir()
+    files = [write_image(tmp_path / "x/a.dcm", SOPInstanceUID="1.2.3")]
     (tmp_path / "b.png").write_bytes(b"no DICOM")
-    assert image_names_by_uid({**files, "b": tmp_path / "b.png"}, faults) == {"1.2.3": "a.dcm"}
+    assert image_names_by_uid([*files, tmp_path / "b.png"], tmp_path, faults) == {"1.2.3": "x/a.dcm"}
     assert not faults
-    files["c"] = write_image(tmp_path / "c.dcm", SOPInstanceUID="1.2.3")
+    files.append(write_image(tmp_path / "c.dcm", SOPInstanceUID="1.2.3"))
     (tmp_path / "d.dcm").write_bytes(b"")
-    image_names_by_uid({**files, "d": tmp_path / "d.dcm"}, faults)
-    assert ["same DICOM object as a.dcm" in faults[0], "d.dcm: the file is empty" in faults[1]] == [
+    image_names_by_uid([*files, tmp_path / "d.dcm"], tmp_path, faults)
+    assert ["same DICOM object as x/a.dcm" in faults[0], "d.dcm: the file is empty" in faults[1]] == [
         True,
         True,
     ]
@@ -188,6 +193,97 @@ def test_patient_and_study_are_those_of_the_image_whatever_its_character_set(tmp
     (series,) = header.ReferencedSeriesSequence
     (instance,) = series.ReferencedInstanceSequence
     assert (series.SeriesInstanceUID, instance.ReferencedSOPInstanceUID) == ("1.2.5", "1.2.3.4")
+
+
+# What the module says is copied; docs/privacy.md lists it.
+COPIED = {
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "IssuerOfPatientID",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "SOPInstanceUID",
+    "SOPClassUID",
+    "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+}
+VALUE_OF = {
+    "DA": "19991231",
+    "TM": "112233",
+    "UI": "1.2.77",
+    "AS": "077Y",
+    "CS": "OTHER",
+    "DS": "77",
+    "US": 77,
+}
+VALID = {
+    "PatientSex": "O",
+    "PatientIdentityRemoved": "NO",
+    "SmokingStatus": "YES",
+    "QualityControlSubject": "YES",
+    "ResponsiblePersonRole": "OWNER",
+    "Modality": "CR",
+}
+
+
+def with_everything():
+    """Values of all elements that an image may have of patient, study, series, equipment and itself."""
+    radiographs = get_iod_module_map()["computed-radiography-image"]
+    names = {
+        item["keyword"]
+        for module in radiographs
+        for item in get_module_attribute_map()[module["key"]]
+        if not item["path"]
+    }
+    elements = {}
+    for name in sorted(names | COPIED | {"OtherPatientIDs", "EthnicGroup", "PatientAddress"}):
+        vr = dictionary_VR(tag) if (tag := tag_for_keyword(name)) else ""
+        if vr in ("PN", "LO", "SH", "ST", "LT", "UT", "UC", *VALUE_OF):
+            elements[name] = VALID.get(name, VALUE_OF.get(vr, f"Secret{len(elements)}"))
+    kept = (
+        "Rows",
+        "Columns",
+        "SpecificCharacterSet",
+        "BitsAllocated",
+        "BitsStored",
+        "HighBit",
+        "SamplesPerPixel",
+    )
+    kept += ("PixelRepresentation", "PlanarConfiguration", "PhotometricInterpretation", "PixelSpacing")
+    return {name: value for name, value in elements.items() if name not in kept} | UIDS
+
+
+@pytest.mark.filterwarnings("ignore")  # when the test writes its header
+def test_only_what_the_page_about_privacy_lists_is_copied(tmp_path):
+    elements = with_everything()
+    assert len(elements) > 150
+    written = exported(tmp_path, **elements)
+    secrets = {
+        str(value) for name, value in elements.items() if name not in COPIED and "Secret" in str(value)
+    }
+    assert len(secrets) > 50
+    texts = {str(element.value) for element in dcmread(written).iterall()}
+    assert not secrets & texts
+    header = dcmread(written)
+    patient_and_study = {name for name in elements if str(header.get(name)) == str(elements[name])}
+    assert COPIED - patient_and_study == {
+        "SeriesInstanceUID",
+        "SOPInstanceUID",
+        "SOPClassUID",
+    }  # as references
+    page = (ROOT / "docs/privacy.md").read_text()
+    assert COPIED | {"DeidentificationMethodCodeSequence"} == set(
+        re.findall(r"^\| `(\w+)` \| ", page, re.MULTILINE)
+    )
 
 
 def test_nothing_of_the_header_is_logged(tmp_path, caplog, capfd):

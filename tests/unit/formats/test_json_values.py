@@ -112,7 +112,7 @@ def test_a_byte_order_mark_is_accepted_and_a_missing_file_is_a_fault(tmp_path, r
     path = tmp_path / "a.json"
     path.write_text(json.dumps(GOOD[read]), encoding="utf-8-sig")
     assert len(read(path)) == 1
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="there is no such file"):
         read(tmp_path / "none.json")
 
 

@@ -172,3 +172,21 @@ def test_written_nifti_is_read_back_as_a_stack_and_by_nibabel(masks):
         assert read_stack(path).classes == tuple(CLASSES)
         values = np.asarray(nib.load(path).dataobj)
         np.testing.assert_array_equal(values[:, :, 0].transpose(2, 1, 0), masks)
+
+
+@pytest.mark.parametrize(
+    ("zooms", "unit", "expected"),
+    [
+        ((0.2, 0.14), "mm", (0.14, 0.2)),
+        ((0.2, 0.14), "unknown", (0.14, 0.2)),
+        ((0.0002, 0.00014), "meter", (0.14, 0.2)),
+        ((200, 140), "micron", (0.14, 0.2)),
+        ((1, 1), "mm", None),  # what programs write if they know nothing
+    ],
+)
+def test_the_size_of_pixels_is_height_and_width_in_mm(tmp_path, zooms, unit, expected):
+    image = nib.Nifti1Image(NUMBERS.T, np.diag([*zooms, 1, 1]))
+    image.header.set_xyzt_units(unit)
+    nib.save(image, tmp_path / "a.nii")
+    (annotation,) = read_nifti(tmp_path / "a.nii")
+    assert annotation.spacing == (expected and pytest.approx(expected))

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from samcarry.formats.coco import read_coco
 from samcarry.formats.cvat import read_cvat
 from samcarry.formats.overlays import overlay
 from samcarry.formats.writers import OVERLAP_RULE, MaskWriter
+from samcarry.geometry.run_lengths import encode_image
 from samcarry.images.masks import read_mask
 from support.dicom_files import write as write_dicom
 from support.drawn_annotations import drawn
@@ -122,3 +124,17 @@ def test_the_overlap_rule_is_what_label_maps_do(tmp_path):
     smaller = 1 if MASKS[0].sum() < MASKS[1].sum() else 2
     assert overlap.any()
     assert (numbers[overlap] == smaller).all()
+
+
+def test_cases_of_an_earlier_call_are_in_the_files_of_all_cases(tmp_path):
+    masks = np.zeros((1, 4, 5), bool)
+    masks[0, 1:3, 2:4] = True
+    grey = np.zeros((4, 5), np.uint8)
+    whole = MaskWriter(tmp_path / "whole", ["a"], ["coco", "cvat"])
+    again = MaskWriter(tmp_path / "again", ["a"], ["coco", "cvat"], again=True)
+    for name in ("1.png", "2.png"):
+        whole.add(name[0], masks, grey, file_name=name, source=Path(name))
+        again.add_again(name[0], encode_image(name, masks), Path(name))
+    assert whole.finish() == again.finish()
+    for name in ("coco.json", "annotations.xml"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()

@@ -14,6 +14,7 @@ from samcarry.geometry.shapes import (
     LabelledShape,
     Polygon,
     SkippedShapeError,
+    class_mapper,
     collect_shapes,
     make_bitmap,
     open_png,
@@ -52,6 +53,15 @@ def test_entries_are_read_skipped_or_reported_by_their_place():
     )
     assert skipped == ("line", "line")
     assert faults == ["an earlier fault", "a.json: shape 4 is broken; draw it again"]
+
+
+def test_a_mapper_sees_composed_names_and_refuses_what_cannot_be_a_file_name():
+    mapper = class_mapper({"f\u00e9mur": "femur", "x": "a/b", "y": None}.get, "rename it in `classes`")
+    assert mapper("fe\u0301mur") == "femur"
+    assert mapper("y") is None
+    with pytest.raises(InputError, match="class 'a/b', which cannot be a file name; rename it in `classes`"):
+        mapper("x")
+    assert same_name("fe\u0301mur") == "f\u00e9mur"
 
 
 @pytest.mark.parametrize("name", ["Os capitatum", "骨", "a.b"])

@@ -10,6 +10,7 @@ from pydicom.uid import JPEGLSLossless
 
 from samcarry.errors import InputError
 from samcarry.images import grey
+from samcarry.images.dicom import dicom_codes, dicom_spacing
 from samcarry.images.grey import image_size, read_grey
 from support.dicom_files import VALUES, write
 
@@ -110,3 +111,38 @@ def test_messages_of_pydicom_about_the_header_are_not_logged(tmp_path, caplog, r
         rejection(path)
     assert not caplog.records
     assert not recwarn.list
+
+
+def test_codes_of_the_header(tmp_path):
+    path = write(tmp_path / "a.dcm", ImageLaterality="L", BurnedInAnnotation="YES")
+    keywords = ["ImageLaterality", "BurnedInAnnotation", "Laterality"]
+    assert dicom_codes(path, keywords) == {
+        "ImageLaterality": "L",
+        "BurnedInAnnotation": "YES",
+        "Laterality": "",
+    }
+    (tmp_path / "b.dcm").write_bytes(b"rubbish")
+    with pytest.raises(InputError):
+        dicom_codes(tmp_path / "b.dcm", keywords)
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        ({}, None),
+        ({"PixelSpacing": [0.1, 0.2]}, (0.1, 0.2)),
+        ({"ImagerPixelSpacing": [0.15, 0.16]}, (0.15, 0.16)),
+        ({"PixelSpacing": [0.1, 0.2], "ImagerPixelSpacing": [0.15, 0.16]}, (0.1, 0.2)),
+        ({"PixelSpacing": [0, 0.2], "ImagerPixelSpacing": [0.15, 0.16]}, (0.15, 0.16)),
+        ({"PixelSpacing": None}, None),
+    ],
+)
+def test_the_size_of_pixels_is_that_of_the_object_or_else_of_the_detector(tmp_path, elements, expected):
+    known = {name: value for name, value in elements.items() if value is not None}
+    assert dicom_spacing(write(tmp_path / "a.dcm", **known)) == expected
+
+
+def test_the_size_of_pixels_of_a_damaged_file_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "a.dcm").write_bytes(b"x" * 500)
+    with pytest.raises(InputError, match=r"a\.dcm"):
+        dicom_spacing(tmp_path / "a.dcm")

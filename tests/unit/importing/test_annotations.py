@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -44,7 +46,8 @@ def test_files_by_split_give_cases_their_split(study, tmp_path):
     files = {"train": [coco(tmp_path / "t.json", "a.png")], "val": [coco(tmp_path / "v.json", "b.png")]}
     import_annotations(**study | {"annotations": files})
     sheet = (study["destination"] / "cases.csv").read_text()
-    assert sheet == "case,split\na,train\nb,val\nc,unlabelled\nd,unlabelled\n"
+    rows = ["case,split,imported_from", "a,train,", "b,val,", "c,unlabelled,deep/c.png", "d,unlabelled,"]
+    assert sheet.splitlines() == rows
 
 
 def test_classes_are_renamed_merged_dropped_and_chosen(study):
@@ -101,6 +104,45 @@ def test_all_faults_of_all_files_are_reported_together(study, tmp_path):
     lines = refused(study, annotations={NO_SPLIT: files})
     expected = ["not JSON", "entirely outside", "entirely outside", "is 7 x 5", "file is empty"]
     assert [text in line for text, line in zip(expected, lines, strict=True)] == [True] * 5
+
+
+def test_two_files_that_leave_out_the_folder_of_an_image_are_not_combined(study, tmp_path):
+    files = [coco(tmp_path / f"{name}.json", "c.png") for name in "xy"]
+    import_annotations(**study | {"annotations": {NO_SPLIT: files[:1]}})
+    assert labels(study, "c") == {"Radius": 6, "Ulna": 6}
+    with pytest.raises(
+        InputError, match=r"y\.json: image 'c\.png' is annotated in .*x\.json too, and the two"
+    ):
+        import_annotations(**study | {"annotations": {NO_SPLIT: files}})
+
+
+def test_a_namesake_without_an_image_is_left_out_and_named_with_its_folder(study, tmp_path):
+    files = [coco(tmp_path / "x.json", "deep/c.png", "other/c.png")]
+    summary = import_annotations(**study | {"annotations": {NO_SPLIT: files}})
+    assert summary[0] == "annotated: imported 1 of 2 images; 1 without an image file (other/c)"
+
+
+def test_classes_that_differ_only_in_upper_and_lower_case_are_refused(study, tmp_path):
+    (line,) = refused(study, classes={"Ulna": "bone", "Radius": "Bone"})
+    assert (
+        "class 'Bone' differs from class 'bone' in" in line
+        or "class 'bone' differs from class 'Bone'" in line
+    )
+
+
+def test_decomposed_names_of_images_and_classes_are_the_same_names(study, tmp_path):
+    name, bone = "ge\u0301nou", "fe\u0301mur"
+    Image.new("L", (6, 5)).save(study["images"] / f"{name}.png")
+    categories = [{"id": 3, "name": bone}, {"id": 4, "name": "f\u00e9mur"}]
+    for written in (name, "g\u00e9nou"):
+        file = coco(tmp_path / "u.json", f"{written}.png", categories=categories)
+        changes = {"annotations": {NO_SPLIT: [file]}, "wanted": ["f\u00e9mur"], "only_named": True}
+        import_annotations(**study | changes)
+        assert labels(study, "g\u00e9nou") == {"f\u00e9mur": 6}
+    (line,) = refused_again(
+        study, {"annotations": {NO_SPLIT: [coco(tmp_path / "d.json", f"{name}.png", "g\u00e9nou.png")]}}
+    )
+    assert "is listed twice" in line
 
 
 @pytest.mark.parametrize(
@@ -177,7 +219,7 @@ def test_counts_split_by_the_numbers_in_names_and_count_missing_images(study, tm
     changes = {"annotations": {NO_SPLIT: [coco(tmp_path / "n.json", *names)]}}
     counts = {"train": 2, "unlabelled": 1, "val": 1, "test": 1}
     import_annotations(**study | changes, counts=counts)
-    rows = (study["destination"] / "cases.csv").read_text().splitlines()
+    rows = [row.rpartition(",")[0] for row in (study["destination"] / "cases.csv").read_text().splitlines()]
     assert rows[:5] == ["case,split,order", "1,train,1", "2,train,2", "30,test,", "9,unlabelled,"]
     assert (study["destination"] / "labels" / "9" / "Ulna.png").exists()
     (line,) = refused_again(study, changes, counts={"train": 2})
@@ -196,3 +238,14 @@ def refused_again(study: dict, changes: dict, **more) -> list[str]:
 def test_wanted_classes_without_any_shape_are_a_fault(study):
     (line,) = refused(study, wanted=["ulna"])
     assert "no shape has a wanted class (the classes are: Radius 3, Ulna 3)" in line
+
+
+def test_the_size_of_pixels_in_an_annotation_is_written_to_cases_csv(study, tmp_path):
+    (tmp_path / "nifti").mkdir()
+    for name, sizes in (("a", [0.14, 0.28]), ("b", [1, 1])):
+        mask = nib.Nifti1Image(np.ones((6, 5), np.uint8), np.diag([*sizes, 1, 1]))
+        nib.save(mask, tmp_path / f"nifti/{name}.nii.gz")
+    changes = {"annotations": {"train": [tmp_path / "nifti"]}, "options": {"table": None}}
+    import_annotations(**study | changes | {"format_name": "nifti"})
+    sheet = (study["destination"] / "cases.csv").read_text().splitlines()
+    assert sheet[:3] == ["case,split,spacing,imported_from", "a,train,0.28 0.14,", "b,train,,"]

@@ -119,6 +119,73 @@ def test_all_damaged_masks_are_reported_and_nothing_is_written(study):
     assert [str(file) in line for file, line in zip(files, lines, strict=True)] == [True, True]
 
 
+def write_for(format_name, folder, patient):
+    """An annotation of <patient>/IM0001 in this format below `folder`; returns what to import."""
+    square = np.ones((1, 5, 6), bool)
+    place = folder / patient
+    if format_name in ("coco", "cvat"):
+        annotate(folder, format_name, f"{patient}/IM0001.png")
+    elif format_name in ("supervisely", "labelme"):
+        folder.mkdir()
+        annotate(place, format_name, "IM0001.png")
+        for file in place.glob("IM0001*.json"):
+            file.write_text(file.read_text().replace("..\\\\images\\\\", ""))
+    elif format_name == "class_pngs":
+        write_class_masks(place / "IM0001", square, ["ulna"])
+        return folder / "*/{case}/{class}.png"
+    else:
+        place.mkdir(parents=True)
+        if format_name == "label_maps":
+            write_label_map(place / "IM0001.png", square)
+        else:
+            write_nifti(place / "IM0001.nii.gz", square, ["ulna"], "IM0001")
+    return folder
+
+
+@pytest.mark.parametrize("format_name", [name for name in READERS if name != "dicomseg"])
+def test_no_format_gives_an_image_the_annotation_of_a_namesake(tmp_path, format_name, caplog):
+    study = {
+        "format_name": format_name,
+        "images": tmp_path / "images",
+        "annotations": {NO_SPLIT: [write_for(format_name, tmp_path / "ann", "patientA")]},
+        "destination": tmp_path / "out" / "mine",
+        "classes": {"1": "ulna"},
+        "options": {},
+    }
+    image = tmp_path / "images/patientB/IM0001.png"
+    image.parent.mkdir(parents=True)
+    Image.fromarray(np.arange(30, dtype=np.uint8).reshape(5, 6)).save(image)
+    (line,) = refused(study)
+    assert "'patientA/IM0001'" in line
+    assert str(image) in line
+    image.parent.rename(tmp_path / "images/patientA")
+    assert import_annotations(**study)[0] == "annotated: imported 1 of 1 images"
+    assert "ulna" in labels(study, "IM0001")
+    assert "only the ends of the paths" not in caplog.text
+    rows = (study["destination"] / "cases.csv").read_text().splitlines()
+    assert rows == ["case,imported_from", "IM0001,patientA/IM0001.png"]
+
+
+@pytest.mark.parametrize(
+    "names", [("IM1.png", "IM1.jpg.png"), ("IM1.png", "IM1.tif"), ("IM1.png", "IM1.PNG")]
+)
+def test_two_files_for_one_image_in_one_folder_are_refused(tmp_path, names):
+    (tmp_path / "maps").mkdir()
+    for name in names:
+        (tmp_path / "maps" / name).touch()
+    faults: list[str] = []
+    found = list(list_annotation_files("label_maps", {NO_SPLIT: [tmp_path / "maps"]}, faults))
+    assert len(found) == 1
+    assert all(str(tmp_path / "maps" / name) in faults[0] for name in names)
+
+
+def test_files_of_supervisely_beside_their_images(tmp_path):
+    (tmp_path / "one/ann").mkdir(parents=True)
+    (tmp_path / "one/ann/a.png.json").touch()
+    ((_, _, folder),) = list_annotation_files("supervisely", {NO_SPLIT: [tmp_path]}, [])
+    assert folder == "one/img"
+
+
 @pytest.fixture
 def shape_study(tmp_path) -> dict:
     return make_study(tmp_path)
@@ -179,14 +246,15 @@ def test_annotation_files_are_listed_by_split_and_suffix(tmp_path):
     by_split = {"train": [tmp_path / "train"], "val": [tmp_path / "val"]}
     faults: list[str] = []
     assert list(list_annotation_files("coco", by_split, faults)) == [
-        ("train", tmp_path / "train/a.json"),
-        ("val", tmp_path / "val/b.json"),
+        ("train", tmp_path / "train/a.json", "."),
+        ("val", tmp_path / "val/b.json", "."),
     ]
     assert faults == []
-    assert list(list_annotation_files("cvat", by_split, faults)) == [("train", tmp_path / "train/a.xml")]
+    assert list(list_annotation_files("cvat", by_split, faults)) == [("train", tmp_path / "train/a.xml", ".")]
     assert f"{tmp_path / 'val'}: holds no .xml file" in faults[0]
     pattern = {NO_SPLIT: [tmp_path / "{case}/{class}.png"]}
-    assert list(list_annotation_files("class_pngs", pattern, faults)) == [(NO_SPLIT, pattern[NO_SPLIT][0])]
+    found = list(list_annotation_files("class_pngs", pattern, faults))
+    assert found == [(NO_SPLIT, pattern[NO_SPLIT][0], ".")]
 
 
 def test_every_reader_is_offered_by_the_schema():

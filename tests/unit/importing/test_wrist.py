@@ -172,6 +172,27 @@ def test_faults_of_all_images_are_reported_together(study):
     assert empty.startswith(f"{part / PLAIN}.png: the file is empty")
 
 
+def test_an_annotation_of_a_namesake_in_another_folder_is_refused(study, tmp_path, caplog):
+    train = [write_annotations(tmp_path / "train1.xml", f"part2/{LEFT}")]
+    (line,) = refused(study, annotations={**study["annotations"], "train": train})
+    assert f"image 'part2/{LEFT}' has no file" in line
+    assert str(study["images"] / "part1" / LEFT) in line
+    train = [write_annotations(tmp_path / "train1.xml", f"part1/{LEFT}", RIGHT)]
+    import_cvat(**{**study, "annotations": {**study["annotations"], "train": train}})
+    assert f"{RIGHT} -> part1/{RIGHT}.png" in caplog.text
+    assert LEFT not in caplog.text
+    rows = (study["destination"] / "cases.csv").read_text().splitlines()
+    assert rows[0].endswith(",mirrored,imported_from")
+    assert rows[1].endswith(f",0,part1/{LEFT}.png")
+
+
+def test_a_namesake_without_an_image_is_only_skipped(study, tmp_path):
+    train = [write_annotations(tmp_path / "train1.xml", f"part1/{LEFT}", f"part2/{LEFT}")]
+    line, *_ = import_cvat(**{**study, "annotations": {**study["annotations"], "train": train}})
+    assert "imported 1 of 2 images" in line
+    assert f"1 without an image file (part2/{LEFT})" in line
+
+
 def test_an_image_that_is_annotated_twice(study, tmp_path):
     again = write_annotations(tmp_path / "again.xml", LEFT, VAL)
     (line,) = refused(study, annotations={**study["annotations"], "val": [again]})

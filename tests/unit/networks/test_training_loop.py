@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import logging
 import math
+import random
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from samcarry.errors import InputError
 from samcarry.networks import supervised
 from samcarry.networks.batches import generator_of
 from samcarry.networks.training_loop import LoopSettings, Step, cosine_learning_rate, write_curve
+from samcarry.storage.states import read_state, write_state
 from support.tiny_training import SETTINGS, assert_same, dying_at, run
 
 PAPER = dataclasses.replace(
@@ -99,22 +101,44 @@ def test_a_truncated_checkpoint_is_ignored(tmp_path, monkeypatch, keep):
     assert_same(run(tmp_path), straight)
 
 
+def test_a_flipped_bit_of_a_checkpoint_is_noticed_and_the_training_starts_from_scratch(
+    tmp_path, monkeypatch, caplog
+):
+    straight = run(tmp_path)
+    leave_checkpoint(tmp_path, monkeypatch)
+    path = tmp_path / "checkpoint.pt"
+    content = path.read_bytes()
+    chance = random.Random(0)
+    for place in chance.sample(range(len(content)), 10):
+        flipped = bytes([content[place] ^ 1 << chance.randrange(8)])
+        path.write_bytes(content[:place] + flipped + content[place + 1 :])
+        caplog.clear()
+        assert_same(run(tmp_path), straight)
+        assert "has changed since it was written): starting from scratch" in caplog.text
+
+
+def test_a_checkpoint_that_the_system_cannot_read_is_not_taken_for_damaged(tmp_path):
+    (tmp_path / "checkpoint.pt").mkdir()
+    with pytest.raises(InputError, match=r"checkpoint\.pt: Is a directory"):
+        run(tmp_path)
+
+
 @pytest.mark.parametrize("lost", ["network", "optimiser", "curve", "iteration", "fingerprint"])
 def test_a_checkpoint_that_lacks_a_part_leaves_no_trace_in_the_result(tmp_path, monkeypatch, lost):
     straight = run(tmp_path)
     leave_checkpoint(tmp_path, monkeypatch)
-    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    state = torch.load(read_state(tmp_path / "checkpoint.pt"), weights_only=True)
     del state[lost]
-    torch.save(state, tmp_path / "checkpoint.pt")
+    write_state(tmp_path / "checkpoint.pt", lambda stream: torch.save(state, stream))
     assert_same(run(tmp_path), straight)
 
 
 def test_a_checkpoint_of_another_shape_leaves_no_trace_in_the_result(tmp_path, monkeypatch):
     straight = run(tmp_path)
     leave_checkpoint(tmp_path, monkeypatch)
-    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    state = torch.load(read_state(tmp_path / "checkpoint.pt"), weights_only=True)
     state["network"]["head.bias"] = torch.zeros(9)
-    torch.save(state, tmp_path / "checkpoint.pt")
+    write_state(tmp_path / "checkpoint.pt", lambda stream: torch.save(state, stream))
     assert_same(run(tmp_path), straight)
 
 
@@ -123,7 +147,8 @@ def test_a_pickle_under_the_name_of_a_checkpoint_is_not_executed(tmp_path):
         def __reduce__(self):
             return (open, (str(tmp_path / "executed"), "w"))
 
-    torch.save({"fingerprint": "ours", "network": Evil()}, tmp_path / "checkpoint.pt")
+    evil = {"fingerprint": "ours", "network": Evil()}
+    write_state(tmp_path / "checkpoint.pt", lambda stream: torch.save(evil, stream))
     run(tmp_path)
     assert not (tmp_path / "executed").exists()
 

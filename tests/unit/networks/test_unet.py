@@ -95,7 +95,7 @@ def test_a_flipped_bit_in_the_weights_is_found(tmp_path):
     content = bytearray(path.read_bytes())
     content[-7] ^= 1
     path.write_bytes(content)
-    assert "weights have changed" in refused(path)
+    assert "content has changed" in refused(path)
 
 
 @pytest.mark.parametrize("keep", [0, 5, 200, 5000])

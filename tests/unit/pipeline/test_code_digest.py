@@ -77,6 +77,15 @@ def test_the_template_of_a_module_counts_with_it(script):
     assert digest(script) != before
 
 
+def test_the_files_in_a_folder_of_the_name_of_a_module_count_with_it(script):
+    program = script.parents[1] / "samcarry/sub/second/program.js"
+    program.parent.mkdir()
+    program.write_text("one")
+    before = digest(script)
+    program.write_text("two")
+    assert digest(script) != before
+
+
 def test_the_template_of_another_module_does_not_count(script):
     before = digest(script)
     (script.parents[1] / "samcarry/sub/other.html.jinja").write_text("<p>one</p>")
@@ -89,7 +98,8 @@ def test_every_file_of_the_package_counts_with_a_module():
     others = [path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]
     assert others
     for path in others:
-        assert path.with_name(path.name.split(".")[0] + ".py").is_file(), path
+        beside = path.with_name(path.name.split(".")[0] + ".py")
+        assert beside.is_file() or path.parent.with_suffix(".py").is_file(), path
 
 
 @pytest.mark.parametrize("page", ["report/write_report", "review/write_review"])

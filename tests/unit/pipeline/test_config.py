@@ -5,13 +5,18 @@ import copy
 import pytest
 
 from samcarry.errors import InputError
+from samcarry.methods import PAIRS
 from samcarry.pipeline.config import (
     asking_of,
     check_settings,
+    compose_names,
     is_papers_way,
     main_sams,
     method_notes,
+    mirrored_side,
     needs_much_memory,
+    pairs_of,
+    primary_of,
     refiners_tuned,
     sams_of,
 )
@@ -29,6 +34,8 @@ def config(tmp_path):
         "ablation": {"n": [], "methods": ["unet"]},
         "table": {"methods": ["unet", "ours_r"]},
         "tuning": {"trials": 0},
+        "evaluation": {"primary": None, "margin": 2},
+        "nnunet": {"epochs": 1000, "iterations_per_epoch": 250, "max_batch_size": None},
         "medsam": {"model": "small"},
         "zoom": {"model": None, "multimask": False},
         "sam": {
@@ -74,6 +81,8 @@ def test_a_good_config_passes_and_its_models_are_completed(config):
         ({"zoom__model": "small"}, ("zoom.model is 'small'", "cannot be asked on crops", "protocol: sam")),
         ({"sam__multimask": True}, ("sam.multimask is true", "'tiny' is a tiny SAM", "set it to false")),
         ({"zoom__multimask": True}, ("zoom.multimask is true", "'tiny' is a tiny SAM")),
+        ({"evaluation__primary": ["ours", "unet"]}, ("evaluation.primary: 'ours' is not a method",)),
+        ({"evaluation__primary": ["ours_p", "unet"]}, ("evaluation.primary compares ours_p", "lists both")),
         ({"medsam__model": None, "methods": ["unet_medsam"]}, ("unet_medsam needs medsam.model",)),
         ({"sam__models__tiny__file": "no/where.pth"}, ("no/where.pth", "no such file")),
     ],
@@ -131,6 +140,31 @@ def test_contradicting_keys_of_an_import_are_reported_in_one_line(config, keys, 
         check_settings(with_import(config, **keys))
     assert all(part in str(caught.value) for part in parts)
     assert "\n" not in str(caught.value)
+
+
+def test_the_primary_comparison_is_ours_r_against_unet_where_both_are_run(config):
+    assert primary_of(config, ["unet", "ours_r", "ours_p"]) == ["ours_r", "unet"]
+    assert primary_of(config, ["unet", "ours_p"]) is None
+
+
+def test_another_primary_comparison_may_be_declared_and_is_made(config):
+    other = changed(config, evaluation__primary=["fixmatch", "unet"], methods=["unet", "fixmatch"])
+    check_settings(other)
+    assert primary_of(other, ["unet", "fixmatch"]) == ["fixmatch", "unet"]
+    assert primary_of(other, ["unet", "ours_r"]) is None
+    assert pairs_of(other, ["unet", "fixmatch"])[-1] == ("fixmatch", "unet")
+    assert pairs_of(config, ["unet", "ours_r"]) == [*PAIRS]
+
+
+def test_a_shortened_nnunet_is_not_called_nnunets_ability(config):
+    assert "nnunet" not in method_notes(config, "test")
+    short = changed(config, nnunet={"epochs": 240, "iterations_per_epoch": 25, "max_batch_size": 2})
+    for method in ("nnunet", "nnunet_bce"):
+        note = method_notes(short, "test")[method]
+        assert "6,000 iterations instead of nnU-Net's own 250,000, in batches of at most 2" in note
+        assert "not what nnU-Net is capable of" in note
+    whole = changed(config, nnunet={"epochs": 100, "iterations_per_epoch": 250, "max_batch_size": None})
+    assert "batches" not in method_notes(whole, "test")["nnunet_bce"]
 
 
 def test_a_checkpoint_that_no_method_needs_may_be_missing(config):
@@ -261,3 +295,49 @@ def test_a_sam_that_was_chosen_on_the_judged_cases_is_noted_even_without_tuning_
 )
 def test_the_studies_that_tune_a_table_are_those_of_its_methods(config, methods, trials, studies):
     assert refiners_tuned(changed(config, table__methods=methods, tuning__trials=trials)) == studies
+
+
+COMPOSED, DECOMPOSED = "f\u00e9mur", "fe\u0301mur"
+
+
+def test_names_are_composed_like_those_of_files_and_paths_are_kept():
+    block = {
+        "images": f"data/{DECOMPOSED}",
+        "table": f"data/{DECOMPOSED}.csv",
+        "classes": {DECOMPOSED: DECOMPOSED, "other": None},
+        "label": DECOMPOSED,
+        "attribute": None,
+    }
+    config = {
+        "classes": [DECOMPOSED, "ulna"],
+        "splits": {"patient_pattern": f"^({DECOMPOSED})"},
+        "review": {"first": {"columns": [DECOMPOSED]}},
+        "source": {"format": "cvat", "cvat": block},
+    }
+    compose_names(config)
+    assert config["classes"] == [COMPOSED, "ulna"]
+    assert config["splits"]["patient_pattern"] == f"^({COMPOSED})"
+    assert config["review"]["first"]["columns"] == [COMPOSED]
+    assert block["images"] == f"data/{DECOMPOSED}"
+    assert block["table"] == f"data/{DECOMPOSED}.csv"
+    assert block["classes"] == {COMPOSED: COMPOSED, "other": None}
+    assert (block["label"], block["attribute"]) == (COMPOSED, None)
+    block["table"] = {1: DECOMPOSED}
+    compose_names(config)
+    assert block["table"] == {1: COMPOSED}
+    block["classes"] = {COMPOSED: "a", DECOMPOSED: "b"}
+    with pytest.raises(InputError, match="classes: a name is listed twice"):
+        compose_names(config)
+
+
+@pytest.mark.parametrize(
+    ("source", "side"),
+    [
+        ({"format": "phantom"}, None),
+        ({"format": "cvat", "cvat": {"table": "sides.csv", "mirror_right": True}}, "right"),
+        ({"format": "cvat", "cvat": {"table": "sides.csv", "mirror_right": False}}, None),
+        ({"format": "cvat", "cvat": {"table": None, "mirror_right": True}}, None),
+    ],
+)
+def test_only_an_import_with_a_table_mirrors_a_side(source, side):
+    assert mirrored_side({"source": source}) == side

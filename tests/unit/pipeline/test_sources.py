@@ -1,15 +1,13 @@
 """Which paths of a config's source are watched: a changed file must not go unnoticed."""
 
-import os
-
 import pytest
 
 from samcarry.pipeline.sources import (
     is_table_study,
-    listing_digest,
     paths_by_split,
     source_files,
     source_folders,
+    user_paths,
 )
 
 
@@ -50,22 +48,15 @@ def test_a_study_with_a_table_is_read_with_its_tables():
     assert not is_table_study({"format": "cvat", "cvat": block | {"table": None}})
 
 
-def test_the_phantom_watches_nothing_and_a_folder_itself():
-    assert source_files({"format": "phantom", "phantom": {"seed": 0}}) == []
-    assert source_folders({"format": "phantom", "phantom": {"seed": 0}}) == []
-    assert listing_digest([]) == ""
-    assert source_folders({"format": "folder", "folder": "mine"}) == ["mine"]
+def test_the_phantom_watches_nothing_and_a_folder_what_is_read_of_it():
+    assert user_paths({"format": "phantom", "phantom": {"seed": 0}}) == []
+    assert user_paths({"format": "folder", "folder": "mine"}) == [
+        "mine/images",
+        "mine/labels",
+        "mine/cases.csv",
+    ]
 
 
-def test_the_digest_changes_with_a_file_at_any_depth_and_bears_links_in_a_circle(tmp_path):
-    (tmp_path / "deep" / "er").mkdir(parents=True)
-    file = tmp_path / "deep" / "er" / "a.png"
-    file.write_bytes(b"1")
-    (tmp_path / "deep" / "round").symlink_to(tmp_path)
-    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
-    first = listing_digest([str(tmp_path)])
-    assert listing_digest([str(tmp_path)]) == first
-    os.utime(file, (1, 1))
-    second = listing_digest([str(tmp_path)])
-    file.rename(file.with_name("b.png"))
-    assert len({first, second, listing_digest([str(tmp_path)])}) == 3
+def test_an_import_watches_its_files_and_folders():
+    source = {"format": "coco", "coco": {"images": "i", "annotations": "a.json", "cases": "c.csv"}}
+    assert user_paths(source) == ["c.csv", "a.json", "i"]

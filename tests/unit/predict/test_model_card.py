@@ -5,6 +5,7 @@ import re
 import yaml
 
 from samcarry.data.manifest import ManifestRow
+from samcarry.images.preparation import preparation
 from samcarry.predict.model_card import model_card, read_scores
 
 METADATA = {
@@ -12,6 +13,8 @@ METADATA = {
     "cases": ["1", "2", "3"],
     "size": [384, 224],
     "window": [0.5, 99.5],
+    "preparation": preparation(None),
+    "training_look": {"images": 104, "measures": {}},
     "mean": 0.3,
     "std": 0.2,
     "width": 64,
@@ -28,11 +31,11 @@ ROWS = [
 ]
 
 
-def card(tmp_path, method="ours_r", rows=ROWS):
+def card(tmp_path, method="ours_r", rows=ROWS, metadata=METADATA):
     lines = ["class,dice", "Radius,0.5", "Radius,0.7", "a|b,0.25", "a|b,"]
     (tmp_path / "dice.csv").write_text("\n".join(lines))
     scores = read_scores(tmp_path / "dice.csv")
-    return model_card(METADATA, dataset="wrist", method=method, rows=rows, scores=scores, sha256="f" * 64)
+    return model_card(metadata, dataset="wrist", method=method, rows=rows, scores=scores, sha256="f" * 64)
 
 
 def test_dice_of_a_class_is_over_the_images_in_which_it_is_present(tmp_path):
@@ -56,6 +59,20 @@ def test_it_holds_preprocessing_and_provenance(tmp_path):
     page = card(tmp_path)
     for text in ("384 × 224", "percentiles 0.5 to 99.5", "0.300000", "torch 2.0", "f" * 64, "`abc`"):
         assert text in page
+
+
+def test_it_says_what_images_go_through_and_how_to_predict(tmp_path):
+    page = card(tmp_path)
+    assert "| orientation | upright" in page
+    assert "| left and right | no image is mirrored |" in page
+    assert "predict model.safetensors IMAGES OUT\n" in page
+    assert "compares new images with 104 training images" in page
+    mirrored = card(tmp_path, metadata={**METADATA, "preparation": preparation("right")})
+    assert "images of right sides are mirrored" in mirrored
+    assert "IMAGES OUT --laterality RULE" in mirrored
+    older = {key: METADATA[key] for key in METADATA if key not in ("preparation", "training_look")}
+    assert "| preparation | not recorded |" in card(tmp_path, metadata=older)
+    assert "too few training images" in card(tmp_path, metadata=older)
 
 
 def test_it_says_if_scores_are_of_the_validation_split(tmp_path):

@@ -5,7 +5,10 @@ import pytest
 import torch
 
 from samcarry.errors import InputError
-from samcarry.predict.models import load_model, load_onnx
+from samcarry.images.preparation import preparation
+from samcarry.images.training_look import measure_look
+from samcarry.networks.unet import load_unet
+from samcarry.predict.models import UNKNOWN, load_model, load_onnx
 from samcarry.predict.new_images import predict_masks
 from support.tiny_models import save_tiny_model
 
@@ -22,7 +25,19 @@ def test_a_model_file_holds_all_that_is_needed(tmp_path):
 
 @pytest.mark.parametrize(
     "metadata",
-    [{"classes": ["a", "../../b"]}, {"size": None}, {"size": [15, 32]}, {"std": 0}, {"mean": "x"}],
+    [
+        {"classes": ["a", "../../b"]},
+        {"size": None},
+        {"size": [15, 32]},
+        {"std": 0},
+        {"mean": "x"},
+        {"preparation": {"version": 1}},
+        {"preparation": {"version": 99, "mirrored": None}},
+        {"preparation": {"version": 1, "mirrored": "up"}},
+        {"preparation": "x"},
+        {"training_look": {"images": 5}},
+        {"training_look": {"images": 5, "measures": {"grey values": {"mean": [1], "precision": 2}}}},
+    ],
 )
 def test_a_model_with_invalid_metadata_is_refused_in_one_line(tmp_path, metadata):
     path = save_tiny_model(tmp_path / "m.safetensors", **metadata)
@@ -30,6 +45,25 @@ def test_a_model_with_invalid_metadata_is_refused_in_one_line(tmp_path, metadata
         load_model(path, "cpu")
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_says_what_its_images_went_through(tmp_path):
+    look = measure_look([np.random.default_rng(0).integers(0, 256, (8, 16, 32), np.uint8)])
+    for side in (None, "right"):
+        metadata = {"preparation": preparation(side), "training_look": look}
+        model = load_model(save_tiny_model(tmp_path / "m.safetensors", **metadata), "cpu")
+        assert model.mirrored == side
+        assert model.training_look.images == 8
+    older = load_model(save_tiny_model(tmp_path / "m.safetensors", preparation=None), "cpu")
+    assert (older.mirrored, older.training_look) == (UNKNOWN, None)
+
+
+def test_metadata_do_not_change_the_weights(tmp_path):
+    one, other = (
+        load_unet(save_tiny_model(tmp_path / "m.safetensors", preparation=preparation(side)))[0].state_dict()
+        for side in (None, "right")
+    )
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -1,5 +1,7 @@
 """Masks match the image and have its size; folders and arrays are checked first."""
 
+import csv
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,11 +10,15 @@ import torch
 from PIL import Image
 from torch import nn
 
+from samcarry.data.phantoms import draw_phantoms
 from samcarry.errors import InputError
+from samcarry.images.grey import resize_grey
 from samcarry.images.masks import read_mask
+from samcarry.images.training_look import measure_look, read_look
 from samcarry.networks.prediction import predict
-from samcarry.predict.models import Model
+from samcarry.predict.models import UNKNOWN, Model
 from samcarry.predict.new_images import find_new_images, predict_folder, predict_masks
+from support.dicom_files import write as write_dicom
 
 
 class Threshold(nn.Module):
@@ -140,3 +146,192 @@ def test_arrays_that_are_not_grey_images_are_refused(image, fault):
 def test_an_unknown_format_is_refused_before_anything_is_read(tmp_path):
     with pytest.raises(InputError, match=r"'jpeg'.*labelmap"):
         predict_folder(MODEL, tmp_path / "none", tmp_path / "out", ["png", "jpeg"])
+
+
+LEFT_HALF = replace(MODEL, mirrored="right", predict=lambda images: _left_half(images))
+
+
+def _left_half(images):
+    """The first class is the left half of any image, the second what is bright."""
+    half = np.zeros_like(images)
+    half[..., : images.shape[-1] // 2] = 255
+    return np.stack([half, np.where(images > 128, 255, 0).astype(np.uint8)], axis=1)
+
+
+def test_masks_of_the_mirrored_side_are_mirrored_back():
+    image = bright_square()
+    left, right = predict_masks(LEFT_HALF, [image, image], laterality=["left", "right"])
+    assert left[0, :, :34].all()
+    assert not left[0, :, 36:].any()
+    np.testing.assert_array_equal(right[0], left[0, :, ::-1])
+    np.testing.assert_array_equal(right[1], left[1])  # what is bright stays where it is
+    np.testing.assert_array_equal(predict_masks(LEFT_HALF, image, laterality="right"), right)
+
+
+@pytest.mark.parametrize(
+    ("model", "laterality", "fault"),
+    [
+        (LEFT_HALF, None, "right sides"),
+        (LEFT_HALF, "dicom", "not a side"),
+        (LEFT_HALF, "none", "right sides"),
+        (LEFT_HALF, ["left"], "1 entries for 2 images"),
+        (LEFT_HALF, ["left", ""], "not a side"),
+        (MODEL, "left", "without mirroring"),
+        (replace(MODEL, mirrored=UNKNOWN), None, "does not say"),
+    ],
+)
+def test_a_laterality_that_does_not_fit_is_refused(model, laterality, fault):
+    with pytest.raises(InputError, match=fault):
+        predict_masks(model, [bright_square()] * 2, laterality=laterality)
+
+
+def write_images(folder, **images):
+    folder.mkdir()
+    for name, image in images.items():
+        Image.fromarray(image).save(folder / f"{name}.png")
+
+
+def table(out):
+    with (out / "images.csv").open(newline="", encoding="utf-8") as stream:
+        return {row["case"]: row for row in csv.DictReader(stream)}
+
+
+def test_a_folder_with_both_sides(tmp_path):
+    write_images(tmp_path / "images", a_L=bright_square(), a_R=bright_square())
+    predict_folder(LEFT_HALF, tmp_path / "images", tmp_path / "out", ["png"], laterality="pattern:_([LR])")
+    left, right = (read_mask(tmp_path / f"out/masks/a_{side}/bright.png") for side in "LR")
+    assert left[:, :34].all()
+    np.testing.assert_array_equal(right, left[:, ::-1])
+    rows = table(tmp_path / "out")
+    assert [(row["side"], row["mirrored"]) for row in rows.values()] == [("left", "0"), ("right", "1")]
+    assert json.loads((tmp_path / "out/predict.json").read_text())["laterality"] == "pattern:_([LR])"
+
+
+def test_nothing_is_written_if_a_side_is_not_known(tmp_path):
+    write_images(tmp_path / "images", a_L=bright_square(), b=bright_square())
+    with pytest.raises(InputError, match=r"b\.png: its side is not known"):
+        predict_folder(LEFT_HALF, tmp_path / "images", tmp_path / "out", laterality="pattern:_([LR])")
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
+@pytest.fixture(scope="module")
+def careful():
+    """A model that knows its training images, and images of their kind."""
+    drawn = [p.image for p in draw_phantoms(counts={"unlabelled": 24}, seed=0, height=96, width=96)]
+    known = np.stack([resize_grey(image, *MODEL.size) for image in drawn[:20]])
+    return replace(MODEL, training_look=read_look(measure_look([known]))), drawn[20:]
+
+
+def test_images_unlike_the_training_images_are_named(tmp_path, careful, caplog):
+    model, (usual, *_) = careful
+    write_images(tmp_path / "images", usual=usual, inverted=255 - usual, dark=usual.astype(np.uint16) * 16)
+    cases, faults = predict_folder(model, tmp_path / "images", tmp_path / "out", ["png"])
+    assert (sorted(cases), faults) == (["dark", "inverted", "usual"], [])
+    rows = table(tmp_path / "out")
+    assert {case: row["unlike"] for case, row in rows.items()} == {"usual": "0", "inverted": "1", "dark": "1"}
+    assert float(rows["usual"]["unlikeness"]) <= 1 < float(rows["inverted"]["unlikeness"])
+    assert "black and white swapped" in rows["inverted"]["remark"]
+    warnings = [record.message for record in caplog.records if "masks may be wrong" in record.message]
+    assert len(warnings) == 2
+    assert all(message.startswith(str(tmp_path / "images")) for message in warnings)
+    assert "2 of 3 images are unlike the training images" in caplog.text
+
+
+def test_images_unlike_the_training_images_can_be_refused(tmp_path, careful):
+    model, (usual, *_) = careful
+    write_images(tmp_path / "images", usual=usual, inverted=255 - usual)
+    cases, [fault] = predict_folder(model, tmp_path / "images", tmp_path / "out", ["png"], unlike="refuse")
+    assert cases == ["usual"]
+    assert "inverted.png: " in fault
+    assert not (tmp_path / "out/masks/inverted").exists()
+    row = table(tmp_path / "out")["inverted"]
+    assert (row["predicted"], row["unlike"]) == ("0", "1")
+    assert fault == row["remark"]
+
+
+def test_a_window_makes_images_of_12_bits_alike(tmp_path, careful):
+    model, usual = careful
+    write_images(
+        tmp_path / "images", **{f"i{n}": image.astype(np.uint16) * 16 for n, image in enumerate(usual)}
+    )
+    options = {"formats": ["png"], "window": (0.5, 99.5)}
+    predict_folder(model, tmp_path / "images", tmp_path / "out", **options)
+    assert all(row["unlike"] == "0" for row in table(tmp_path / "out").values())
+
+
+def test_arrays_unlike_the_training_images_are_named(careful, caplog):
+    model, (usual, *_) = careful
+    predict_masks(model, [usual, 255 - usual])
+    assert [record.message.split(":")[0] for record in caplog.records] == ["image 2"]
+
+
+def test_a_model_that_does_not_know_its_training_images_says_so(tmp_path, caplog):
+    write_images(tmp_path / "images", a=bright_square())
+    predict_folder(MODEL, tmp_path / "images", tmp_path / "out", ["png"])
+    assert "images unlike them are not noticed" in caplog.text
+    assert table(tmp_path / "out")["a"]["unlike"] == ""
+    with pytest.raises(InputError, match="--unlike refuse"):
+        predict_folder(MODEL, tmp_path / "images", tmp_path / "out2", ["png"], unlike="refuse")
+    with pytest.raises(InputError, match="--unlike no"):
+        predict_folder(MODEL, tmp_path / "images", tmp_path / "out2", ["png"], unlike="no")
+
+
+def test_burned_in_annotations_are_named(tmp_path, caplog):
+    (tmp_path / "images").mkdir()
+    values = np.full((20, 30), 1000, np.uint16)
+    for name, tags in {
+        "a": {"BurnedInAnnotation": "YES"},
+        "b": {"BurnedInAnnotation": "NO"},
+        "c": {},
+    }.items():
+        write_dicom(tmp_path / f"images/{name}.dcm", values, **tags)
+    predict_folder(MODEL, tmp_path / "images", tmp_path / "out", ["png"])
+    assert [row["burned_in"] for row in table(tmp_path / "out").values()] == ["1", "0", ""]
+    [warning] = [record.message for record in caplog.records if "BurnedIn" in record.message]
+    assert warning.startswith(f"{tmp_path / 'images/a.dcm'}: BurnedInAnnotation is YES")
+
+
+def test_every_image_has_a_row_also_if_it_cannot_be_read(tmp_path):
+    write_images(tmp_path / "images", a=bright_square())
+    (tmp_path / "images/b.png").write_bytes(b"rubbish")
+    (tmp_path / "images/gone.png").symlink_to("nowhere.png")
+    cases, faults = predict_folder(MODEL, tmp_path / "images", tmp_path / "out", ["png"])
+    assert cases == ["a"]
+    assert len(faults) == 2
+    rows = table(tmp_path / "out")
+    assert [(row["file"], row["predicted"]) for row in rows.values()] == [
+        ("a.png", "1"),
+        ("b.png", "0"),
+        ("gone.png", "0"),
+    ]
+    assert rows["b"]["remark"] in faults
+
+
+def test_no_cell_is_a_formula(tmp_path):
+    (tmp_path / "images").mkdir()
+    Image.fromarray(bright_square()).save(tmp_path / "images/=1+1.png")
+    predict_folder(MODEL, tmp_path / "images", tmp_path / "out", ["png"])
+    [row] = table(tmp_path / "out").values()
+    assert (row["file"], row["case"]) == ("'=1+1.png", "'=1+1")
+    assert (tmp_path / "out/masks/=1+1").is_dir()
+
+
+def test_names_that_differ_only_in_capitals_are_refused(tmp_path):
+    """Not every file system can keep the masks of both."""
+    write_images(tmp_path / "images", a=bright_square(), A=bright_square())
+    cases, faults = predict_folder(MODEL, tmp_path / "images", tmp_path / "out", ["png"])
+    assert len(cases) == len(faults) == 1
+
+
+def test_the_working_directory_may_be_the_output_folder(tmp_path, monkeypatch):
+    write_images(tmp_path / "images", a=bright_square())
+    out = tmp_path / "out"
+    predict_folder(MODEL, tmp_path / "images", out, ["png"])
+    monkeypatch.chdir(out)
+    with pytest.raises(InputError, match="already exists"):
+        predict_folder(MODEL, tmp_path / "images", ".", ["png"])
+    predict_folder(MODEL, tmp_path / "images", ".", ["labelmap"], overwrite=True)
+    assert (out / "labelmaps/a.png").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out"]
+    with pytest.raises(InputError, match="choose another folder"):
+        predict_folder(MODEL, tmp_path / "images", "/", ["png"])

@@ -10,6 +10,7 @@ import torch
 from samcarry.errors import InputError
 from samcarry.networks.unet import UNet
 from samcarry.predict.onnx_export import check_onnx
+from support.paths import ROOT
 from support.tiny_models import METADATA
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 16, 32), np.uint8)
@@ -45,3 +46,9 @@ def test_the_metadata_hold_the_preprocessing(models):
     }
     assert {key: metadata[key] for key in METADATA} == METADATA
     assert not (folder / "model.onnx.data").exists()
+
+
+def test_the_file_holds_no_path_of_this_machine(models):
+    content = (models[0] / "model.onnx").read_bytes()
+    for part in (str(ROOT), "site-packages", ".py", "stack_trace"):
+        assert part.encode() not in content

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from samcarry.report import charts
-from samcarry.report.charts import draw_ablation, draw_tuning, parameters_of
+from samcarry.report.charts import draw_ablation, draw_ranks, draw_tuning, parameters_of
 
 NAMES = {"unet": "U-Net", "ours_r": "ours", "unet_full": "all labels"}
 
@@ -136,3 +136,25 @@ def test_any_mix_of_few_trials_is_drawn(tmp_path, table):
 
 def test_number_value_and_state_are_not_parameters():
     assert parameters_of(pd.DataFrame(columns=["number", "value", "state", "radius"])) == ["radius"]
+
+
+RANKS = pd.DataFrame(
+    {"method": ["unet", "ours_r"], "rank": [2, 1], "rank_1": [0.253, 0.747], "rank_2": [0.747, 0.253]}
+)
+
+
+def test_ranks_are_a_table_of_shares_with_the_best_method_first(tmp_path, drawn):
+    draw_ranks(tmp_path / "a.png", RANKS, NAMES)
+    (axis,) = drawn[0].axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["ours", "U-Net"]
+    assert [text.get_text() for text in axis.texts] == ["75", "25", "25", "75"]
+
+
+def test_too_few_patients_are_named_instead_of_shares(tmp_path, drawn):
+    draw_ranks(tmp_path / "a.png", RANKS.assign(rank_1=np.nan, rank_2=np.nan), NAMES)
+    assert [text.get_text() for text in drawn[0].axes[0].texts] == ["too few patients"]
+
+
+def test_no_method_with_a_rank_is_a_picture_as_well(tmp_path):
+    draw_ranks(tmp_path / "a.png", RANKS[:0], NAMES)
+    assert (tmp_path / "a.png").stat().st_size > 1000

@@ -48,19 +48,27 @@ def test_links_within_the_page_have_targets(whole):
     assert {one["href"][1:] for one in page.all("a")} <= ids
 
 
-def findings(low, high):
-    table = pd.DataFrame({"method": ["unet", "ours_r"], "cases": [9, 9], "mean": [70.0, 74.0]})
-    differences = pd.DataFrame(
-        [{"method": "ours_r", "against": "unet", "difference": 4.0, "low": low, "high": high}]
-    )
+def findings(low, high, equal=0, ranks=(2, 1)):
+    table = pd.DataFrame({"method": ["unet", "ours_r"], "cases": 9, "mean": [70.0, 74.0], "rank": ranks})
+    difference = {"method": "ours_r", "against": "unet", "difference": 4.0, "low": low, "high": high}
+    differences = pd.DataFrame([{**difference, "primary": 1, "equal": equal}])
     return " ".join(plain_findings(table, differences, "test"))
 
 
 def test_findings_say_when_chance_could_explain_a_difference():
     assert "chance" in findings(-1.0, 9.0)
     assert "chance" not in findings(1.0, 7.0)
-    assert "too few cases" in findings(float("nan"), float("nan"))
+    assert "too few patients" in findings(float("nan"), float("nan"))
     assert "4.0 points above that of U-Net" in findings(1.0, 7.0)
+
+
+def test_findings_say_when_two_methods_are_equal_within_the_margin():
+    assert "Within the margin that was set in advance, the two are equal." in findings(-1.0, 1.5, equal=1)
+
+
+def test_a_method_without_a_rank_is_not_called_the_best():
+    assert "ours w/ SAM (R) has the highest mean Dice" in findings(1.0, 7.0)
+    assert "U-Net (f_θ) has the highest mean Dice" in findings(1.0, 7.0, ranks=(1, float("nan")))
 
 
 def test_limitations_name_what_this_run_lacks():

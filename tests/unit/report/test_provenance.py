@@ -19,6 +19,18 @@ def measure(folder, path, seconds, memory, cpu="1.0"):
     target.write_text(f"{HEAD}{seconds}\t0:00:01\t{memory}\t1\t1\t1\t0\t0\t50\t{cpu}\n")
 
 
+@pytest.mark.parametrize("keep", [0, 1, 20, -1])
+def test_a_table_of_time_that_is_cut_is_left_out_with_a_warning(tmp_path, caplog, keep):
+    header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time"
+    text = f"{header}\n12.5\t0:00:12\t100.0\t-\t-\t-\t0.00\t0.00\t0.00\t11.25\n"
+    (tmp_path / "clean.tsv").write_text(text)
+    (tmp_path / "refine.tsv").write_text(text[:keep])
+    table = time_and_memory(tmp_path)
+    assert list(table["step"]) == ["clean"]
+    assert list(table["seconds"]) == [12.5]
+    assert "refine.tsv: is damaged" in caplog.text
+
+
 def test_jobs_of_a_step_are_summed_whatever_their_n_seed_and_shard(tmp_path):
     measure(tmp_path, "n5/seed0/refine/test-0000.tsv", 10, 300)
     measure(tmp_path, "n43/seed1/refine/val-0000.tsv", 20, 900)

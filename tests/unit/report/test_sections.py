@@ -35,6 +35,7 @@ def test_the_page_shows_results_settings_costs_and_versions(whole):
     ("without", "gone"),
     [
         (("ablation",), "Effect of the number of labels"),
+        (("ranks",), "Stability of the ranks"),
         (("tuned", "answers", "tuning"), "tuned on the validation split"),
         (("unlabelled_masks",), "hidden from all methods"),
     ],
@@ -48,7 +49,17 @@ def test_the_page_leaves_out_what_a_run_lacks(page_of, whole, without, gone):
 
 def test_a_run_with_the_bare_minimum_still_has_a_page(files, page_of):
     without = [name for name in files if name.startswith("unlabelled_")]
-    without += ["ablation", "qualitative", "training", "tuned", "answers", "tuning", "cleaned", "prompts"]
+    without += [
+        "ranks",
+        "ablation",
+        "qualitative",
+        "training",
+        "tuned",
+        "answers",
+        "tuning",
+        "cleaned",
+        "prompts",
+    ]
     _, page = page_of(*without)
     assert len(page.all("article")) == 6
     assert not page.all("section", id="figures")
@@ -58,6 +69,27 @@ def test_a_run_with_the_bare_minimum_still_has_a_page(files, page_of):
 def test_figures_are_in_the_order_of_the_page(whole):
     _, page = whole
     titles = [one["alt"].split(". ")[0] for one in page.all("img")]
-    assert titles[0] == "Effect of the number of labels"
-    assert [title.split()[1] for title in titles[1:4]] == ["best", "median", "worst"]
-    assert titles[4:] == ["Training", "Tuning of sam"]
+    assert titles[:2] == ["Stability of the ranks", "Effect of the number of labels"]
+    assert [title.split()[1] for title in titles[2:5]] == ["best", "median", "worst"]
+    assert titles[5:] == ["Training", "Tuning of sam"]
+
+
+def test_the_page_explains_intervals_ranks_the_primary_comparison_and_the_margin(whole):
+    text = whole[1].text
+    assert "the 95 % interval of the mean, by patient (Student's t, 8 patients)" in text
+    assert "Ranks are by mean Dice" in text
+    assert "ours w/ SAM (R) against U-Net (f_θ) is the primary comparison" in text
+    assert "within ±2 points" in text
+
+
+def test_the_page_shows_scores_by_group(whole):
+    text = whole[1].text
+    assert "Dice of each group" in text
+    assert "<north>" in text
+
+
+def test_the_page_shows_detection_and_agreement_of_the_first_and_the_ranked_network(whole):
+    text = whole[1].text
+    assert "Is the class there?" in text
+    assert "Limits of agreement, px" in text
+    assert "HD95 is the 95 % Hausdorff distance in pixels at network size" in text

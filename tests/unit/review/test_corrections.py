@@ -1,6 +1,9 @@
 """Corrected cases join training, no other case moves, and the user's folder is only read."""
 
 import csv
+import re
+import shutil
+import zlib
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from samcarry.formats.cvat import read_cvat, write_cvat
 from samcarry.geometry.run_lengths import encode_image
 from samcarry.images.masks import read_mask, write_mask
 from samcarry.review.corrections import apply_corrections
+from samcarry.storage.files import sha256
 
 CLASSES = ("Radius", "Ulna")
 SETTINGS = {
@@ -99,6 +103,15 @@ def test_the_users_folder_is_only_read_and_its_additional_columns_are_kept(data)
     assert rows[13]["age"] == "18"
 
 
+def test_a_program_that_edits_an_image_in_place_does_not_change_the_copy(data):
+    apply(data, corrected(data.parent / "a.xml", "p13"))
+    before = contents(data.parent / "new")
+    for path in ("images/p00.png", "labels/p00/Ulna.png"):
+        with (data / path).open("r+b") as stream:
+            stream.write(b"edited")
+    assert contents(data.parent / "new") == before
+
+
 def test_a_correction_replaces_hidden_labels(data):
     apply(data, corrected(data.parent / "a.xml", "p15"))
     assert (read_mask(data.parent / "new/labels/p15/Ulna.png") == masks(99)[1]).all()
@@ -155,3 +168,121 @@ def test_labels_are_replaced_only_on_request_and_the_split_is_kept(data):
     assert order_of(data.parent / "new") == order_of(data)
     assert (read_mask(data.parent / "new/labels/p04/Ulna.png") == masks(99)[1]).all()
     assert len(read_cvat(data.parent / "a.xml")) == 1
+
+
+# ---- which case a correction is of --------------------------------------------------------------
+
+
+def imported(data, **place_of):
+    """Note in cases.csv from which files cases were imported."""
+    table = data / "cases.csv"
+    header, *rows = table.read_text().splitlines()
+    rows = [f"{row},{place_of.get(row.split(',')[0], '')}" for row in rows]
+    table.write_text("\n".join([f"{header},imported_from", *rows]) + "\n")
+
+
+@pytest.mark.parametrize("name", ["p13", "patientB/p13"])
+def test_a_correction_names_its_image_by_the_case_or_by_the_path_before_an_import(data, name, caplog):
+    imported(data, p13="patientB/p13.dcm")
+    apply(data, corrected(data.parent / "a.xml", name))
+    assert order_of(data.parent / "new")[-1] == "p13"
+    assert not caplog.text
+
+
+def test_a_correction_of_a_namesake_in_another_folder_is_refused(data):
+    imported(data, p13="patientB/p13.dcm")
+    with pytest.raises(
+        InputError, match=r"a\.xml: image 'patientA/p13' has no file, and .*patientB/p13\.dcm"
+    ):
+        apply(data, corrected(data.parent / "a.xml", "patientA/p13"))
+
+
+def test_a_further_folder_is_reported_and_two_are_refused(data, caplog):
+    apply(data, corrected(data.parent / "a.xml", "server/p13"))
+    assert "server/p13 -> p13.png" in caplog.text
+    with pytest.raises(InputError, match=r"'x/p13' may be .*p13\.png, but so may 'y/p13'"):
+        apply(data, corrected(data.parent / "a.xml", "x/p13", "y/p13"))
+
+
+def test_decomposed_names_are_those_of_the_cases(data):
+    (data / "images/p13.png").rename(data / "images/pe\u0301.png")
+    (data / "cases.csv").write_text((data / "cases.csv").read_text().replace("p13", "pe\u0301"))
+    apply(data, corrected(data.parent / "a.xml", "p\u00e9"))
+    assert order_of(data.parent / "new")[-1] == "p\u00e9"
+
+
+def saved_by_page(path, *cases, data, who="A. B.", absent=(), digest=None):
+    """A file as the annotation page saves it; the cases in `absent` have no class."""
+    labels = "".join(f"<label><name>{name}</name></label>" for name in CLASSES)
+    about = f'<samcarry version="1" dataset="mine" page="x" annotator="{who}" saved="2025-01-01T00:00:00Z"/>'
+    text = f"<annotations><version>1.1</version><meta><task><labels>{labels}</labels></task>{about}</meta>"
+    for case in cases:
+        found = digest or sha256(data / f"images/{case}.png")
+        names = ("", CLASSES) if case in absent else (CLASSES, "")
+        states = f'corrected="{";".join(names[0])}" confirmed="" absent="{";".join(names[1])}"'
+        when = f'finished="2025-01-01T00:00:00Z" seconds="90" sha256="{found}"'
+        text += f'<image name="{case}.png" width="10" height="12" {when} {states}>'
+        text += "".join(
+            f'<mask label="{name}" rle="0, 4" left="1" top="2" width="2" height="2"/>' for name in names[0]
+        )
+        text += "</image>"
+    text += "</annotations>\n"
+    path.write_text(f"{text}<!-- samcarry crc32 {zlib.crc32(text.encode()):08x} -->\n")
+    return path
+
+
+def test_a_file_of_the_annotation_page_says_who_corrected_and_how_long_it_took(data):
+    apply(data, saved_by_page(data.parent / "a.xml", "p12", "p13", data=data, absent=["p13"]))
+    with (data.parent / "new/cases.csv").open() as stream:
+        rows = {row["case"]: row for row in csv.DictReader(stream)}
+    assert [rows["p12"][name] for name in ("corrected_by", "corrected_minutes")] == ["A. B.", "1.50"]
+    assert [rows["p00"][name] for name in ("corrected_by", "corrected_minutes")] == ["", ""]
+    expected = np.zeros((12, 10), bool)
+    expected[2:4, 1:3] = True
+    assert np.array_equal(read_mask(data.parent / "new/labels/p12/Ulna.png"), expected)
+
+
+def test_a_finished_image_without_any_class_counts(data):
+    apply(data, saved_by_page(data.parent / "a.xml", "p13", data=data, absent=["p13"]))
+    assert order_of(data.parent / "new")[-1] == "p13"
+    assert list((data.parent / "new/labels/p13").iterdir()) == []
+
+
+def test_two_annotators_of_one_case_are_both_named(data):
+    files = [
+        saved_by_page(data.parent / f"{who}.xml", "p12", data=data, who=f"{who}. X.") for who in ("A", "B")
+    ]
+    with pytest.raises(InputError) as error:
+        apply(data, *files)
+    assert re.fullmatch(
+        r"\S+B\.xml \(by B\. X\.\): image 'p12\.png' is also corrected in \S+A\.xml \(by A\. X\.\); "
+        "list only one of the two files",
+        str(error.value),
+    )
+
+
+def test_a_file_for_another_data_set_is_refused(data):
+    with pytest.raises(
+        InputError, match=r"p12\.png, whose content differs: the file is for another data set"
+    ):
+        apply(data, saved_by_page(data.parent / "a.xml", "p12", data=data, digest="0" * 64))
+    assert not (data.parent / "new").exists()
+
+
+def test_first_labels_are_split_by_patient(data):
+    """Nothing is labelled yet: the file of the annotation page holds the first labels of the study."""
+    shutil.rmtree(data / "labels")
+    (data / "cases.csv").unlink()
+    cases = [f"p{number:02d}" for number in range(16)]
+    lines = apply(data, saved_by_page(data.parent / "a.xml", *cases[:12], data=data))
+    assert re.search(
+        r"12 corrected cases are the first labels, split by patient: \d+ train, \d+ val", lines[-1]
+    )
+    found, _ = find_cases(data.parent / "new", **SETTINGS)
+    split_of = {case.case: case.split for case in found}
+    assert set(split_of.values()) == {"train", "val", "test", "unlabelled"}
+    assert [case for case in cases if split_of[case] == "unlabelled"] == cases[12:]
+    # More cases never change the splits of old ones.
+    apply(data, saved_by_page(data.parent / "b.xml", *cases, data=data))
+    again = {case.case: case.split for case in find_cases(data.parent / "new", **SETTINGS)[0]}
+    assert all(again[case] == split_of[case] for case in cases[:12])

@@ -80,8 +80,8 @@ def test_auroc_counts_pairs():
 def test_the_error_covers_only_classes_in_the_reference():
     truth = np.zeros((1, 2, 4, 4), np.uint8)
     truth[0, 0, :2] = 1
-    refined = np.ones((2, 2, 4, 4), np.uint8)
-    pair = (Stack(truth, "mask", ("a",), ("x", "y")), Stack(refined, "mask", ("b", "a"), ("x", "y")))
+    refined = np.ones((1, 2, 4, 4), np.uint8)
+    pair = (Stack(refined, "mask", ("a",), ("x", "y")), Stack(truth, "mask", ("a",), ("x", "y")))
     assert true_errors([pair]).to_dict() == pytest.approx({"a": 1 - 2 * 8 / 24})
 
 

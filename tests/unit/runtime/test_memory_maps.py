@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
-from samcarry.runtime.memory_maps import release_pages
+from samcarry.runtime.memory_maps import release_pages, scratch_array
 from support.paths import SCRIPTS
 
 GROWTH = """
@@ -32,6 +33,20 @@ def test_values_stay_the_same(tmp_path):
     expected = array.copy()
     release_pages(array)
     assert (array == expected).all()
+
+
+def test_a_scratch_array_leaves_no_file_whatever_happens_to_its_process(tmp_path):
+    array = scratch_array(tmp_path / "new", np.uint16, (3, 5))
+    assert list((tmp_path / "new").iterdir()) == []
+    assert (array == 0).all()
+    array[1] = np.arange(5)
+    release_pages(array)
+    assert array[1].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_disk_that_is_too_small_for_a_scratch_array_raises_an_error(tmp_path):
+    with pytest.raises(OSError, match=r"No space left|too large"):
+        scratch_array(tmp_path, np.uint8, (1 << 60,))
 
 
 def test_other_arrays_are_left_alone():

@@ -8,6 +8,7 @@ import sys
 import psutil
 import pytest
 
+from samcarry.runtime import processes
 from samcarry.runtime.processes import usable_cpus
 from support.paths import SCRIPTS
 
@@ -32,6 +33,58 @@ def test_it_ends_when_its_parent_is_killed_and_only_if_it_asked_for_that(call, o
     finally:
         if outlives:
             os.kill(child, signal.SIGKILL)
+
+
+# As a run with --sdm conda: a shell is between Snakemake and the job.
+RUN = (
+    "import subprocess, sys; from samcarry.runtime.processes import announce_parent; announce_parent(); "
+    "subprocess.Popen(['/bin/sh', '-c', '\"$@\"; true', 'sh', *sys.argv[1:]]).wait()"
+)
+JOB = (
+    "import os, time; print(os.getpid(), flush=True); {before}"
+    "from samcarry.runtime.processes import end_with_parent; {call}; print('up', flush=True); time.sleep(60)"
+)
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux can watch another process")
+
+
+def started(job):
+    command = [sys.executable, "-c", RUN, sys.executable, "-c", job]
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+@LINUX
+@pytest.mark.parametrize(("call", "outlives"), [("end_with_parent()", False), ("None", True)])
+def test_a_job_ends_when_its_run_is_killed_although_a_shell_is_between_them(call, outlives):
+    with started(JOB.format(before="", call=call)) as run:
+        job = int(run.stdout.readline())
+        assert run.stdout.readline() == "up\n"
+        run.kill()
+        run.stdout.close()
+    try:
+        assert alive(job, seconds=1 if outlives else 20) is outlives
+    finally:
+        if outlives:
+            os.kill(job, signal.SIGKILL)
+
+
+@LINUX
+def test_a_job_whose_run_was_killed_before_it_could_watch_ends_at_once():
+    """As one that still loaded torch when Snakemake was killed."""
+    with started(JOB.format(before="time.sleep(1.5); ", call="end_with_parent()")) as run:
+        job = int(run.stdout.readline())
+        run.kill()
+        assert run.stdout.readline() == ""  # it never came up
+    assert not alive(job, seconds=20)
+
+
+@LINUX
+def test_another_process_with_the_number_of_the_run_is_not_taken_for_it(monkeypatch):
+    ended = []
+    monkeypatch.setattr(processes, "_end", lambda: ended.append(True))
+    monkeypatch.setenv(processes._PARENT, f"{os.getpid()} 12345678901")
+    processes.end_with_parent()
+    assert ended
 
 
 def alive(process, seconds):

@@ -40,6 +40,13 @@ def test_a_private_file_gets_the_usual_permissions(tmp_path, umask, mode):
     assert (tmp_path / "a").stat().st_mode & 0o777 == mode
 
 
+def test_the_umask_of_the_process_is_not_set_even_for_a_moment(tmp_path, monkeypatch):
+    """Another thread could create a file that everybody may read."""
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask was set"))
+    with atomic(tmp_path / "a") as private:
+        private.touch(mode=0o600)
+
+
 def test_missing_parents_are_created(tmp_path):
     write_text(tmp_path / "new" / "deep" / "a.txt", "x")
     assert (tmp_path / "new" / "deep" / "a.txt").read_text() == "x"

@@ -57,3 +57,9 @@ def test_a_fault_is_reported_in_one_line(tmp_path, content, words):
     assert str(caught.value).startswith(f"{path}: ")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_texts_are_composed_after_the_fields_are_separated(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("case,ge\u0301nou\nfe\u0301mur,a\u037eb\n", encoding="utf-8")  # a Greek question mark
+    assert read_sheet(path) == [{"case": "f\u00e9mur", "g\u00e9nou": "a;b"}]

@@ -219,6 +219,95 @@ def test_pairs_of_lists_of_different_length_are_refused(files):
         list(pairs_of(files[0], files[1][:1]))
 
 
+# ---- cases and classes are paired by name --------------------------------------------------------
+
+
+NUMBERED = np.arange(2 * 2 * 2 * 3, dtype=np.uint8).reshape(2, 2, 2, 3)  # case, class, height, width
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A function that writes a stack and returns its path."""
+
+    def write(cases, classes=(), values=None, kind="probability", name="p"):
+        path = tmp_path / f"{name}.nii.gz"
+        write_stack(path, Stack(NUMBERED if values is None else values, kind, tuple(cases), tuple(classes)))
+        return path
+
+    return write
+
+
+def test_cases_and_classes_are_read_in_the_order_wanted(place):
+    stack = read_stack(place("ab", "xy"), cases=["b", "a"], classes=["y", "x"])
+    assert (stack.cases, stack.classes) == (("b", "a"), ("y", "x"))
+    np.testing.assert_array_equal(stack.values, NUMBERED[::-1, ::-1])
+    one = read_stack(place("ab", "xy"), cases=["b"])
+    np.testing.assert_array_equal(one.values, NUMBERED[1:])
+    image = read_stack(place("ab", values=NUMBERED[:, 0], kind="image"), cases=["b"], classes=["x"])
+    np.testing.assert_array_equal(image.values, NUMBERED[1:, 0])
+
+
+@pytest.mark.parametrize(
+    ("how", "what"),
+    [
+        ({"cases": ["a", "c"]}, "has no case 'c'"),
+        ({"classes": ["x", "z"]}, "has the classes x, y, not x, z"),
+        ({"classes": ["x"]}, "has the classes x, y, not x"),
+        ({"classes": ["x", "y", "z"]}, "has the classes x, y, not x, y, z"),
+    ],
+)
+def test_other_cases_and_classes_are_damage(place, how, what):
+    with pytest.raises(DamagedError, match=what) as caught:
+        read_stack(place("ab", "xy"), **how)
+    assert caught.value.path.endswith("p.nii.gz")
+
+
+def test_pairs_are_matched_by_name_and_not_by_position(place):
+    prediction = place("ab", "xy")
+    reference = place("ba", "yx", NUMBERED[::-1, ::-1].copy(), name="r")
+    ((one, other),) = pairs_of([prediction], [reference])
+    assert (one.cases, one.classes) == (other.cases, other.classes) == (("b", "a"), ("y", "x"))
+    np.testing.assert_array_equal(one.values, other.values)
+    ((one, other),) = pairs_of([prediction], [reference], ["x", "y"])
+    assert one.classes == other.classes == ("x", "y")
+
+
+def test_only_cases_with_a_reference_are_paired(place):
+    ((one, other),) = pairs_of([place("ab", "xy")], [place("b", "xy", NUMBERED[1:], name="r")])
+    assert one.cases == other.cases == ("b",)
+    np.testing.assert_array_equal(one.values, other.values)
+
+
+def test_all_pairs_have_the_classes_of_the_first(place):
+    ones = [place("ab", "xy"), place("cd", "yx", name="p2")]
+    others = [place("ab", "xy", name="r1"), place("cd", "yx", name="r2")]
+    assert [stack.classes for pair in pairs_of(ones, others) for stack in pair] == [("x", "y")] * 4
+
+
+@pytest.mark.parametrize(
+    ("cases", "classes", "values", "what"),
+    [
+        ("ac", "xy", NUMBERED, "has no case 'b'"),
+        ("a", "xy", NUMBERED[:1], "has no case 'b'"),
+        ("ab", "xz", NUMBERED, "has the classes x, z"),
+        ("ab", "xy", NUMBERED[..., :2], "has another size"),
+    ],
+)
+def test_a_prediction_that_does_not_fit_its_reference_is_named(place, cases, classes, values, what):
+    with pytest.raises(DamagedError, match=what) as caught:
+        list(pairs_of([place(cases, classes, values)], [place("ab", "xy", name="r")]))
+    assert caught.value.path.endswith("p.nii.gz")
+
+
+def test_classes_of_all_shards_are_read_in_one_order(place):
+    paths = [place("ab", "xy", kind="mask"), place("cd", "yx", kind="mask", name="p2")]
+    found = read_shards(paths, ["a", "c"])
+    np.testing.assert_array_equal(found["a"], NUMBERED[0] > 0)
+    np.testing.assert_array_equal(found["c"], NUMBERED[0, ::-1] > 0)
+    found = read_shards(paths, ["a"], ["y", "x"])
+    np.testing.assert_array_equal(found["a"], NUMBERED[0, ::-1] > 0)
+
+
 def test_single_images_are_found_in_any_shard(files):
     found = read_shards(files[0], ["d", "a"])
     assert {case: value.tolist() for case, value in found.items()} == {

@@ -26,13 +26,17 @@ def test_a_table_may_have_no_rows_and_more_columns(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [None, b"", b"class\na\n", b"case,class\na\n", b"case,class\na,b,c\n", b"case\n\xff\n", b'case\n"a'],
+    [b"", b"class\na\n", b"case,class\na\n", b"case,class\na,b,c\n", b"case\n\xff\n", b'case\n"a'],
 )
 def test_a_damaged_table_is_reported_in_one_line(tmp_path, content):
     path = tmp_path / "t.csv"
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content)
     with pytest.raises(DamagedError, match="this table is damaged") as caught:
         read_table(path, ("case",))
     assert caught.value.path == str(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_missing_table_is_reported_as_missing(tmp_path):
+    with pytest.raises(DamagedError, match="there is no such file"):
+        read_table(tmp_path / "t.csv", ("case",))

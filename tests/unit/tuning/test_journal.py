@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import signal
 import threading
 import time
@@ -71,6 +72,26 @@ def test_a_damaged_journal_is_an_error_of_one_line(tmp_path):
     with pytest.raises(InputError, match="damaged") as caught:
         run(tmp_path / "j", 3)
     assert "\n" not in str(caught.value)
+
+
+def test_a_changed_digit_of_a_gain_is_noticed(tmp_path):
+    run(tmp_path / "j", 3)
+    text = (tmp_path / "j").read_text()
+    place = re.search(r'"values":\[-?0\.(\d)', text).start(1)
+    digit = str((int(text[place]) + 1) % 10)
+    (tmp_path / "j").write_text(text[:place] + digit + text[place + 1 :])
+    with pytest.raises(InputError, match="a line has changed since it was written"):
+        run(tmp_path / "j", 3)
+
+
+def test_a_journal_of_an_earlier_version_starts_again_with_a_note(undisturbed, tmp_path, caplog):
+    run(tmp_path / "j", 10)
+    lines = [json.loads(line) for line in (tmp_path / "j").read_text().splitlines()]
+    old = [{key: value for key, value in line.items() if key != "sha256"} for line in lines]
+    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in old)
+    (tmp_path / "j").write_text(text)
+    assert run(tmp_path / "j") == undisturbed
+    assert "earlier version" in caplog.text
 
 
 def test_the_trial_of_a_killed_process_does_not_count(undisturbed, tmp_path):

@@ -13,6 +13,7 @@ from samcarry.errors import InputError
 
 log = logging.getLogger(__name__)
 
+_NETWORKS = "dynamic_network_architectures.architectures."
 DATASET_NAME = "Dataset001_samcarry"
 PLANS_NAME = "nnUNetPlans"
 GREY_OFFSET = 1
@@ -24,10 +25,26 @@ class Plan:
     """nnU-Net's plans.json and dataset.json as dictionaries, without paths of this machine.
 
     `dataset` also holds, under 'samcarry', the names of cases and classes and a digest of the data.
+
+    Raises:
+        ValueError: the plan names a network or an operation that is not one of nnU-Net's. nnU-Net imports and
+            calls whatever a plan names.
     """
 
     plans: dict[str, Any]
     dataset: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        for configuration in self.plans.get("configurations", {}).values():
+            if not (architecture := configuration.get("architecture")):  # it inherits that of another one
+                continue
+            arguments = architecture["arch_kwargs"]
+            operations = [arguments[name] for name in architecture["_kw_requires_import"]]
+            foreign = [name for name in operations if name and not name.startswith("torch.nn.")]
+            if not (network := architecture["network_class_name"]).startswith(_NETWORKS):
+                foreign.append(network)
+            if foreign:
+                raise ValueError(f"its plan names {foreign[0]!r}")
 
     @property
     def classes(self) -> tuple[str, ...]:

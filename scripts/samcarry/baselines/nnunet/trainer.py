@@ -1,4 +1,4 @@
-"""nnU-Net's trainer with binary cross-entropy as the only loss (paper §3.1).
+"""nnU-Net's trainer with its default loss, or with binary cross-entropy as the only one (paper §3.1).
 
 It is reproducible, and can be killed and resumed at any time. This module imports nnunetv2, which takes
 seconds, so it is imported inside functions.
@@ -6,6 +6,7 @@ seconds, so it is imported inside functions.
 
 import logging
 import random
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -13,14 +14,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from nnunetv2.training.dataloading import nnunet_dataset
 from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import Tensor, nn
 
+from samcarry.baselines.nnunet.pickles import read_checkpoint, read_properties
 from samcarry.errors import InputError
 from samcarry.runtime.progress import duration
+from samcarry.storage.states import write_state
 
 log = logging.getLogger(__name__)
+nnunet_dataset.load_pickle = read_properties  # nnU-Net has no setting for it; workers are forked
 
 
 class BinaryCrossEntropy(nn.Module):
@@ -31,8 +36,8 @@ class BinaryCrossEntropy(nn.Module):
         return nn.functional.binary_cross_entropy_with_logits(logits, target.float())
 
 
-class BCETrainer(nnUNetTrainer):
-    """nnU-Net's trainer with another loss; everything else serves reproducibility and safe checkpoints.
+class NnunetTrainer(nnUNetTrainer):
+    """nnU-Net's trainer with either loss; everything else serves reproducibility and safe checkpoints.
 
     The attributes below are set after construction, because nnU-Net does not allow a subclass to have
     parameters of its own.
@@ -40,6 +45,7 @@ class BCETrainer(nnUNetTrainer):
 
     seed: int
     mirroring: bool
+    loss_name: str  # 'default' or 'bce'
     _started: float
     _first_epoch: int
 
@@ -48,7 +54,12 @@ class BCETrainer(nnUNetTrainer):
         weights = np.array([1 / 2**scale for scale in range(count)])
         if count > 1:  # nnU-Net omits the coarsest scale, but images of 8 x 8 have no other one
             weights[-1] = 0
-        return DeepSupervisionWrapper(BinaryCrossEntropy(), weights / weights.sum())
+        if self.loss_name == "default":
+            with np.errstate(invalid="ignore"):  # nnU-Net divides 0 by 0 if there is one scale
+                loss = super()._build_loss().loss
+        else:
+            loss = BinaryCrossEntropy()
+        return DeepSupervisionWrapper(loss, weights / weights.sum())
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, ...]:  # noqa: N802
         """Configure as nnU-Net does, with the option to switch off mirroring in training and prediction."""
@@ -103,13 +114,23 @@ class BCETrainer(nnUNetTrainer):
         super().on_train_end()
 
     def save_checkpoint(self, filename: str) -> None:
-        """Write a checkpoint atomically.
+        """Write a checkpoint as a state, see `storage.states`.
 
         The 'best' one is not written: it is chosen by the Dice of training images, as nnU-Net has no others.
         """
         if Path(filename).name != "checkpoint_best.pth":
-            super().save_checkpoint(f"{filename}.tmp")
-            Path(f"{filename}.tmp").replace(filename)
+            write_state(filename, super().save_checkpoint)
+
+    def load_checkpoint(self, filename: str) -> None:
+        """Load a checkpoint, of which nnU-Net unpickles only what was found harmless.
+
+        Raises:
+            DamagedError: it is damaged.
+        """
+        checkpoint = read_checkpoint(filename)
+        with tempfile.NamedTemporaryFile(suffix=".pth") as file:  # nnU-Net reads a file only
+            torch.save(checkpoint, file.name)
+            super().load_checkpoint(file.name)
 
     def print_to_log_file(self, *args: Any, **kwargs: Any) -> None:
         """Log nnU-Net's messages at debug level."""

@@ -1,9 +1,8 @@
-"""Training of nnU-Net as a comparison method (paper §3.1): nnunetv2, 2-D, binary cross-entropy only.
+"""Training of nnU-Net as a comparison method (paper §3.1): nnunetv2, 2-D, with a choice of the loss.
 
 nnU-Net's own code augments and trains, on the data that `planning.make_plan` preprocessed.
 """
 
-import json
 import logging
 import os
 import shutil
@@ -16,22 +15,36 @@ import torch
 from torch import Tensor
 
 from samcarry.baselines.nnunet.environment import DATASET_NAME, Plan, set_environment, silence_nnunet
-from samcarry.errors import InputError
+from samcarry.errors import DamagedError, InputError
 from samcarry.runtime.processes import end_with_parent
 from samcarry.storage.files import write_text
 from samcarry.storage.model_files import write_model
+from samcarry.storage.tables import write_table
+from samcarry.storage.texts import read_json
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class NnunetSettings:
-    """Settings of the training besides the plan; the config schema gives meaning and defaults."""
+    """Settings of the training besides the plan; the config schema gives meaning and defaults.
+
+    `loss` is 'default' (Dice and binary cross-entropy of each class) or 'bce'.
+    """
 
     epochs: int
     iterations_per_epoch: int
     validation_iterations: int
     mirroring: bool
+    loss: str
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The result of a training: weights, and (iteration, learning rate, loss) of each epoch."""
+
+    weights: dict[str, Tensor]
+    curve: list[tuple[int, float, float]]
 
 
 def train(
@@ -45,7 +58,7 @@ def train(
     threads: int,
     workers: int,
     fingerprint: str,
-) -> dict[str, Tensor]:
+) -> Trained:
     """Train on the data that `make_plan` preprocessed; resume from nnU-Net's checkpoint if possible.
 
     Args:
@@ -59,9 +72,6 @@ def train(
         workers: processes that load and augment; only 0 (this process) is reproducible.
         fingerprint: digest of data, settings and code; checkpoints with another one are ignored.
 
-    Returns:
-        The network's weights.
-
     Raises:
         InputError: the preprocessed data are incomplete or belong to another plan, or the training diverged.
     """
@@ -74,7 +84,25 @@ def train(
         trainer = _resume(plan, settings, seed, device)
         if trainer.current_epoch < settings.epochs:
             trainer.run_training()
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.network.named_parameters()}
+    weights = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in trainer.network.named_parameters()
+    }
+    return Trained(weights, _curve(trainer, settings))
+
+
+def _curve(trainer: Any, settings: NnunetSettings) -> list[tuple[int, float, float]]:
+    rates, losses = (trainer.logger.get_value(name, step=None) for name in ("lrs", "train_losses"))
+    # nnU-Net's Dice loss is 0 to -1. Shares of a loss have a meaning only if the best loss is 0.
+    shift = 1 if settings.loss == "default" else 0
+    return [
+        ((epoch + 1) * settings.iterations_per_epoch, float(rate), float(loss) + shift)
+        for epoch, (rate, loss) in enumerate(zip(rates, losses, strict=True))
+    ]
+
+
+def write_curve(path: str | Path, trained: Trained) -> None:
+    """Write the training curve as CSV (iteration, learning_rate, loss), atomically."""
+    write_table(path, ("iteration", "learning_rate", "loss"), trained.curve)
 
 
 def _check_preprocessed(plan: Plan, folder: Path) -> None:
@@ -84,9 +112,9 @@ def _check_preprocessed(plan: Plan, folder: Path) -> None:
     for name in plan.dataset["dataset"]:
         required += [data / f"{name}{ending}" for ending in (".b2nd", "_seg.b2nd", ".pkl")]
     try:
-        dataset = json.loads((root / "dataset.json").read_text(encoding="utf-8"))
+        dataset = read_json(root / "dataset.json")
         matches = dataset["samcarry"] == plan.dataset["samcarry"]
-    except (OSError, ValueError, KeyError):
+    except (DamagedError, KeyError):
         matches = False
     if not matches or not all(path.is_file() for path in required):
         raise InputError(
@@ -113,6 +141,8 @@ def _resume(plan: Plan, settings: NnunetSettings, seed: int, device: str) -> Any
         try:
             trainer.load_checkpoint(str(path))
         except Exception as error:
+            if isinstance(error, InputError) and not isinstance(error, DamagedError):
+                raise  # the system cannot read it, which says nothing about its content
             log.warning("%s cannot be read (%s): starting from scratch", path, error)
             path.unlink()
             return _resume(plan, settings, seed, device)
@@ -122,15 +152,15 @@ def _resume(plan: Plan, settings: NnunetSettings, seed: int, device: str) -> Any
 
 
 def _trainer(plan: Plan, settings: NnunetSettings, seed: int, device: str) -> Any:
-    from samcarry.baselines.nnunet.trainer import BCETrainer
+    from samcarry.baselines.nnunet.trainer import NnunetTrainer
 
     torch.manual_seed(seed)
     plans = {**plan.plans, "continue_training": True}  # nnU-Net removes this key again
-    trainer = BCETrainer(plans, "2d", "all", plan.dataset, torch.device(device))
+    trainer = NnunetTrainer(plans, "2d", "all", plan.dataset, torch.device(device))
     trainer.num_epochs = settings.epochs
     trainer.num_iterations_per_epoch = settings.iterations_per_epoch
     trainer.num_val_iterations_per_epoch = settings.validation_iterations
-    trainer.seed, trainer.mirroring = seed, settings.mirroring
+    trainer.seed, trainer.mirroring, trainer.loss_name = seed, settings.mirroring, settings.loss
     trainer.save_every = 1
     trainer.logger.plot_progress_png = lambda folder: None
     trainer.initialize()

@@ -3,6 +3,8 @@
 It is a `segment_anything.modeling.Sam` like the others, and runs through the same code.
 """
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
@@ -76,9 +78,7 @@ def _silent(layer: nn.Conv2d) -> nn.Conv2d:
 
 def _silent_block(channels: int) -> ResidualBlock:
     block = ResidualBlock(channels)
-    last = block.layers[-1]
-    assert isinstance(last, nn.Conv2d)
-    _silent(last)
+    _silent(cast(nn.Conv2d, block.layers[-1]))
     return block
 
 

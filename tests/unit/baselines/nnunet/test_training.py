@@ -14,23 +14,24 @@ import pytest
 import torch
 
 from samcarry.baselines.nnunet.environment import Plan
+from samcarry.baselines.nnunet.training import write_curve
 from samcarry.errors import InputError
 from support.paths import SCRIPTS
-from support.tiny_nnunet import SHORT, assert_same, fit
+from support.tiny_nnunet import SETTINGS, SHORT, assert_same, fit, trained
 
 
 def kill_in_epoch(monkeypatch, epoch):
     """Interrupt the next training at the start of an epoch."""
-    from samcarry.baselines.nnunet.trainer import BCETrainer
+    from samcarry.baselines.nnunet.trainer import NnunetTrainer
 
-    start = BCETrainer.on_train_epoch_start
+    start = NnunetTrainer.on_train_epoch_start
 
     def dying(self):
         if self.current_epoch == epoch:
             raise KeyboardInterrupt
         start(self)
 
-    monkeypatch.setattr(BCETrainer, "on_train_epoch_start", dying)
+    monkeypatch.setattr(NnunetTrainer, "on_train_epoch_start", dying)
 
 
 def leave_checkpoint(planned, work, monkeypatch, fingerprint="ours"):
@@ -53,6 +54,22 @@ def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(
     assert any(message.startswith("epoch 2 of 2, loss") for message in caplog.messages)
 
 
+def test_the_curve_is_that_of_all_epochs_also_after_a_kill(planned, tmp_path, monkeypatch):
+    leave_checkpoint(planned, tmp_path / "work", monkeypatch)
+    resumed = trained(planned, tmp_path / "work").curve
+    assert resumed == trained(planned, tmp_path / "whole").curve
+    assert [iteration for iteration, _, _ in resumed] == [2, 4]
+    assert resumed[0][1] > resumed[1][1] > 0
+
+
+def test_the_default_loss_is_written_so_that_0_is_the_best(planned, tmp_path):
+    default = dataclasses.replace(SETTINGS, loss="default")
+    done = trained(planned, tmp_path / "work", settings=default)
+    assert all(0 < loss < 5 for _, _, loss in done.curve)
+    write_curve(tmp_path / "training.csv", done)
+    assert (tmp_path / "training.csv").read_text().startswith("iteration,learning_rate,loss\n2,")
+
+
 def test_a_training_killed_after_its_end_is_not_repeated(planned, straight, tmp_path, monkeypatch):
     fit(planned, tmp_path / "work")
     kill_in_epoch(monkeypatch, 0)
@@ -68,10 +85,17 @@ def test_a_checkpoint_of_another_fingerprint_is_ignored(planned, straight, tmp_p
     assert any(message.startswith("epoch 1 of 2") for message in caplog.messages)
 
 
-def test_a_truncated_checkpoint_is_ignored(planned, straight, tmp_path, monkeypatch):
+@pytest.mark.parametrize("damage", ["cut", "a flipped bit"])
+def test_a_damaged_checkpoint_is_not_unpickled(planned, straight, tmp_path, monkeypatch, caplog, damage):
     checkpoint = leave_checkpoint(planned, tmp_path / "work", monkeypatch)
-    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    content = bytearray(checkpoint.read_bytes())
+    if damage == "cut":
+        del content[1000:]
+    else:
+        content[len(content) // 2] ^= 1
+    checkpoint.write_bytes(content)
     assert_same(fit(planned, tmp_path / "work"), straight)
+    assert "has changed since it was written" in caplog.text
 
 
 def test_another_seed_gives_another_network(planned, straight, tmp_path):
@@ -101,7 +125,8 @@ def test_workers_die_with_a_training_that_is_killed(planned, tmp_path):
         "from samcarry.baselines.nnunet.environment import Plan\n"
         "from samcarry.baselines.nnunet.training import NnunetSettings, train\n"
         "plan = Plan(**json.loads(Path(sys.argv[1], 'plan.json').read_text()))\n"
-        "train(plan, NnunetSettings(10000, 1, 1, True), Path(sys.argv[2]), Path(sys.argv[1], 'work'),\n"
+        "settings = NnunetSettings(10000, 1, 1, True, 'bce')\n"
+        "train(plan, settings, Path(sys.argv[2]), Path(sys.argv[1], 'work'),\n"
         "      seed=0, device='cpu', threads=1, workers=2, fingerprint='')\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path), str(folder)]

@@ -1,0 +1,72 @@
+"""Which run may write results: a job of an earlier run writes nothing.
+
+A run is one `snakemake` command. The jobs of a suspended run wake up when another run has finished, and would
+replace its results. Standard library only, because the Snakefile imports this module.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+from samcarry.errors import InputError
+
+_RUN = "SAMCARRY_RUN"
+"""Environment variable: the token of the run."""
+
+_FOLDER = Path(".snakemake/samcarry")
+
+_joined: list[Path] = []
+
+
+def announce_run(*, is_main: bool, dataset: str) -> None:
+    """Give the jobs that this process starts the token of their run.
+
+    Args:
+        is_main: whether this is the process that a person started, and not that of a job on a cluster.
+        dataset: name of the data set.
+    """
+    if is_main:
+        os.environ[_RUN] = secrets.token_hex(8)
+    elif _RUN not in os.environ:  # a cluster that does not pass the environment on
+        os.environ[_RUN] = _newest(dataset)
+
+
+def claim_results(dataset: str) -> None:
+    """Make this run the newest one of a data set; jobs of earlier runs write nothing from now on."""
+    file = _file(dataset)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    private = file.with_name(f".{file.name}.{os.getpid()}")
+    private.write_text(os.environ[_RUN], encoding="utf-8")
+    private.replace(file)
+
+
+def join_run(dataset: str) -> None:
+    """Let this job's process write only as long as its run is the newest one of the data set."""
+    if os.environ.get(_RUN):
+        _joined[:] = [_file(dataset)]
+
+
+def check_run(path: str | Path) -> None:
+    """Stop before a job writes `path` if a newer run has started.
+
+    Raises:
+        InputError: there is a newer run.
+    """
+    for file in _joined:
+        newest = file.read_text(encoding="utf-8") if file.exists() else ""
+        if newest and newest != os.environ[_RUN]:
+            raise InputError(
+                f"{path}: a newer run of this data set has started, so this job of an earlier run does not "
+                "write it; no action is needed"
+            )
+
+
+def _file(dataset: str) -> Path:
+    return _FOLDER / f"run-{dataset}"
+
+
+def _newest(dataset: str) -> str:
+    try:
+        return _file(dataset).read_text(encoding="utf-8")
+    except OSError:
+        return ""

@@ -1,0 +1,58 @@
+"""A job of an earlier run writes nothing."""
+
+import os
+
+import pytest
+
+from samcarry.errors import InputError
+from samcarry.storage import runs
+
+
+@pytest.fixture(autouse=True)
+def a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runs, "_joined", [])
+    monkeypatch.setenv(runs._RUN, "")  # so that it is restored after the test
+    monkeypatch.delenv(runs._RUN)
+
+
+def test_without_a_run_everything_may_be_written(tmp_path):
+    runs.join_run("demo")
+    runs.check_run(tmp_path / "file")
+
+
+def test_a_job_writes_as_long_as_its_run_is_the_newest(monkeypatch):
+    runs.announce_run(is_main=True, dataset="demo")
+    runs.claim_results("demo")
+    runs.join_run("demo")
+    runs.check_run("results/demo/dice.csv")
+    earlier = os.environ[runs._RUN]
+    runs.announce_run(is_main=True, dataset="demo")
+    assert os.environ[runs._RUN] != earlier
+    runs.claim_results("demo")
+    monkeypatch.setenv(runs._RUN, earlier)
+    with pytest.raises(InputError, match=r"^results/demo/dice.csv: a newer run .* has started"):
+        runs.check_run("results/demo/dice.csv")
+
+
+def test_a_run_of_another_data_set_is_no_newer_run():
+    runs.announce_run(is_main=True, dataset="demo")
+    runs.claim_results("demo")
+    runs.join_run("demo")
+    mine = os.environ[runs._RUN]
+    runs.announce_run(is_main=True, dataset="wrist")
+    runs.claim_results("wrist")
+    os.environ[runs._RUN] = mine
+    runs.check_run("results/demo/dice.csv")
+
+
+def test_a_cluster_job_belongs_to_the_run_that_submitted_it(monkeypatch):
+    """Also where the cluster does not pass the environment on."""
+    runs.announce_run(is_main=True, dataset="demo")
+    runs.claim_results("demo")
+    token = os.environ[runs._RUN]
+    runs.announce_run(is_main=False, dataset="demo")
+    assert os.environ[runs._RUN] == token
+    monkeypatch.delenv(runs._RUN)
+    runs.announce_run(is_main=False, dataset="demo")
+    assert os.environ[runs._RUN] == token
