@@ -1,4 +1,4 @@
-"""A new method needs only a record and its rules."""
+"""A new method needs only a record, its rules and their scripts."""
 
 RECORD = """    Method(
         "copycat",
@@ -18,8 +18,19 @@ rule copy_masks:
         "results/{dataset}/n{n}/seed{seed}/f_theta/probabilities/{shard}.nii.gz",
     output:
         "results/{dataset}/n{n}/seed{seed}/copycat/{shard}.nii.gz",
-    shell:
-        "cp {input} {output}"
+    log:
+        "results/{dataset}/logs/n{n}/seed{seed}/copy_masks/{shard}.log",
+    script:
+        "../../scripts/beyond/copy_masks.py"
+'''
+SCRIPT = '''"""Masks of one shard, copied from f_θ."""
+
+import shutil
+
+from job import job
+
+with job(snakemake):
+    shutil.copy(snakemake.input[0], snakemake.output[0])
 '''
 METHODS = ["unet", "ours_r", "copycat"]
 
@@ -32,6 +43,7 @@ def test_a_record_and_a_rule_add_a_method_to_table_report_ablation_and_export(co
     records.write_text(text.replace('    Method(\n        "unet_full",', RECORD))
     rules = project.folder / "workflow/rules/beyond.smk"
     rules.write_text(rules.read_text() + RULE)
+    (project.folder / "scripts/beyond/copy_masks.py").write_text(SCRIPT)
     project.configure(table={"methods": METHODS}, ablation={"n": [2], "methods": METHODS})
 
     targets = ("report.html", "ablation.csv", "n3/seed0/export/copycat/export.json")

@@ -21,6 +21,8 @@ from samcarry.storage.files import sha256, write_text
 
 log = logging.getLogger(__name__)
 
+_SHARE_OF_PARTS = 0.6  # of the largest page: twenty images of any size with the tiny SAM
+
 
 def write_annotator(
     path: str | Path,
@@ -94,12 +96,12 @@ def write_annotator(
 
 
 def _enlarged_parts_fit(sam: Sam, images: Sequence[Path]) -> bool:
-    """Whether embeddings of enlarged parts of all images, as text, take at most half of the largest page."""
+    """Whether embeddings of enlarged parts of all images, as text, leave enough of the largest page free."""
     side, encoder = sam.image_encoder.img_size, sam.prompt_encoder
     numbers = encoder.embed_dim * encoder.image_embedding_size[0] * encoder.image_embedding_size[1]
     each = len(base64.b64encode(bytes(2 * numbers)))
     count = sum(len(windows_of(image_size(image), side, enlarged=True)) for image in images)
-    return each * count <= MOST_BYTES // 2
+    return each * count <= _SHARE_OF_PARTS * MOST_BYTES
 
 
 def _at_size(masks: NDArray[np.bool_], size: tuple[int, ...]) -> NDArray[np.bool_]:
