@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from PIL import Image
 
 from support.tiny_project import Project, make_project
 
@@ -324,7 +325,8 @@ def replaced(campaign: Campaign, *, older: bool) -> None:
     own.configure(source={"format": "folder", "folder": "data"}, dataset="own")
     first = own.run()
     target, other = campaign.chance.sample(images, 2)
-    shutil.copyfile(other, target)
+    with Image.open(other) as image:  # turned, because the same image twice would be refused
+        image.transpose(Image.Transpose.ROTATE_180).save(target)
     if older:
         os.utime(target, (1e9, 1e9))
     second = own.run()
