@@ -17,7 +17,7 @@ demo: $(INSTALLED) ## Run the demo (config.yaml) into results/demo; resumes a st
 	@"$(BIN)/snakemake" --cores 8 --resources gpu=1
 
 test: lint ## Check style and types, then run all tests and print the library's coverage
-	"$(BIN)/python" -m pytest --cov --cov-report=term
+	"$(BIN)/python" -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 test-envs: $(INSTALLED) ## Install each file of envs/ in a clean environment and run its rules (slow)
 	"$(BIN)/python" -m pytest tests/envs

@@ -7,11 +7,10 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from samcarry.evaluation.dice import dice
 from samcarry.images.masks import read_mask
-from support.browser import Annotator, launch, needs_browser, open_page
+from support.browser import Annotator, needs_browser, open_page
 from support.robot_annotator import correct, shown_mask
 from support.tiny_project import Project
 
@@ -23,14 +22,6 @@ REVIEW = {
     },
     "review": {"first": {"k": 4}, "tasks": {"k": 3}},
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

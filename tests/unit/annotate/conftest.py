@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from samcarry.annotate.cases import write_annotator
 from samcarry.sam.checkpoints import load_sam
-from support.browser import launch
 from support.paths import ROOT
 
 CLASSES = ["Radius", "Ulna"]
@@ -17,19 +15,6 @@ SIZE = (120, 160)
 @pytest.fixture(scope="session")
 def tiny():
     return load_sam("tiny", ROOT / "resources/tiny_sam.safetensors")
-
-
-@pytest.fixture(scope="session")
-def playwright():
-    with sync_playwright() as playwright:
-        yield playwright
-
-
-@pytest.fixture(scope="session")
-def browser(playwright):
-    browser = launch(playwright)
-    yield browser
-    browser.close()
 
 
 def discs(seed):
