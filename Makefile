@@ -1,6 +1,6 @@
 # The commands of samcarry; `make` lists them. Nothing is installed outside .venv.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-envs faults lint lock sbom reference clean
+.PHONY: help install demo test test-envs faults fuzz lint lock sbom reference clean
 
 BIN := $(CURDIR)/.venv/bin
 INSTALLED := .venv/requirements.lock
@@ -24,6 +24,14 @@ test-envs: $(INSTALLED) ## Install each file of envs/ in a clean environment and
 
 faults: $(INSTALLED) ## Kill runs, fill disks, damage files; check that results are unaffected (slow)
 	"$(BIN)/python" tests/faults.py
+
+fuzz: $(INSTALLED) ## Fuzz each parser, guided by coverage, for SECONDS=1800 each (slow)
+	@for parser in $$("$(BIN)/python" tests/fuzz_guided.py --list); do \
+		echo "== $$parser"; mkdir -p fuzz/$$parser; \
+		FUZZ_PARSER=$$parser "$(BIN)/python" tests/fuzz_guided.py fuzz/$$parser -artifact_prefix=fuzz/$$parser- \
+			-max_total_time=$(or $(SECONDS),1800) > fuzz/$$parser.log 2>&1 \
+			|| { echo "a finding: fuzz/$$parser.log"; failed=1; }; \
+	done; exit $${failed:-0}
 
 lint: $(INSTALLED) ## Check style and types only
 	"$(BIN)/ruff" check

@@ -15,12 +15,18 @@ min_version("9.0")
 include: "workflow/common/terminal.smk"
 
 
-configfile: "config.yaml"
+# A config with the key `preset` is complete; others are merged over the demo's.
+WITHOUT_DEMO = "preset" in config
+if not WITHOUT_DEMO:
+
+    configfile: "config.yaml"
 
 
 include: "workflow/common/setup.smk"
 include: "workflow/common/cases.smk"
 include: "workflow/common/methods.smk"
+include: "workflow/common/confidence.smk"
+include: "workflow/common/presence.smk"
 include: "workflow/common/pages.smk"
 # In the order in which the data flow.
 include: "workflow/rules/import.smk"
@@ -33,6 +39,8 @@ include: "workflow/rules/final.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/nnunet.smk"
 include: "workflow/rules/beyond.smk"
+include: "workflow/rules/presence.smk"
+include: "workflow/rules/confidence.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/review.smk"
@@ -53,6 +61,7 @@ rule all:
                 "figures/training.png",
             ],
         ),
+        models_of_main_line(),
 
 
 rule ablation:
@@ -73,6 +82,8 @@ rule ablation:
 onstart:
     check_clock()
     claim_results(DATASET)
+    watch_claim(DATASET)
+    say_embedding_sizes()
 
 
 onsuccess:

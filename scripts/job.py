@@ -28,7 +28,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a trac
 # Before the script imports torch, which takes seconds: a job of a killed run would go on beside the next run.
 end_with_parent()
 
-PACKAGES = ("numpy", "scipy", "nibabel", "torch", "segment-anything", "nnunetv2", "optuna")
+PACKAGES = ("numpy", "scipy", "nibabel", "torch", "segment-anything", "transformers", "nnunetv2", "optuna")
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ class TrainingJob:
         given = self.snakemake.input
         chosen = self.snakemake.params.cases if cases is None else cases
         classes = self.statistics.classes if given.get("statistics") else None
-        data = gather(pairs_of(given.images, given.masks, classes), chosen, self.scratch / "labelled")
+        pairs, soft = pairs_of(given.images, given.masks, classes), self.snakemake.params.get("soft", False)
+        data = gather(pairs, chosen, self.scratch / "labelled", soft=soft)
         self.images.append(data.images)
         self.job.log.info(
             "training on %d cases with %d threads on %s", len(data.images), self.job.threads, self.job.device

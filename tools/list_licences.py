@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 NOT_LOCKED = ("samcarry", "pip")  # this project, and a part of Python
 NOT_IN_METADATA = {
+    "atheris": "Apache-2.0",
     "conda-inject": "MIT",
     "cuda-toolkit": "NVIDIA's own",
     "segment-anything": "Apache-2.0",

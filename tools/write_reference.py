@@ -34,12 +34,31 @@ This page lists every key of the config.
 `make reference` (`tools/write_reference.py`) generates it from `workflow/schemas/config.schema.yaml`.
 To change this page, edit that file and run the command again.
 
-A file given with `--configfile` is merged over `config.yaml`, which holds the settings of the demo.
+A config holds only what differs from these defaults, or from those of its [preset](#presets).
+Without `--configfile`, the demo's `config.yaml` is used.
+A file given with `--configfile` that does not have the key `preset` is merged over `config.yaml`, \
+as in earlier versions; a note says so.
 A key that is missing in both files has the default listed here.
 An unknown key is an error.
 
 A dotted key such as `images.height` is the key `height` in the block `images`.
 "Network size" means the size that `images.height` and `images.width` set.
+"""
+PRESETS = """## Presets
+
+`preset: paper | recommended | fast` stands for the values below, which are in `workflow/presets/`.
+Every key in your config takes precedence; a key that neither has gets its default.
+`preset: none` stands for the defaults only.
+
+- **`paper`**: the settings and rows of the paper's two studies, with ViT-H and tuning.
+  It needs checkpoints that are not included ([studies](studies.md)).
+- **`recommended`**: the rows that did best in our \
+[studies](studies.md#sam-on-crops-sam-tuned-on-the-labels-and-the-recommended-recipe), \
+with the small SAM that is included.
+  They were measured with small networks and one seed, on panoramic radiographs and rendered wrists; \
+on other data, another row may be better.
+- **`fast`**: small networks and short trainings for a first look within minutes.
+  It shows whether the data load and whether masks look right; its numbers say nothing about a method.
 """
 TABLE_HEAD = "| key | values | default | meaning |\n|---|---|---|---|"
 TYPE_NAMES = {
@@ -118,10 +137,32 @@ def config_reference(schema: Schema) -> str:
         f"Blocks: {links}.",
         "## Top-level keys",
         _table([key for key in keys if not _is_block(key)], definitions),
+        PRESETS.strip(),
+        _preset_table(),
     ]
     for key in blocks:
         parts += _section(key, definitions, level=2)
     return "\n\n".join(parts) + "\n"
+
+
+def _preset_table(folder: Path = ROOT / "workflow/presets") -> str:
+    """A table of the values that presets set."""
+    names = ("paper", "recommended", "fast")
+    values = [_flat(yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))) for name in names]
+    keys = list(dict.fromkeys(key for of in values for key in of if "sha256" not in key))
+    rows = [
+        f"| `{key}` | {' | '.join(_cell(_code(of[key])) if key in of else '–' for of in values)} |"
+        for key in keys
+    ]
+    return "\n".join(["| key | `paper` | `recommended` | `fast` |", "|---|---|---|---|", *rows])
+
+
+def _flat(block: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of a config by dotted key."""
+    found: dict[str, Any] = {}
+    for key, value in block.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
 
 
 def replace_generated(text: str, name: str, content: str) -> str:

@@ -12,9 +12,9 @@ from samcarry.data.case_images import image_reader, label_reader
 from samcarry.networks.training_loop import write_curve
 from samcarry.prompting.cleaning import CleaningSettings
 from samcarry.sam.checkpoints import load_sam, save_sam
+from samcarry.sam.folders import digest_of_checkpoint
 from samcarry.sam.own_models import OWN_MODELS
 from samcarry.sam.zoom import ZoomSettings
-from samcarry.storage.files import sha256
 from training_job import checkpoint_of
 
 with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources.tmpdir) as scratch:
@@ -22,7 +22,7 @@ with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources
     entry, seed, settings = params.sam, int(snakemake.wildcards.seed), AdaptationSettings(**params.training)
     cleaning, asking = CleaningSettings(**params.cleaning), ZoomSettings(**params.asking)
     image_of = image_reader(given.images, **params.images)
-    labels_of = label_reader(given.labels, params.classes)
+    labels_of = label_reader(given.labels, params.classes, params.labels)
     p_of = read_predicted(given.cross_fitted, params.cross_fitted, params.classes)
     images = {case: labelled_image(image_of(case), labels_of(case), p_of.get(case)) for case in params.cases}
     rehearsal = read_rehearsal(given.probabilities, given.masks, image_of, cleaning)
@@ -40,7 +40,7 @@ with job(snakemake) as this, tempfile.TemporaryDirectory(dir=snakemake.resources
         checkpoint=checkpoint,
         scratch=Path(scratch),
     )
-    base = {"model": entry["model"], "file": entry["file"], "sha256": sha256(given.checkpoint)}
+    base = {"model": entry["model"], "file": entry["file"], "sha256": digest_of_checkpoint(given.checkpoint)}
     write_curve(made.curve, curve)
     write_scores(made.scores, scores)
     write_card(made.card, base, list(images), params.classes, scores)

@@ -2,7 +2,7 @@
 
 from samcarry.baselines.lraspp import save_lraspp, train_lraspp
 from samcarry.sam.checkpoints import load_sam
-from samcarry.storage.files import sha256
+from samcarry.sam.folders import digest_of_checkpoint
 from training_job import training_job
 
 with training_job(snakemake) as this:
@@ -10,5 +10,5 @@ with training_job(snakemake) as this:
     sam = load_sam(entry["model"], given.checkpoint, entry["sha256"], this.job.device)
     data = this.labelled()
     network, curve = train_lraspp(data, this.statistics, this.settings, sam, **this.run)
-    encoder = {"model": entry["model"], "sha256": sha256(given.checkpoint)}
+    encoder = {"model": entry["model"], "sha256": digest_of_checkpoint(given.checkpoint)}
     this.save(network, curve, data, write=save_lraspp, sam=encoder)

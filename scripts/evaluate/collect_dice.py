@@ -6,5 +6,5 @@ from samcarry.storage.frames import concatenate, write_frame
 with job(snakemake):
     table = concatenate(snakemake.input.dice)
     # The rows of full supervision name no n; nor does the path of Table 1's dice.csv.
-    table["n"] = snakemake.wildcards.get("n") or snakemake.params.n
+    table["n"] = snakemake.params.n
     write_frame(snakemake.output.dice, table)

@@ -21,12 +21,13 @@ with job(snakemake):
     write_statistics(output.differences, differences)
     page = to_markdown(
         wildcards.dataset,
-        int(wildcards.n),
+        wildcards.n.replace("-draw", ", draw "),
         judged_split(cases),
         summary,
         differences,
         missing_methods(params.methods, cases),
         margin,
         params.at,
+        params.notes,
     )
     write_text(output.page, page)

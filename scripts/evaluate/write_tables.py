@@ -5,6 +5,7 @@ from samcarry.data.manifest import judged_split, missing_methods, read_manifest
 from samcarry.evaluation.agreement import agreement_table
 from samcarry.evaluation.convergence import not_converged
 from samcarry.evaluation.detection import detection_table
+from samcarry.evaluation.draws import add_draws, read_draws
 from samcarry.evaluation.significance import all_pairs, compare, rank_stability
 from samcarry.evaluation.summary import read_dice, summarise_classes, summarise_groups
 from samcarry.evaluation.table1 import tabulate, to_markdown, to_tex, write_statistics
@@ -28,6 +29,7 @@ with job(snakemake):
         patients=patients,
         not_converged=faults,
     )
+    table = add_draws(table, read_draws(snakemake.input.draws))
     write_statistics(output.csv, table)
     shown = (table, split, params.tolerance, params.at)
     write_text(output.md, to_markdown(*shown))

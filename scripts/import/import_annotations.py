@@ -26,6 +26,7 @@ with job(snakemake) as this:
         cases=Path(source["cases"]) if source["cases"] else None,
         counts=source["counts"],
         window=params.window,
+        unreadable=source["unreadable"],
         options=reader_options(params.form, source),
     )
     for line in summary:

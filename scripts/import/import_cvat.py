@@ -26,6 +26,7 @@ with job(snakemake) as this:
         mirror_right=cvat["mirror_right"],
         window=snakemake.params.window,
         seed=cvat["unlabelled_seed"],
+        unreadable=cvat["unreadable"],
     )
     for line in summary:
         this.log.info(line)

@@ -12,7 +12,7 @@ with training_job(snakemake) as this:
     given, params, statistics = snakemake.input, snakemake.params, this.statistics
     data = replace(this.labelled(), last=params.get("balanced", 0))
     if given.get("weights"):
-        weights = read_weights(given.weights, params.cases, statistics.classes)
+        weights = read_weights(given.weights, params.cases, statistics.classes, labelled=data.last)
         data = replace(data, weights=weights)
     if given.get("initial"):
         initial = (read_stack(path, classes=statistics.classes) for path in given.initial)

@@ -4,7 +4,8 @@ import json
 
 from job import job
 from samcarry.sam.checkpoints import load_sam
-from samcarry.storage.files import sha256, write_text
+from samcarry.sam.folders import digest_of_checkpoint
+from samcarry.storage.files import write_text
 
 with job(snakemake) as this:
     entry, checkpoint = snakemake.params.sam, snakemake.input.checkpoint
@@ -12,7 +13,7 @@ with job(snakemake) as this:
     verdict = {
         "model": entry["model"],
         "file": checkpoint,
-        "sha256": entry["sha256"] or sha256(checkpoint),
+        "sha256": entry["sha256"] or digest_of_checkpoint(checkpoint),
         "parameters": sum(tensor.numel() for tensor in sam.parameters()),
         "made_by": this.made_by,
     }

@@ -4,6 +4,7 @@ from job import job
 from samcarry.data.cases import find_cases
 from samcarry.data.checks import check_cases, digests_of
 from samcarry.data.duplicates import find_duplicates
+from samcarry.data.hidden_labels import check_numbers, hide_labels
 from samcarry.data.manifest import (
     assign_shards,
     manifest_rows,
@@ -11,7 +12,8 @@ from samcarry.data.manifest import (
     previous_shards,
     write_manifest,
 )
-from samcarry.errors import InputError, raise_faults
+from samcarry.data.oddities import find_oddities
+from samcarry.errors import raise_faults
 from samcarry.storage.files import write_text
 
 with job(snakemake) as this:
@@ -24,11 +26,10 @@ with job(snakemake) as this:
     raise_faults(copies.faults)
     cases = [case for case in cases if case.case not in copies.left_out]
     order = order_training_cases(cases, contents.of_case, params.splits["seed"])
-    if len(order) < params.largest_n:
-        raise InputError(
-            f"{params.folder}: the training split has {len(order)} labelled cases, but the config "
-            f"asks for n = {params.largest_n}: lower n and ablation.n, or label more"
-        )
+    cases, order = hide_labels(cases, order, params.hide_labels_beyond, contents.of_case)
+    check_numbers(params.folder, cases, params.n, params.largest_n, params.waiting)
+    for warning in find_oddities(cases, contents.looks, params.size, params.step, params.window):
+        this.log.warning(warning)
     previous = previous_shards(output.manifest, this.results, copies.warnings)
     rows = manifest_rows(
         params.folder,

@@ -1,6 +1,7 @@
 """Draw some cases from best to worst: image, reference, P, prompts, R and the final predictions."""
 
 from job import job
+from samcarry.data.native import shapes_of
 from samcarry.evaluation.summary import case_dice, read_dice
 from samcarry.prompting.prompts import read_prompts
 from samcarry.report.figures import CaseView, draw_cases, spread_over_ranks
@@ -21,12 +22,14 @@ with job(snakemake):
     masks = {"reference": read_shards(given.masks, chosen, classes)}
     masks |= {stage: read_shards(given[stage], chosen, classes) for stage in stages}
     prompts, _ = read_prompts(*given.prompts, classes=classes)
+    shapes = shapes_of(given.get("sizes"))
     views = [
         CaseView(
             case,
             images[case],
             {stage: of_case[case] for stage, of_case in masks.items()},
             prompts[case],
+            shapes.get(case),
         )
         for case in chosen
     ]

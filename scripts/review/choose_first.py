@@ -12,7 +12,7 @@ from samcarry.review.first_images import (
 )
 from samcarry.sam.checkpoints import load_sam
 from samcarry.sam.embedding import embed_images
-from samcarry.storage.files import sha256
+from samcarry.sam.folders import digest_of_checkpoint
 
 with job(snakemake) as this:
     params, output = snakemake.params, snakemake.output
@@ -25,7 +25,7 @@ with job(snakemake) as this:
         Path(output.cases).with_name("embeddings"),
         size=(params.images["height"], params.images["width"]),
         window=params.images["window"],
-        sam_id=f"{entry['protocol']} {sha256(snakemake.input.checkpoint)}",
+        sam_id=f"{entry['protocol']} {digest_of_checkpoint(snakemake.input.checkpoint)}",
     )
     chosen = propose(images, embeddings, columns=first["columns"], count=first["k"], seed=first["seed"])
     draw_contact_sheet(output.sheet, [image for image, _ in chosen], params.images["window"])

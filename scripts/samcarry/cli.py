@@ -1,14 +1,17 @@
-"""The command line: samcarry predict MODEL IMAGES OUT, and samcarry release MODEL OUT."""
+"""The command line: samcarry init, check, status, doctor, predict and release."""
 
 import argparse
 import logging
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from samcarry import __version__
 from samcarry.errors import InputError, raise_faults
 from samcarry.formats import FORMATS
+from samcarry.runtime.processes import usable_cpus, wait_asleep
+from samcarry.setup.commands import add_commands
 from samcarry.storage.reading import system_fault
 
 
@@ -23,11 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A terminated process cleans up like one that is stopped with Ctrl+C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
+        if "run" in options:
+            return int(options.run(options))
         return _release(options) if options.command == "release" else _predict(options)
     except InputError as error:
         print(error, file=sys.stderr)
     except OSError as error:  # for example a full disk, or a folder without write permission
-        print(system_fault(error.filename or options.out, error), file=sys.stderr)
+        print(system_fault(error.filename or getattr(options, "out", "."), error), file=sys.stderr)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
@@ -35,12 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    # Imported here, so that --help is fast.
+    wait_asleep()
+    # Imported here, so that --help is fast, and torch finds how to wait.
     from samcarry.predict.models import load_model
-    from samcarry.predict.new_images import predict_folder
+    from samcarry.predict.new_images import predict_folder, read_measurements
 
     cases, faults = predict_folder(
-        load_model(options.model, options.device),
+        load_model(options.model, options.device, options.threads),
         options.images,
         options.out,
         options.formats,
@@ -49,6 +55,11 @@ def _predict(options: argparse.Namespace) -> int:
         laterality=options.laterality,
         unlike=options.unlike,
         overwrite=options.overwrite,
+        spacing=options.spacing and (options.spacing[0], options.spacing[-1]),
+        measurements=read_measurements(options.measurements) if options.measurements else None,
+        coverage=options.coverage,
+        probabilities=options.probabilities,
+        tta=options.tta,
     )
     print(f"{options.out}: masks of {len(cases)} images", file=sys.stderr)
     if faults:
@@ -71,6 +82,23 @@ def _release(options: argparse.Namespace) -> int:
     return 0
 
 
+def _threads(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1024")
+    return int(text)
+
+
+class _OneOrTwo(argparse.Action):
+    """Accept one or two values."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any
+    ) -> None:
+        if len(values) > 2:
+            parser.error(f"argument {self.option_strings[0]}: expected one or two numbers")
+        setattr(namespace, self.dest, tuple(values))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="samcarry", description="Segmentation of radiographs from few labels."
@@ -79,12 +107,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     predict = commands.add_parser(
         "predict",
-        help="segment a folder of images with a trained model",
-        description="Segment a folder of PNG, JPEG, TIFF or DICOM images with a trained model. "
-        "The masks have the original size of the images.",
+        help="segment images with a trained model, and measure the masks",
+        description="Segment a folder of PNG, JPEG, TIFF or DICOM images, or a single one, with a trained "
+        "model, and measure the masks. The masks have the original size of the images.",
     )
     predict.add_argument("model", metavar="MODEL", help="model file: model.safetensors or model.onnx")
-    predict.add_argument("images", metavar="IMAGES", help="folder of images; subfolders are searched too")
+    predict.add_argument(
+        "images", metavar="IMAGES", help="folder of images, whose subfolders are searched too, or one image"
+    )
     predict.add_argument("out", metavar="OUT", help="output folder; created when prediction has finished")
     predict.add_argument(
         "--formats",
@@ -99,6 +129,27 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         choices=("auto", "cpu", "cuda"),
         help="where to compute; default: auto, a GPU if there is one",
+    )
+    predict.add_argument(
+        "--threads",
+        type=_threads,
+        default=usable_cpus(),
+        metavar="N",
+        help="threads on the CPU; default: the CPUs that the process may use, %(default)s here",
+    )
+    predict.add_argument(
+        "--spacing",
+        nargs="+",
+        type=float,
+        action=_OneOrTwo,
+        metavar="MM",
+        help="size of a pixel in mm, or its height and width, of images that do not say it, for measurements",
+    )
+    predict.add_argument(
+        "--measurements",
+        metavar="FILE",
+        help="a YAML file with the key measurements, such as a config: gaps and angles between classes; "
+        "default: those that the model file lists",
     )
     predict.add_argument(
         "--one-component",
@@ -129,8 +180,26 @@ def _parser() -> argparse.ArgumentParser:
         "default: warn",
     )
     predict.add_argument(
+        "--coverage",
+        type=float,
+        metavar="C",
+        help="also write an outer and an inner mask of each class, and lower bounds of Dice, that hold for "
+        "this share of patients, such as 0.9; needs a calibrated model",
+    )
+    predict.add_argument(
+        "--probabilities",
+        action="store_true",
+        help="also write calibrated probabilities, as PNG files of 0 to 255; needs a calibrated model",
+    )
+    predict.add_argument(
+        "--tta",
+        action="store_true",
+        help="predict the mean over five slightly moved and scaled views; takes five times as long",
+    )
+    predict.add_argument(
         "--overwrite", action="store_true", help="replace an existing OUT, if samcarry predict made it"
     )
+    add_commands(commands)
     release = commands.add_parser(
         "release",
         help="remove names of cases, patients, files and folders from a model file",

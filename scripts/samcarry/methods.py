@@ -13,7 +13,10 @@ STUDIES = ("wrist", "teeth")
 """The paper's two studies."""
 TUNING_STUDIES = ("sam", "medsam", "random_walk", "zoom")
 """What tuning may choose settings for; the blocks of the config have the same names."""
-_MASKS_OF_TUNED_SAM = ("adapted/refined", "best/refined", "best_again/refined")
+_MASKS_OF_TUNED_SAM = (
+    *("adapted/refined", "best/refined", "best/judged", "best_again/refined"),
+    "ensemble/best/f_phi/probabilities",
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class PseudoLabels:
 
     Attributes:
         folder: the masks of the unlabelled cases, below n<n>/seed<seed>.
-        weighted: whether weights of each case and class, in the folder `weights`, enter the loss.
+        weights: the folder of weights of each unlabelled case and class in the loss; '' = all count alike.
         with_labels: whether the cases of X^n are added.
         balanced: whether these make up half of each batch; otherwise all cases are drawn alike.
         strong: whether the network sees strong views: changed grey values, noise, and pasted boxes (CutMix).
@@ -30,17 +33,19 @@ class PseudoLabels:
             starts from random weights, but make its masks too large.
         start: the folder of the U-Net that training starts from; '' = random weights.
         equal_length: whether it trains as long as f_θ, whatever the length of second trainings.
+        soft: whether probabilities themselves are learned, where `folder` has them, instead of masks.
         agreed_with: the folder of P if only pixels count in the loss in which P and R agree; '' = all count.
     """
 
     folder: str
-    weighted: bool = False
+    weights: str = ""
     with_labels: bool = False
     balanced: bool = False
     strong: bool = False
     unweighted: bool = False
     start: str = ""
     equal_length: bool = False
+    soft: bool = False
     agreed_with: str = ""
 
 
@@ -61,6 +66,8 @@ class Method:
         paper: the paper's mean and standard deviation of Dice in percent, by study.
         needs_hidden_labels: whether it learns from all labels, which needs labels of unlabelled cases. Such a
             method does not depend on n: its files are below `full` instead of n<n>.
+        ensemble_of: the folder of the U-Nets whose seeds predict together in its network; '' if it is not an
+            ensemble. It has one row for all seeds, which counts as the first one.
     """
 
     id: str
@@ -74,6 +81,7 @@ class Method:
     pseudo_labels: PseudoLabels | None = None
     paper: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     needs_hidden_labels: bool = False
+    ensemble_of: str = ""
 
     @property
     def predictions(self) -> str:
@@ -81,10 +89,23 @@ class Method:
         return self.masks or f"{self.network}/probabilities"
 
     @property
+    def gives_probabilities(self) -> bool:
+        """Whether its predictions are a network's probabilities, and not masks."""
+        return self.predictions.endswith("/probabilities")
+
+    @property
     def trained(self) -> str:
-        """The folder of its own training, which has training.csv; '' if it uses another method's model."""
+        """The folder of its own training, which has training.csv; '' if it uses other methods' models."""
+        if self.ensemble_of:
+            return ""
         folder, _, last = self.masks.rpartition("/")
         return self.network or (folder if last == "probabilities" else "")
+
+    @property
+    def judged(self) -> str:
+        """The folder of the U-Net whose classes the presence step judges; '' if it is not used."""
+        folder, _, last = self.masks.rpartition("/")
+        return folder if last == "present" else ""
 
     @property
     def in_paper(self) -> bool:
@@ -94,6 +115,8 @@ class Method:
     @property
     def asks_tuned_sam(self) -> bool:
         """Whether its masks, or those that it learns from, are of a SAM tuned on X^n."""
+        if of := self.judged or self.ensemble_of:
+            return method_of_network(of).asks_tuned_sam
         learns_from = self.pseudo_labels.folder if self.pseudo_labels else ""
         return bool({self.masks, learns_from} & set(_MASKS_OF_TUNED_SAM))
 
@@ -107,7 +130,7 @@ def _best_without(id: str, name: str, without: str, network: str = "", **changes
     The folder of its network is named as the row if `network` is ''.
     """
     learns_from = replace(_BEST, **changes)
-    of_sam = learns_from.folder.endswith("/refined")
+    of_sam = learns_from.folder.endswith(("/refined", "/judged"))
     return Method(
         id,
         f"samcarry, {name}",
@@ -118,6 +141,12 @@ def _best_without(id: str, name: str, without: str, network: str = "", **changes
         tuned_by="zoom" if of_sam and learns_from.folder not in _MASKS_OF_TUNED_SAM else None,
         pseudo_labels=learns_from,
     )
+
+
+def _present(id: str, name: str, method: str, network: str, **asked: Any) -> Method:
+    """The row of a method's masks without the classes that the presence step judges absent."""
+    description = f"masks of `{method}` without the classes that are judged absent (block `presence`)"
+    return Method(id, f"{name}, absent removed", BEYOND, description, masks=f"{network}/present", **asked)
 
 
 # In the order of the paper's Table 1. The figures are as printed there.
@@ -270,7 +299,7 @@ METHODS = (
         network="f_phi_weighted",
         asks=("sam",),
         tuned_by="sam",
-        pseudo_labels=PseudoLabels("refined", weighted=True),
+        pseudo_labels=PseudoLabels("refined", weights="weights"),
     ),
     Method(
         "ours_r_round2",
@@ -408,6 +437,14 @@ METHODS = (
         agreed_with="fixmatch/probabilities",
     ),
     _best_without(
+        "best_presence",
+        "absent classes",
+        "with the presence step in the last training: classes that it judges absent in the masks of FixMatch "
+        "are removed from the pseudo labels, and undecided ones do not count in the loss",
+        folder="best/judged",
+        weights="best/judged",
+    ),
+    _best_without(
         "best_round2",
         "second round",
         "with a second round: the masks of `ours_best_sam` are what the network goes on learning from",
@@ -415,6 +452,38 @@ METHODS = (
         folder="best_again/refined",
         start="best/f_phi",
     ),
+    Method(
+        "unet_ensemble",
+        "U-Net (f_θ), all seeds",
+        BEYOND,
+        "the networks of `unet` of all seeds together: the mean of their probabilities",
+        network="ensemble/f_theta",
+        ensemble_of="f_theta",
+    ),
+    Method(
+        "ours_best_ensemble",
+        "samcarry, all seeds",
+        BEYOND,
+        "the networks of `ours_best` of all seeds together: the mean of their probabilities",
+        network="ensemble/best/f_phi",
+        asks=("zoom",),
+        ensemble_of="best/f_phi",
+    ),
+    Method(
+        "ours_best_distilled",
+        "samcarry, distilled",
+        BEYOND,
+        "one network for all seeds: `ours_best` goes on learning from the probabilities that "
+        "`ours_best_ensemble` predicts for the unlabelled images, and from the labels",
+        network="distilled/f_phi",
+        asks=("zoom",),
+        pseudo_labels=replace(
+            _BEST, folder="ensemble/best/f_phi/probabilities", soft=True, start="best/f_phi"
+        ),
+    ),
+    _present("unet_present", "U-Net (f_θ)", "unet", "f_theta"),
+    _present("ours_r_present", "ours w/ SAM (R)", "ours_r", "f_phi", asks=("sam",), tuned_by="sam"),
+    _present("ours_best_present", "samcarry", "ours_best", "best/f_phi", asks=("zoom",)),
     Method(
         "unet_full",
         "U-Net, all labels",

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pydicom
+import torch
 from nibabel import Nifti1Image, Nifti2Image
 from PIL import Image
+from safetensors.torch import save_file
 
 from samcarry.data.cases import find_cases
 from samcarry.errors import raise_faults
@@ -21,24 +23,40 @@ from samcarry.formats.coco import read_coco
 from samcarry.formats.cvat import read_cvat
 from samcarry.formats.dicom_seg import read_dicom_seg
 from samcarry.formats.label_maps import read_label_map, write_label_map
+from samcarry.formats.label_studio import read_label_studio
 from samcarry.formats.labelme import read_labelme
+from samcarry.formats.mask_tables import read_mask_table
 from samcarry.formats.nifti import read_nifti, write_nifti
 from samcarry.formats.page_file import read_page_file
+from samcarry.formats.seg_nrrd import read_seg_nrrd, write_seg_nrrd
 from samcarry.formats.supervisely import read_supervisely
+from samcarry.formats.via import read_via
+from samcarry.formats.voc import load_voc_table, read_voc
+from samcarry.formats.yolo import load_yolo_table, read_yolo, write_yolo, write_yolo_classes
 from samcarry.geometry.rasterise import draw_masks
 from samcarry.images.grey import image_size, read_grey
 from samcarry.images.masks import read_mask
 from samcarry.networks.unet import UNet, load_unet, save_unet
+from samcarry.sam.hub.reading import read_folder
 from samcarry.storage.stacks import Stack, read_header, read_stack, write_stack
 from support.coco_files import annotation, document
 from support.cvat_files import bone, image, polygon, runs, save
 from support.dicom_files import write as write_dicom
 from support.dicom_seg_files import write as write_segmentation
 from support.fuzzing import Target
+from support.label_studio_files import brush, task
+from support.label_studio_files import polygon as label_studio_polygon
+from support.label_studio_files import shape as label_studio_shape
 from support.labelme_files import pack as pack_labelme
 from support.labelme_files import shape
+from support.mask_table_files import write_mask_table
 from support.supervisely_files import pack as pack_supervisely
 from support.supervisely_files import polygon as supervisely_polygon
+from support.via_files import document as via_document
+from support.via_files import entry as via_entry
+from support.via_files import region as via_region
+from support.via_files import table as via_table
+from support.voc_files import write_labelmap, write_voc
 
 RNG = np.random.default_rng(0)
 MASKS = RNG.random((3, 12, 10)) < 0.4
@@ -142,6 +160,32 @@ def make_labelme(path: Path) -> None:
     path.write_text(json.dumps(text | size))
 
 
+def via_images() -> tuple[dict[str, Any], ...]:
+    ellipse = {"name": "ellipse", "cx": 3, "cy": 2, "rx": 2, "ry": 1, "theta": 0.5}
+    rectangle = {"name": "rect", "x": 1, "y": 1, "width": 3, "height": 2}
+    others = [via_region(ellipse), via_region({"name": "circle", "cx": 3, "cy": 3, "r": 2})]
+    return via_entry(via_region(), via_region(rectangle)), via_entry(*others, name="b.png")
+
+
+def parse_mask_table(path: Path) -> None:
+    """Read a table beside its masks, which are undamaged."""
+    for number in range(3):
+        make_class_png(path.parent / f"{number}.png")
+    drawn(read_mask_table)(path)
+
+
+def make_mask_table(path: Path) -> None:
+    write_mask_table(path.parent, {"a.png": MASKS, "p1/b.png": MASKS & False}, NAMES, cut=True)
+
+
+def make_label_studio(path: Path) -> None:
+    sides = {"x": 10, "y": 20, "rotation": 30, "width": 30, "height": 40}
+    ellipse = {"x": 40, "y": 50, "rotation": 30, "radiusX": 10, "radiusY": 20}
+    first = [label_studio_polygon(), label_studio_shape("rectanglelabels", sides)]
+    second = [label_studio_shape("ellipselabels", ellipse), label_studio_shape("choices", {})]
+    path.write_text(json.dumps([task(first, second), task([brush(MASKS[0])], image="p1/b.png")]))
+
+
 def make_dicom(path: Path, *, rle: bool) -> None:
     values = RNG.integers(0, 4096, (12, 10)).astype(np.uint16)
     write_dicom(path, values, WindowCenter=2000, WindowWidth=3000, RescaleSlope=2, RescaleIntercept=-10)
@@ -187,6 +231,21 @@ def make_unet(path: Path) -> None:
     )
 
 
+def make_model_folder(path: Path) -> None:
+    """Both files of a model folder, of which `path` is one."""
+    config = {"model_type": "sam2", "vision_config": {"fpn_hidden_size": 32, "levels": [1, 2]}}
+    (path.parent / "config.json").write_text(json.dumps(config))
+    save_file({"a.weight": torch.ones(2, 3), "b": torch.zeros(1)}, path.parent / "model.safetensors")
+
+
+def parse_model_folder(path: Path) -> None:
+    """Read the folder of a damaged file, whose other file is valid."""
+    content = path.read_bytes()
+    make_model_folder(path)
+    path.write_bytes(content)
+    read_folder(path.parent, "sam2.1_tiny", ("sam2",))
+
+
 def make_nifti(path: Path, kind: type = Nifti1Image) -> None:
     kind(MASKS[0].T.astype(np.int16), np.eye(4)).to_filename(path)
 
@@ -218,6 +277,29 @@ TARGETS = [
     Target("coco", "a.json", make_coco, drawn(read_coco)),
     Target("supervisely", "a.png.json", make_supervisely, drawn(read_supervisely)),
     Target("labelme", "a.json", make_labelme, drawn(read_labelme)),
+    Target("Label Studio", "a.json", make_label_studio, drawn(read_label_studio)),
+    Target("YOLO", "a.txt", lambda path: write_yolo(path, MASKS), drawn(read_yolo)),
+    Target(
+        "YOLO classes",
+        "data.yaml",
+        lambda path: write_yolo_classes(path, NAMES),
+        lambda path: load_yolo_table(path, "the table"),
+    ),
+    Target(
+        "VIA",
+        "a.json",
+        lambda path: path.write_text(json.dumps(via_document(*via_images()))),
+        drawn(read_via),
+    ),
+    Target("VIA CSV", "a.csv", lambda path: path.write_text(via_table(*via_images())), drawn(read_via)),
+    Target("VOC", "a.png", lambda path: write_voc(path, MASKS[0]), drawn(read_voc)),
+    Target(
+        "VOC classes",
+        "labelmap.txt",
+        lambda path: write_labelmap(path, NAMES),
+        lambda path: load_voc_table(path, "the table"),
+    ),
+    Target("table of masks", "masks.csv", make_mask_table, parse_mask_table),
     Target("label map", "a.png", lambda path: write_label_map(path, MASKS), numbers),
     Target("label map in colour", "a.png", make_colours, colours),
     Target("label map TIFF", "a.tif", grey_image("I;16"), drawn(read_label_map)),
@@ -226,6 +308,7 @@ TARGETS = [
     Target("NIfTI", "a.nii.gz", lambda path: write_nifti(path, MASKS, NAMES, "a"), drawn(read_nifti)),
     Target("NIfTI unpacked", "a.nii", make_unpacked, drawn(read_nifti)),
     Target("NIfTI-2", "a.nii", functools.partial(make_nifti, kind=Nifti2Image), drawn(read_nifti)),
+    Target("seg.nrrd", "a.seg.nrrd", lambda path: write_seg_nrrd(path, MASKS, NAMES), drawn(read_seg_nrrd)),
     Target(
         "DICOM SEG",
         "a.dcm",
@@ -243,6 +326,8 @@ TARGETS = [
     Target("TIFF 16 bit", "a.tif", grey_image("I;16"), parse_image),
     Target("cases.csv", "cases.csv", make_cases, parse_cases),
     Target("model", "a.safetensors", make_unet, load_unet),
+    Target("model folder", "config.json", make_model_folder, parse_model_folder),
+    Target("weights of a model folder", "model.safetensors", make_model_folder, parse_model_folder),
     Target("stack", "a.nii.gz", make_stack, parse_stack),
 ]
 

@@ -76,7 +76,7 @@ def _work(
         sender.send((number, None))
         path.write_bytes(mutate(content, Random(f"{seed} {target.name} {number}")))
         signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
-        finding = _finding(target, path)
+        finding = finding_in(target, path)
         signal.setitimer(signal.ITIMER_PROF, 0)
         if finding:
             sender.send((number, finding))
@@ -85,7 +85,8 @@ def _work(
             return
 
 
-def _finding(target: Target, path: Path) -> str | None:
+def finding_in(target: Target, path: Path) -> str | None:
+    """What is wrong with how the parser treats a file; None if it reads it, or refuses it properly."""
     try:
         target.parse(path)
     except InputError as error:

@@ -13,8 +13,13 @@ from samcarry.importing.annotations import NO_SPLIT, import_annotations
 from support.coco_files import annotation, document
 from support.cvat_files import image as cvat_image
 from support.cvat_files import polygon as cvat_polygon
+from support.label_studio_files import polygon as label_studio_polygon
+from support.label_studio_files import task
 from support.labelme_files import shape
 from support.supervisely_files import polygon
+from support.via_files import document as via_document
+from support.via_files import entry as via_entry
+from support.via_files import region as via_region
 
 SQUARE = [1, 1, 4, 1, 4, 3, 1, 3]
 
@@ -69,6 +74,12 @@ def annotate(folder: Path, format_name: str, *names: str) -> Path:
     elif format_name == "cvat":
         images = [cvat_image(cvat_polygon(label="ulna"), name=name) for name in names]
         (folder / "all.xml").write_text(f"<annotations>{''.join(images)}</annotations>")
+    elif format_name == "via":
+        entries = [via_entry(via_region(), name=name) for name in names]
+        (folder / "all.json").write_text(json.dumps(via_document(*entries)))
+    elif format_name == "labelstudio":
+        tasks = [task([label_studio_polygon()], image=name) for name in names]
+        (folder / "all.json").write_text(json.dumps(tasks))
     for name in names if format_name == "supervisely" else ():
         objects = [polygon([[1, 1], [3, 1], [3, 2], [1, 2]], classTitle="ulna")]
         content = {"size": {"height": 5, "width": 6}, "objects": objects}

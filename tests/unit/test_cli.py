@@ -48,7 +48,19 @@ def call(folder, *options):
 
 def test_all_formats_from_another_working_directory(given):
     command = [sys.executable, "-m", "samcarry", "predict", "m.safetensors", "images", "out"]
-    formats = ["--formats", "png", "labelmap", "nifti", "coco", "cvat", "dicomseg", "overlay"]
+    formats = [
+        "--formats",
+        "png",
+        "labelmap",
+        "nifti",
+        "coco",
+        "cvat",
+        "yolo",
+        "segnrrd",
+        "nnunet",
+        "dicomseg",
+        "overlay",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
     outcome = subprocess.run([*command, *formats], cwd=given, env=environment, capture_output=True, text=True)
     assert outcome.returncode == 0, outcome.stderr
@@ -59,8 +71,10 @@ def test_all_formats_from_another_working_directory(given):
             read_mask(given / f"out/masks/{case}/all.png"), np.ones((height, width))
         )
         assert not (given / f"out/masks/{case}/none.png").exists()
-        for folder in ("overlays", "labelmaps"):
-            assert image_size(given / f"out/{folder}/{case}.png") == (height, width)
+        assert image_size(given / f"out/labelmaps/{case}.png") == (height, width)
+        shown = image_size(given / f"out/overlays/{case}.png")
+        assert shown[0] > height  # by the legend
+        assert shown[1] >= width
         assert (given / f"out/nifti/{case}.nii.gz").exists()
     coco = json.loads((given / "out/coco.json").read_text())
     assert [image["file_name"] for image in coco["images"]] == list(SIZES)
@@ -72,7 +86,7 @@ def test_all_formats_from_another_working_directory(given):
 def test_masks_and_overlays_are_the_default(given):
     assert call(given) == 0
     made = sorted(path.name for path in (given / "out").iterdir())
-    assert made == ["classes.csv", "images.csv", "masks", "overlays", "predict.json"]
+    assert made == ["classes.csv", "images.csv", "masks", "measurements.csv", "overlays", "predict.json"]
 
 
 def test_bad_images_are_listed_at_the_end_and_the_others_predicted(given, capsys):
@@ -173,7 +187,7 @@ def test_a_run_that_is_stopped_goes_on_with_the_same_command(given, signal):
     ("umask", "folder_mode", "file_mode"), [(0o077, 0o700, 0o600), (0o022, 0o755, 0o644)]
 )
 def test_results_are_as_open_to_others_as_the_umask_says(given, umask, folder_mode, file_mode):
-    formats = ["png", "labelmap", "nifti", "coco", "cvat", "overlay"]
+    formats = ["png", "labelmap", "nifti", "coco", "cvat", "yolo", "segnrrd", "nnunet", "overlay"]
     outcome = subprocess.run(cwd=given, check=False, **command("--formats", *formats, umask=umask))
     assert outcome.returncode == 0, outcome.stderr
     for path in [given / "out", *(given / "out").rglob("*")]:
@@ -213,3 +227,37 @@ def test_refused_images_make_the_exit_status_1(given, capsys):
     messages = capsys.readouterr().err
     assert messages.count("its masks may be wrong") == 3
     assert "it is blank" in messages
+
+
+def test_a_single_image_with_the_size_of_its_pixels_and_measurements(given):
+    (given / "m.yaml").write_text("measurements: {tilt: {between: [axis of all, vertical]}}")
+    paths = [str(given / name) for name in ("m.safetensors", "images/a.png", "out")]
+    options = ["--spacing", "0.5", "--measurements", str(given / "m.yaml"), "--threads", "1"]
+    assert main(["predict", *paths, "--device", "cpu", *options]) == 0
+    header, *rows = (given / "out/measurements.csv").read_text().splitlines()
+    assert "length_mm" in header
+    assert "tilt_deg" in header
+    assert len(rows) == 3
+    values = dict(zip(header.split(","), rows[0].split(","), strict=True))
+    assert (values["length_mm"], values["width_mm"], values["area_mm2"]) == ("25.00", "15.50", "387.50")
+
+
+@pytest.mark.parametrize(
+    "options", [["--threads", "0"], ["--threads", "many"], ["--spacing", "1", "2", "3"], ["--spacing", "x"]]
+)
+def test_wrong_numbers_are_refused(given, capsys, options):
+    with pytest.raises(SystemExit):
+        call(given, *options)
+    assert options[0] in capsys.readouterr().err
+
+
+def test_the_command_lets_waiting_threads_sleep(given):
+    code = "import os, sys; from samcarry.cli import main; main(sys.argv[1:]); "
+    code += "print(os.environ['OMP_WAIT_POLICY'])"
+    arguments = ["predict", "m.safetensors", "images", "out", "--device", "cpu"]
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {"PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
+    outcome = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=given, env=environment, capture_output=True, text=True
+    )
+    assert outcome.stdout.strip() == "PASSIVE", outcome.stderr

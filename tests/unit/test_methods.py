@@ -90,6 +90,7 @@ LEAVE_ONE_OUT = {
     "best_no_labels": {"with_labels": False, "balanced": False},
     "best_unbalanced": {"balanced": False},
     "best_agreed": {"agreed_with": "fixmatch/probabilities"},
+    "best_presence": {"folder": "best/judged", "weights": "best/judged"},
     "best_round2": {"folder": "best_again/refined", "start": "best/f_phi"},
 }
 
@@ -118,7 +119,7 @@ def test_only_parts_of_the_recipe_see_strong_views_and_an_unweighted_loss():
     for method in METHODS:
         learns_from = method.pseudo_labels
         if learns_from and (learns_from.strong or learns_from.unweighted or learns_from.balanced):
-            assert method.id == "ours_best" or method.id in LEAVE_ONE_OUT
+            assert method.id in ("ours_best", "ours_best_distilled") or method.id in LEAVE_ONE_OUT
 
 
 @pytest.mark.parametrize("method", METHODS, ids=METHOD_IDS)
@@ -131,12 +132,22 @@ def test_labelled_cases_make_up_half_of_a_batch_only_where_they_are_learned_from
 def test_weights_of_cases_and_pasted_boxes_are_not_combined(method):
     """The weights of a case would not be those of a box that is pasted into it."""
     learns_from = method.pseudo_labels
-    assert learns_from is None or not (learns_from.weighted and learns_from.strong)
+    assert learns_from is None or not (learns_from.weights and learns_from.strong)
 
 
 def test_a_start_is_the_network_of_a_method():
     starts = {m.pseudo_labels.start for m in METHODS if m.pseudo_labels} - {""}
     assert {method_of_network(start).id for start in starts} == {"unet", "fixmatch", "ours_best"}
+
+
+@pytest.mark.parametrize("method", ["unet", "ours_r", "ours_best"])
+def test_the_presence_step_judges_the_network_of_a_row(method):
+    plain, judged = method_of(method), method_of(f"{method}_present")
+    assert judged.judged == plain.network
+    assert judged.predictions == f"{plain.network}/present"
+    assert (judged.asks, judged.tuned_by) == (plain.asks, plain.tuned_by)
+    assert judged.trained == judged.network == ""
+    assert plain.judged == ""
 
 
 def test_the_methods_with_a_tuned_sam_are_known():
@@ -152,7 +163,11 @@ def test_the_methods_with_a_tuned_sam_are_known():
         "best_no_labels",
         "best_unbalanced",
         "best_agreed",
+        "best_presence",
         "best_round2",
+        "ours_best_ensemble",
+        "ours_best_distilled",
+        "ours_best_present",
     ]
 
 
@@ -243,3 +258,15 @@ def test_a_method_with_a_training_of_its_own_names_its_folder():
         "lraspp",
     )
     assert {trained[method] for method in ("unet_sam", "unet_random_walk", "ours_best_sam")} == {""}
+
+
+def test_ensembles_have_one_row_for_all_seeds_and_no_training_of_their_own():
+    of = {method.id: method.ensemble_of for method in METHODS if method.ensemble_of}
+    assert of == {"unet_ensemble": "f_theta", "ours_best_ensemble": "best/f_phi"}
+    for id, folder in of.items():
+        assert method_of(id).trained == ""
+        assert method_of_network(folder)
+        assert method_of(id).predictions == f"ensemble/{folder}/probabilities"
+    assert [method.id for method in METHODS if method.pseudo_labels and method.pseudo_labels.soft] == [
+        "ours_best_distilled"
+    ]

@@ -180,3 +180,27 @@ def test_a_missing_shard_is_named_together_with_the_existing_ones(project):
     outcome = project.run("results/demo/prepared/train-000/images.nii.gz")
     assert outcome.returncode != 0
     assert lines_with(outcome.stdout, "there is no shard train-000", "train-0000"), outcome.stdout
+
+
+def test_every_case_labelled_is_noticed_before_training_or_hides_labels_on_request(own_data):
+    sheet = own_data.folder / "mine/cases.csv"
+    sheet.write_text(sheet.read_text().replace(",unlabelled,", ",train,"))
+    assert_stops(own_data, "every case has labels", "set `splits: {hide_labels_beyond: 3}`", "3 of the 7")
+    own_data.configure(splits={"hide_labels_beyond": 3})
+    outcome = own_data.run("results/demo/manifest.csv")
+    assert outcome.returncode == 0, outcome.stdout
+    assert len(rows_in_manifest(own_data, "train")) == 3
+    hidden = rows_in_manifest(own_data, "unlabelled")
+    assert len(hidden) == 4
+    assert all("labels/" in row for row in hidden)
+
+
+def rows_in_manifest(own_data, split):
+    return [row for row in own_data.read("results/demo/manifest.csv").splitlines() if f",{split}," in row]
+
+
+def test_likely_mistakes_are_warnings_of_the_input_checks(own_data):
+    own_data.configure(images={"height": 16, "width": 96})
+    outcome = own_data.run("results/demo/manifest.csv")
+    assert outcome.returncode == 0, outcome.stdout
+    assert lines_with(outcome.stdout, "squeezed", "images: {height:")

@@ -1,4 +1,4 @@
-"""The same drawing from four annotation programs gives the same data set, and faults stop the import."""
+"""The same drawing from several annotation programs gives the same data set, and faults stop the import."""
 
 import json
 import os
@@ -6,6 +6,13 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+
+from support.label_studio_files import polygon as label_studio_polygon
+from support.label_studio_files import task
+from support.mask_table_files import write_mask_table
+from support.via_files import entry as via_entry
+from support.via_files import region as via_region
+from support.via_files import table as via_table
 
 HEIGHT, WIDTH = 24, 32
 # {case: {class: left, top, right and bottom edge of a rectangle}}
@@ -15,7 +22,7 @@ DRAWN = {
     "p2_left": {"radius": (6, 1, 16, 18), "ulna": (15, 2, 30, 22)},
     "p3_left": {"radius": (0, 0, 9, 9), "ulna": (20, 10, 32, 24)},
 }
-FORMATS = ("cvat", "coco", "supervisely", "labelme")
+FORMATS = ("cvat", "coco", "supervisely", "labelme", "labelstudio", "via", "mask_table")
 
 
 def corners(box):
@@ -93,7 +100,56 @@ def write_labelme(folder):
         (folder / f"{case}.json").write_text(json.dumps(content))
 
 
-WRITERS = dict(zip(FORMATS, (write_cvat, write_coco, write_supervisely, write_labelme), strict=True))
+def write_label_studio(folder):
+    tasks = [
+        task(
+            [label_studio_polygon(corners(box), HEIGHT, WIDTH, label=name) for name, box in shapes.items()],
+            image=f"/data/upload/1/0a1b2c3d-{case}.png",
+        )
+        for case, shapes in DRAWN.items()
+    ]
+    (folder / "export.json").write_text(json.dumps(tasks))
+
+
+def write_via(folder):
+    entries = []
+    for case, shapes in DRAWN.items():
+        regions = [
+            via_region(
+                {"name": "rect", "x": left, "y": top, "width": right - left, "height": bottom - top},
+                bone=name,
+            )
+            for name, (left, top, right, bottom) in shapes.items()
+        ]
+        entries.append(via_entry(*regions, name=f"{case}.png"))
+    (folder / "via.csv").write_text(via_table(*entries))
+
+
+def write_masks(folder):
+    images = {}
+    for case, shapes in DRAWN.items():
+        images[f"{case}.png"] = masks = np.zeros((2, HEIGHT, WIDTH), bool)
+        for mask, name in zip(masks, ("radius", "ulna"), strict=True):
+            left, top, right, bottom = shapes.get(name, (0, 0, 0, 0))
+            mask[top:bottom, left:right] = True
+    write_mask_table(folder, images, ("radius", "ulna"), cut=True)
+
+
+WRITERS = dict(
+    zip(
+        FORMATS,
+        (
+            write_cvat,
+            write_coco,
+            write_supervisely,
+            write_labelme,
+            write_label_studio,
+            write_via,
+            write_masks,
+        ),
+        strict=True,
+    )
+)
 
 
 @pytest.fixture
@@ -120,7 +176,7 @@ def import_as(project, format_name, **source):
     return project.run(f"results/{format_name}/manifest.csv")
 
 
-def test_four_programs_give_one_data_set(exports):
+def test_all_programs_give_one_data_set(exports):
     results = []
     for format_name in FORMATS:
         outcome = import_as(exports, format_name, classes={"ulna": "elle"})

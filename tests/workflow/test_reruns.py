@@ -174,3 +174,19 @@ def test_files_of_the_user_count_by_content_and_not_by_time(finished, project):
         assert project.planned(target) == {"list_cases"}, file
         replace_by_older(file, before)
     assert project.planned(target) == set()
+
+
+def test_starting_over_a_deleted_part_of_the_results_is_made_again(copy_of_finished):
+    results = copy_of_finished.folder / "results/demo"
+    model = results / "n3/seed0/f_theta/model.safetensors"
+    model.rename(model.with_name("moved"))
+    assert "train_f_theta" in copy_of_finished.planned("--rerun-triggers", "mtime")
+    model.with_name("moved").rename(model)
+    (results / "n3/seed0").rename(results / "moved")
+    assert {"train_f_theta", "train_f_phi"} <= copy_of_finished.planned("--rerun-triggers", "mtime")
+    (results / "moved").rename(results / "n3/seed0")
+    (results / "embeddings").rename(results / "moved")
+    # Embeddings are a means: they are made again when a job needs them.
+    assert "embed" not in copy_of_finished.planned("--rerun-triggers", "mtime")
+    (results / "n3/seed0/f_theta/model.safetensors").unlink()
+    assert {"embed", "train_f_theta"} <= copy_of_finished.planned("--rerun-triggers", "mtime")

@@ -58,3 +58,30 @@ def test_kill_9_then_unlock_and_the_same_command_give_the_same_dice(project, fin
     for path in ("results/demo/n3/dice.csv", "results/demo/n3/summary.csv"):
         assert project.read(path) == finished.read(path)
     assert list((project.folder / "results").rglob(".*")) == [], "what killed jobs left was not removed"
+
+
+def results_of(project):
+    """{path: content} of all results; logs and measurements of time are not results."""
+    root = project.folder / "results/demo"
+    return {
+        path.relative_to(root): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.relative_to(root).parts[0] not in ("logs", "benchmarks")
+    }
+
+
+def test_a_suspended_run_that_wakes_after_another_has_finished_changes_nothing(project, finished):
+    process = project.start()
+    wait_for(project, "[train_f_phi", process)
+    os.killpg(process.pid, signal.SIGSTOP)
+    try:
+        assert project.run("--unlock").returncode == 0
+        second = project.run()
+        assert second.returncode == 0, second.stdout
+        results = results_of(project)
+    finally:
+        os.killpg(process.pid, signal.SIGCONT)
+    assert process.wait(timeout=300) != 0
+    assert results_of(project) == results
+    assert project.read("results/demo/n3/dice.csv") == finished.read("results/demo/n3/dice.csv")
+    assert project.planned() == set()

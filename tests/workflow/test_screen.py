@@ -25,7 +25,7 @@ def test_a_run_prints_its_progress_and_the_details_are_only_in_snakemakes_log(pr
     assert outcome.returncode == 0, outcome.stdout
     assert not DETAILS.search(outcome.stdout)
     assert re.search(
-        r"^\S+ \[\d+/\d+\] prepare: prepare_images shard=train-0000, \d+ s", outcome.stdout, re.MULTILINE
+        r"^\S+ \[\d+/\d+\+?\] prepare: prepare_images shard=train-0000, \d+ s", outcome.stdout, re.MULTILINE
     )
     assert re.match(r"(\d+) of \1 jobs done in \d+ s\. ", last_line(outcome.stdout))
     assert DETAILS.search(own_log(project))
@@ -47,7 +47,7 @@ def test_a_fault_found_by_the_rules_is_the_last_line(project):
 
 def test_ctrl_c_reports_how_many_jobs_are_done_and_that_the_same_command_resumes(project):
     process = project.start()
-    while "/8] prepare: draw_phantoms" not in project.read("run.log"):
+    while "+] prepare: draw_phantoms" not in project.read("run.log"):
         assert process.poll() is None, project.read("run.log")
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
@@ -60,3 +60,24 @@ def test_ctrl_c_reports_how_many_jobs_are_done_and_that_the_same_command_resumes
 def test_printshellcmds_gives_snakemakes_own_output(project):
     outcome = project.run("results/demo/phantom/cases.csv", "--printshellcmds")
     assert DETAILS.search(outcome.stdout)
+
+
+def test_a_dry_run_reports_all_faults_of_the_config_without_a_place_in_the_rules(project):
+    project.configure(cleaning={"raduis": 3}, n="3", images={"height": 30})
+    output = project.run("-n").stdout
+    assert not re.search(r"WorkflowError|^  File ", output, re.MULTILINE)
+    faults = [line for line in output.splitlines() if line.startswith("config: ")]
+    assert len(faults) == 3
+    assert last_line(output) == faults[-1]
+
+
+def test_a_config_with_a_preset_is_complete_and_has_no_note(project):
+    without = project.run("-n", "results/demo/manifest.csv").stdout
+    assert (
+        "note: the key `preset` is not set, so what tiny.yaml does not set has the demo's values" in without
+    )
+    project.configure(preset="fast", dataset="demo", source={"format": "phantom"})
+    outcome = project.run("-n", "results/demo/manifest.csv")
+    assert outcome.returncode == 0, outcome.stdout
+    assert "note: " not in outcome.stdout
+    assert "embeddings/small/checkpoint.json" in outcome.stdout  # the preset's SAM, not the demo's

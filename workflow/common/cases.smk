@@ -136,14 +136,14 @@ def subset_shards(wildcards):
 
 def subset_cases(wildcards):
     """The cases of X^n in their order, perhaps without a fold, or every labelled case for full supervision."""
-    subset = subset_named(wildcards.get("subset") or f"n{wildcards.n}")
+    subset = subset_of_job(wildcards)
     if not subset.n:
         return [
             row.case
             for row in manifest()
             if row.labels and row.split in ("train", "unlabelled")
         ]
-    cases = _first_cases(subset.n)
+    cases = _first_cases(subset.n, subset.draw)
     if not subset.fold:
         return cases
     folds = folds_of_cases(cases, subset.folds)
@@ -162,21 +162,45 @@ def main_cases(wildcards):
     return _first_cases(config["n"])
 
 
-def _first_cases(n):
-    training = sorted(
-        (row.order, row.case) for row in manifest() if row.split == "train"
-    )
+def _training_cases():
+    """The labelled training cases in their order."""
+    return [
+        case
+        for _, case in sorted(
+            (row.order, row.case) for row in manifest() if row.split == "train"
+        )
+    ]
+
+
+def _first_cases(n, draw=1):
+    training = _training_cases()
     if n > len(training):
         raise WorkflowError(
             f"n = {n} was requested, but the training split has only {len(training)} labelled cases: "
             f"lower n, or label more cases"
         )
-    return [case for _, case in training[:n]]
+    return draw_of(training, draw)[:n]
+
+
+def subset_of_job(wildcards):
+    """The subset of the wildcard `n` or `subset`."""
+    return subset_named(wildcards.get("subset") or f"n{wildcards.n}")
 
 
 def n_of(wildcards):
     """n of the wildcard `n` or `subset`; 0 for full supervision."""
-    return int(wildcards.get("n") or subset_named(wildcards.subset).n)
+    return subset_of_job(wildcards).n
+
+
+def size_of(wildcards):
+    """As `n_of`, with the draw: '45' or '45-draw2'; '0' for full supervision."""
+    return subset_of_job(wildcards).size
+
+
+def draws_of(n):
+    """The sizes of X^n in each of its draws: '45', '45-draw2', ... Only one if X^n has all training cases."""
+    draws = config["draws"] if n < len(_training_cases()) else 1
+    return [Subset(n, draw=draw).size for draw in range(1, draws + 1)]
 
 
 def unlabelled_cases(wildcards):
@@ -252,7 +276,7 @@ def per_shard(folder, shards, suffix=".nii.gz", n=None, seed=None):
     """An input function: one file a shard in a folder below n<n>/seed<seed>; None takes the wildcard's."""
 
     def files(wildcards):
-        subset = f"n{n or n_of(wildcards)}"
+        subset = f"n{n or size_of(wildcards)}"
         of_seed = wildcards.seed if seed is None else seed
         return RESULTS.per_shard(subset, of_seed, folder, shards(wildcards), suffix)
 

@@ -17,6 +17,27 @@ def dice_of(methods, n):
         RESULTS.dice(method, n, seed)
         for method in methods
         if method not in missing
+        for seed in seeds_of(method)
+    ]
+
+
+def seeds_of(method):
+    """The seeds of a method: the first one for an ensemble of all of them."""
+    return [FIRST_SEED] if method_of(method).ensemble_of else config["seeds"]
+
+
+def models_of_main_line():
+    """The model files of the main line's networks, for new images: one that is deleted is made again."""
+    return [
+        f"{RESULTS.run(subset_of(method, config['n']), seed)}/{method_of(method).network}/model.safetensors"
+        for method in config["methods"]
+        # Whether a data set has hidden labels is known when its cases are listed.
+        if method_of(method).network and not method_of(method).needs_hidden_labels
+        for seed in seeds_of(method)
+    ] + [
+        f"{RESULTS.run(Subset(config['n']).name, seed)}/{method_of(method).judged}/present/model.safetensors"
+        for method in config["methods"]
+        if method_of(method).judged
         for seed in config["seeds"]
     ]
 
@@ -30,7 +51,8 @@ def table_dice(wildcards):
     try:
         check_files(config, sams_of(config, config["table"]["methods"]))
     except InputError as error:
-        raise WorkflowError(config_fault(error)) from None
+        lines = str(error).splitlines()
+        raise WorkflowError("\n".join(f"config: {line}" for line in lines)) from None
     return dice_of(config["table"]["methods"], config["n"])
 
 
@@ -53,6 +75,26 @@ def summary_curves(wildcards):
 
 def table_curves(wildcards):
     return curves_of(config["table"]["methods"], config["n"])
+
+
+def sizes_drawn(wildcards):
+    """The sizes n whose X^n is drawn several times."""
+    sizes = sorted({*config["ablation"]["n"], config["n"]})
+    return [n for n in sizes if len(draws_of(n)) > 1]
+
+
+def draws_dice(wildcards):
+    """dice.csv of every draw of every size."""
+    return [
+        f"{RESULTS.root}/n{size}/dice.csv"
+        for n in sizes_drawn(wildcards)
+        for size in draws_of(n)
+    ]
+
+
+def spread_over_draws(wildcards):
+    """The table of `collect_draws`, or nothing if no X^n is drawn several times."""
+    return [f"{RESULTS.root}/draws.csv"] if sizes_drawn(wildcards) else []
 
 
 def ablation_dice(wildcards):
@@ -100,9 +142,10 @@ def stage_files(wildcards):
 
 
 def _predictions(method, wildcards, shards):
-    n = n_of(wildcards)
+    full = not n_of(wildcards)
+    n = config["n"] if full else size_of(wildcards)
     if subset_of(method, n) != wildcards.subset:
-        place = RESULTS.run(subset_of(method, n or config["n"]), wildcards.seed)
+        place = RESULTS.run(subset_of(method, n), wildcards.seed)
         raise WorkflowError(
             f"the files of {method} are below {place}, not below {wildcards.subset}: correct the target"
         )
@@ -117,7 +160,7 @@ def method_of_model(wildcards):
 
 def dice_of_model(wildcards):
     """Scores of the method whose network a model file holds."""
-    n = n_of(wildcards) or config["n"]
+    n = size_of(wildcards) if n_of(wildcards) else config["n"]
     return RESULTS.dice(method_of_model(wildcards), n, wildcards.seed)
 
 
@@ -157,10 +200,9 @@ def pseudo_label_cases(wildcards):
 
 
 def pseudo_label_weights(wildcards):
-    """Weights of each case and class, or nothing."""
-    if not _learns_from(wildcards).weighted:
-        return []
-    return per_shard("weights", unlabelled_shards, ".csv")(wildcards)
+    """Weights of each unlabelled case and class, or nothing."""
+    folder = _learns_from(wildcards).weights
+    return per_shard(folder, unlabelled_shards, ".csv")(wildcards) if folder else []
 
 
 def initial_pseudo_labels(wildcards):
@@ -184,6 +226,11 @@ def balanced_cases(wildcards):
 
 def sees_strong_views(wildcards):
     return _learns_from(wildcards).strong
+
+
+def learns_probabilities(wildcards):
+    """Whether the probabilities of pseudo labels are learned, instead of their masks."""
+    return _learns_from(wildcards).soft
 
 
 def is_unweighted(wildcards):
@@ -219,10 +266,18 @@ def sam_entry(name):
     entry = config["sam"]["models"].get(name)
     if entry is None:
         return None
-    content = content_of(entry["file"], MEMORY)
+    content = content_of_checkpoint(entry["file"], MEMORY)
     entry = entry | {"content": content, "sha256": entry["sha256"] or content or None}
     # The same parameter in whatever order the config has its keys.
     return dict(sorted(entry.items()))
+
+
+def say_embedding_sizes():
+    """Print how much room stored embeddings take, as far as the number of images is known."""
+    listed = Path(RESULTS.manifest)
+    lines = listed.read_text("utf-8", "replace").splitlines() if listed.exists() else []
+    for note in embedding_notes(config, len(lines) - 1 if lines else None):
+        logger.info(note)
 
 
 def sam_file(name):
@@ -230,6 +285,7 @@ def sam_file(name):
     return config["sam"]["models"].get(name, {"file": "no-such-sam"})["file"]
 
 
+STORED = temp if config["sam"]["embeddings"] == "temporary" else str
 SAM = config["sam"]["model"]
 MEDSAM = config["medsam"]["model"]
 
@@ -462,17 +518,22 @@ def originals_adapted(wildcards):
     )
 
 
-def _cross_fitted(wildcards):
-    """(file, cases) of the probability maps of labelled cases by networks that did not learn from them."""
-    n, folds = n_of(wildcards), config["adapt"]["folds"]
+def cross_fitted_by(wildcards, folds):
+    """{file: cases}: probability maps of the labelled cases by networks that did not learn from them."""
+    subset = subset_of_job(wildcards)
     fold_of = folds_of_cases(subset_cases(wildcards), folds) if folds else {}
     shard_of = {row.case: row.shard for row in manifest()}
     found = {}
     for case, fold in fold_of.items():
-        run = RESULTS.run(Subset(n, fold, folds).name, wildcards.seed)
+        of_fold = Subset(subset.n, fold, folds, subset.draw)
+        run = RESULTS.run(of_fold.name, wildcards.seed)
         file = f"{run}/f_theta/probabilities/{shard_of[case]}.nii.gz"
         found.setdefault(file, []).append(case)
     return found
+
+
+def _cross_fitted(wildcards):
+    return cross_fitted_by(wildcards, config["adapt"]["folds"])
 
 
 def cross_fitted(wildcards):
@@ -484,8 +545,9 @@ def cross_fitted_cases(wildcards):
 
 
 def label_digests_adapted(wildcards):
+    """{case: digest of its label files} of X^n."""
     wanted = set(subset_cases(wildcards))
-    return [row.labels_digest for row in manifest() if row.case in wanted]
+    return {row.case: row.labels_digest for row in manifest() if row.case in wanted}
 
 
 def probabilities_seen(wildcards):

@@ -32,10 +32,16 @@ def case_figure_files(wildcards):
     shown = [method for method in CASE_METHODS if method == "unet" or method in methods]
     folders = {method: (method_of(method).predictions, ".nii.gz") for method in shown}
     folders |= {"cleaned": ("cleaned", ".nii.gz"), "prompts": ("prompts", ".json")}
-    return {
+    return known_sizes() | {
         stage: per_shard(folder, judged_shards, suffix, seed=FIRST_SEED)(wildcards)
         for stage, (folder, suffix) in folders.items()
     }
+
+
+def known_sizes():
+    """The sizes of the judged images, where they are scored at their own size: pictures then have its aspect."""
+    at_network = config["evaluation"]["at"] == "network"
+    return {} if at_network else {"sizes": f"{RESULTS.root}/sizes.csv"}
 
 
 def training_curves(wildcards):
@@ -53,7 +59,8 @@ def training_curves(wildcards):
 
 def qualitative_files(wildcards):
     """Predictions of the methods shown side by side on the judged split, of the first seed."""
-    return {method: predictions_shown(method, wildcards) for method in METHODS_SHOWN}
+    shown = {method: predictions_shown(method, wildcards) for method in METHODS_SHOWN}
+    return known_sizes() | shown
 
 
 def predictions_shown(method, wildcards):
@@ -110,6 +117,10 @@ def report_files(wildcards):
         files["unlabelled_masks"] = RESULTS.prepared("masks", hidden_shards(wildcards))
     if config["corrections"]:
         files["corrected"] = [f"{root}/corrected/cases.csv"]
+    if methods_with_probabilities(wildcards):
+        files["calibration"] = [f"{root}/calibration.csv"]
+        files["coverage"] = [f"{root}/coverage.csv"]
+        files["reliability"] = [f"{root}/figures/reliability.png"]
     if config["ablation"]["n"]:
         files["ablation"] = [f"{root}/figures/ablation.png"]
     return files | {

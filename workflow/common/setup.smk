@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
 
 SCRIPTS = Path(workflow.basedir) / "scripts"  # on the path since terminal.smk
 
 from samcarry.data.contract import SPLITS
-from samcarry.data.folds import folds_of
+from samcarry.data.folds import draw_of, folds_of
 from samcarry.data.manifest import (
     judged_split,
     missing_methods,
@@ -33,23 +32,24 @@ from samcarry.pipeline.code_digest import code_digest
 from samcarry.pipeline.config import (
     asking_of,
     check_files,
-    check_settings,
-    compose_names,
-    config_fault,
+    embedding_notes,
     is_papers_way,
     main_sams,
     method_notes,
+    methods_on_unlabelled,
     mirrored_side,
     needs_much_memory,
     pairs_of,
     primary_of,
+    reading_notes,
     refiners_tuned,
     sam_of_block,
     sams_of,
 )
-from samcarry.pipeline.contents import content_of, digest_of
+from samcarry.pipeline.contents import content_of_checkpoint, digest_of
 from samcarry.pipeline.paths import (
     FULL,
+    SIZES,
     SUBSETS,
     Results,
     Subset,
@@ -57,6 +57,7 @@ from samcarry.pipeline.paths import (
     subset_of,
 )
 from samcarry.pipeline.remedies import with_remedy
+from samcarry.pipeline.settings import complete, note_on_base
 from samcarry.pipeline.sources import (
     cases_file,
     image_source,
@@ -67,7 +68,7 @@ from samcarry.pipeline.sources import (
 from samcarry.storage.checksums import check, check_names
 from samcarry.runtime.processes import announce_parent
 from samcarry.storage.files import sha256
-from samcarry.storage.runs import announce_run, claim_results
+from samcarry.storage.runs import announce_run, claim_results, watch_claim
 from samcarry.storage.texts import read_text
 
 # Idle OpenMP threads that spin slow a job down tenfold where several processes share few cores.
@@ -75,16 +76,25 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def check_config():
-    """Validate the config, fill in defaults, and stop with one line if it is wrong."""
-    try:
-        schema = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
-        validate(config, str(schema))
-        compose_names(config)
-        check_settings(config)
-    except (WorkflowError, InputError) as error:
-        raise WorkflowError(config_fault(error)) from None
+    """Fill in the preset and the defaults, and stop with one line for each fault of the config."""
+    faults = complete(config, workflow.basedir)
+    if faults:
+        raise WorkflowError("\n".join(f"config: {fault}" for fault in faults))
+    if workflow.is_main_process and not WITHOUT_DEMO:
+        own = [Path(path) for path in workflow.overwrite_configfiles]
+        for note in note_on_base(own, Path(workflow.basedir) / "config.yaml"):
+            logger.info(note)
 
 
+def check_path():
+    """Stop if Snakemake cannot run from here: it takes braces in the path of its environments for wildcards."""
+    if {"{", "}"} & set(str(workflow.basedir)):
+        raise WorkflowError(
+            f"{workflow.basedir}: Snakemake cannot run from a folder with braces in its path: rename or move it"
+        )
+
+
+check_path()
 check_config()
 
 DATASET = config["dataset"]
@@ -133,13 +143,15 @@ DUPLICATES = {
     key: config["splits"][key] for key in ("near_duplicates", "accepted_duplicates")
 }
 SPLITTING = {
-    key: value for key, value in config["splits"].items() if key not in DUPLICATES
+    key: value
+    for key, value in config["splits"].items()
+    if key not in DUPLICATES and key != "hide_labels_beyond"
 }
 
 
 wildcard_constraints:
     dataset=DATASET,
-    n=r"\d+",
+    n=SIZES,
     subset=SUBSETS,
     seed=r"\d+",
     shard="(" + "|".join(SPLITS) + r")-\d+",

@@ -6,22 +6,20 @@ from snakemake.logging import logger
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from samcarry.pipeline.terminal import DEFAULT_HANDLER, Terminal
+from samcarry.pipeline.terminal import DEFAULT_HANDLER, PlainFaults, Terminal
 
 
 def use_terminal():
     """Print lines for people instead of Snakemake's own output, unless an option asks for that."""
     settings = workflow.output_settings
-    if (
-        settings.dryrun
-        or settings.verbose
-        or settings.debug_dag
-        or settings.printshellcmds
-    ):
+    own = [handler for handler in logger.handlers if handler.name == DEFAULT_HANDLER]
+    if settings.verbose or settings.debug_dag or settings.printshellcmds:
         return
-    for handler in [
-        handler for handler in logger.handlers if handler.name == DEFAULT_HANDLER
-    ]:
+    if settings.dryrun:
+        for handler in own:
+            handler.addFilter(PlainFaults())
+        return
+    for handler in own:
         terminal = Terminal(
             lambda rule: Path(workflow.get_rule(rule).snakefile).stem,
             lambda: {job.jobid: job.rule.name for job in workflow.dag.needrun_jobs()},

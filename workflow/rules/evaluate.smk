@@ -35,6 +35,7 @@ rule evaluate:
     input:
         unpack(references),
         predictions=predictions,
+        judged=judged_classes,
     output:
         dice="results/{dataset}/{subset}/seed{seed}/dice/{method}.csv",
     log:
@@ -73,6 +74,7 @@ rule collect_dice:
         mem_mb=memory(2000),
         runtime=30,
     params:
+        n=n_of,
         code=code_of("evaluate/collect_dice"),
     script:
         "../../scripts/evaluate/collect_dice.py"
@@ -105,6 +107,7 @@ rule summarise:
         primary=lambda wildcards: primary_of(config, methods_of(wildcards)),
         margin=config["evaluation"]["margin"],
         at=config["evaluation"]["at"],
+        notes=lambda wildcards: reading_notes(config, methods_of(wildcards)),
         code=code_of("evaluate/summarise"),
     script:
         "../../scripts/evaluate/summarise.py"
@@ -130,6 +133,7 @@ rule write_tables:
         unpack(table_curves),
         manifest="results/{dataset}/manifest.csv",
         dice="results/{dataset}/dice.csv",
+        draws=spread_over_draws,
     output:
         csv="results/{dataset}/table1.csv",
         md="results/{dataset}/table1.md",
@@ -164,11 +168,42 @@ rule write_tables:
         "../../scripts/evaluate/write_tables.py"
 
 
+rule collect_draws:
+    """How much the Dice of each method depends on which cases were labelled, for all sizes n that are drawn again."""
+    input:
+        dice=draws_dice,
+    output:
+        draws="results/{dataset}/draws.csv",
+    log:
+        "results/{dataset}/logs/collect_draws.log",
+    benchmark:
+        "results/{dataset}/benchmarks/collect_draws.tsv"
+    conda:
+        "../../envs/array.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=30,
+    params:
+        draws=lambda wildcards: [
+            draw + 1
+            for n in sizes_drawn(wildcards)
+            for draw in range(len(draws_of(n)))
+        ],
+        methods=list(
+            dict.fromkeys([*config["methods"], *config["ablation"]["methods"]])
+        ),
+        code=code_of("evaluate/collect_draws"),
+    script:
+        "../../scripts/evaluate/collect_draws.py"
+
+
 rule collect_ablation:
     """Dice of each method over the subsets X^n, the numbers of Fig. 2."""
     input:
         manifest="results/{dataset}/manifest.csv",
         dice=ablation_dice,
+        draws=spread_over_draws,
     output:
         ablation="results/{dataset}/ablation.csv",
     log:

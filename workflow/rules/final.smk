@@ -32,6 +32,7 @@ rule train_f_phi:
         balanced=balanced_cases,
         strong=sees_strong_views,
         unweighted=is_unweighted,
+        soft=learns_probabilities,
         code=code_of("initial/train_network"),
     script:
         "../../scripts/initial/train_network.py"

@@ -73,6 +73,11 @@ checkpoint list_cases:
         classes=config["classes"],
         window=WINDOW,
         shard_size=config["shard_size"],
+        size=SIZE,
+        step=2 ** config["training"]["depth"],
+        hide_labels_beyond=config["splits"]["hide_labels_beyond"],
+        waiting=methods_on_unlabelled(config),
+        n=config["n"],
         largest_n=max([config["n"], *config["ablation"]["n"]]),
         code=code_of("prepare/list_cases"),
     script:

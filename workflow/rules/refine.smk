@@ -34,7 +34,7 @@ rule embed:
         images="results/{dataset}/prepared/{shard}/images.nii.gz",
         checkpoint=lambda wildcards: sam_file(wildcards.sam),
     output:
-        embeddings="results/{dataset}/embeddings/{sam}/{shard}.safetensors",
+        embeddings=STORED("results/{dataset}/embeddings/{sam}/{shard}.safetensors"),
     log:
         "results/{dataset}/logs/embed_{sam}/{shard}.log",
     benchmark:

@@ -55,6 +55,7 @@ rule draw_ablation:
     """Dice over the number of labelled images, the paper's Fig. 2."""
     input:
         dice=ablation_dice,
+        draws=spread_over_draws,
     output:
         svg="results/{dataset}/figures/ablation.svg",
         png="results/{dataset}/figures/ablation.png",

@@ -21,7 +21,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from samcarry.adaptation.labelled_images import LabelledImage, draw_batch
 from samcarry.networks.training_loop import Checkpoint, LoopSettings, Step, train_loop
 from samcarry.runtime.memory_maps import scratch_array
-from samcarry.sam.encoder import encode_images
+from samcarry.sam.encoder import embedding_shape, encode_images
+from samcarry.sam.inputs import squeezes
 from samcarry.sam.small.samples import Batch, Mixture, normalised
 from samcarry.sam.small.training import Schedule, batch_loss
 from samcarry.storage.tables import write_table
@@ -30,7 +31,7 @@ AVERAGE = 0.99
 """Weight of the past in the moving average of the weights."""
 
 CACHED_BATCHES = 64
-"""Different batches of a training with a frozen encoder: one of ViT-H takes 2 MB per crop."""
+"""Different batches of a training with a frozen encoder: ViT-H takes 2 MB per crop, SAM 2.1 takes 8 MB."""
 
 PRIOR_SHARE = 0.7
 """Share of the steps in which the first pass has a rough P as mask prompt."""
@@ -130,7 +131,13 @@ def adapt(
     averaged = _with_part(sam, average.module.eval().requires_grad_(False))
     side, (cells, _) = sam.image_encoder.img_size, sam.prompt_encoder.mask_input_size
     mixture = Mixture(
-        side, settings.batch_size, whole_share=0.0, nothing_share=0.2, seed=seed, cell=side // cells
+        side,
+        settings.batch_size,
+        whole_share=0.0,
+        nothing_share=0.2,
+        seed=seed,
+        cell=side / cells if side % cells else side // cells,
+        squeezed=squeezes(sam),
     )
     schedule = Schedule(
         settings.iterations, settings.iterations, settings.learning_rate, prior_share=PRIOR_SHARE, seed=seed
@@ -172,8 +179,7 @@ class _CachedEmbeddings:
 
     def __init__(self, sam: Sam, batch_size: int, scratch: Path) -> None:
         self.sam, self.known = sam, set[int]()
-        rows, columns = sam.prompt_encoder.image_embedding_size
-        shape = (CACHED_BATCHES, batch_size, sam.prompt_encoder.embed_dim, rows, columns)
+        shape = (CACHED_BATCHES, batch_size, *embedding_shape(sam))
         self.array = scratch_array(scratch, np.float16, shape)
 
     @torch.no_grad()

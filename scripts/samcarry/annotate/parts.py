@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from segment_anything.modeling import Sam
 from torch import Tensor
 
+from samcarry.errors import InputError
 from samcarry.runtime.device import Precision
+from samcarry.sam.answers import LevelsDecoder
 from samcarry.sam.crops import Window, input_size, whole
 from samcarry.sam.embedding import embed_images
 
@@ -32,7 +34,16 @@ class DecoderWeights:
 
 
 def decoder_weights(sam: Sam) -> DecoderWeights:
-    """The part of a SAM that answers prompts."""
+    """The part of a SAM that answers prompts.
+
+    Raises:
+        InputError: the page's program cannot run this kind of SAM.
+    """
+    if isinstance(sam.mask_decoder, LevelsDecoder):
+        raise InputError(
+            "the annotation page cannot draw with SAM 2.1, SAM 3 or SAM-HQ: set sam.model to one of the "
+            "models tiny, small or vit_b to vit_h for it"
+        )
     tensors = {
         name: tensor
         for name, tensor in sam.state_dict().items()

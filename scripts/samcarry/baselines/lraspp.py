@@ -26,7 +26,7 @@ from samcarry.networks.training_data import TrainingData
 from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings
 from samcarry.runtime.device import autocast, batch_size_for
 from samcarry.sam.encoder import encode_images
-from samcarry.sam.inputs import fill_square, to_sam_input
+from samcarry.sam.inputs import fill_square, squeezes, to_sam_input
 from samcarry.storage.model_files import read_model, write_model
 
 INTER_CHANNELS = 64
@@ -35,13 +35,13 @@ INTER_CHANNELS = 64
 class SamLraspp(nn.Module):
     """Two residual blocks and an LR-ASPP head with one logit per class, so that classes may overlap.
 
-    `channels` is the number of channels of the embedding (256 for the official SAMs); `side` is the side of
-    SAM's square input in pixels.
+    `channels` is the number of channels of the embedding's coarse level (256 for the official SAMs); `side`
+    is the side of SAM's square input in pixels, and `squeezed` says whether both sides of an image fill it.
     """
 
-    def __init__(self, classes: int, channels: int, side: int) -> None:
+    def __init__(self, classes: int, channels: int, side: int, *, squeezed: bool = False) -> None:
         super().__init__()
-        self.channels, self.side = channels, side
+        self.channels, self.side, self.squeezed = channels, side, squeezed
         high = 2 * channels
         shortcut = Conv2dNormActivation(channels, high, 1, stride=2, activation_layer=None)
         self.blocks = nn.Sequential(
@@ -50,7 +50,8 @@ class SamLraspp(nn.Module):
         self.head = LRASPPHead(channels, high, classes, INTER_CHANNELS)
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Embeddings (B, channels, g, g) -> logits on their grid (B, C, g, g)."""
+        """Embeddings (B, channels, g, g) -> logits on their grid (B, C, g, g); finer levels are not used."""
+        embedding = embedding[:, : self.channels]
         return self.head({"low": embedding, "high": self.blocks(embedding)})
 
 
@@ -67,7 +68,7 @@ class SegmentBySam(nn.Module):
         grey = ((images[:, 0] * self.std + self.mean) * 255).round().clamp(0, 255)
         embedding = embed_batch(self.sam, grey.to(torch.uint8).cpu().numpy())
         height, width = images.shape[2:]
-        return resample_to_image(self.network(embedding.float()), self.network.side, (height, width))
+        return resample_to_image(self.network(embedding.float()), self.network, (height, width))
 
 
 @torch.no_grad()
@@ -81,19 +82,21 @@ def embed_batch(sam: Sam, images: NDArray[np.uint8]) -> Tensor:
         return torch.cat(parts)
 
 
-def resample_to_image(logits: Tensor, side: int, size: tuple[int, int]) -> Tensor:
+def resample_to_image(logits: Tensor, network: SamLraspp, size: tuple[int, int]) -> Tensor:
     """Resample logits from the grid of SAM's square input to the prepared image (B, C, height, width).
 
     The image is in the upper left of the square, with its proportions unchanged; the rest of the square,
-    below it or to its right, is padding. SAM's `postprocess_masks` does the same in two steps, with an array
-    of the square's size in between.
+    below it or to its right, is padding. A squeezed image fills the square. SAM's `postprocess_masks` does
+    the same in two steps, with an array of the square's size in between.
 
     Args:
         logits: logits on the grid that covers the square (B, C, g, g).
-        side: side of the square in pixels.
+        network: says how the image is in the square.
         size: (height, width) of the prepared image.
     """
-    rows, columns = (length / side for length in ResizeLongestSide.get_preprocess_shape(*size, side))
+    side = network.side
+    filled = (side, side) if network.squeezed else ResizeLongestSide.get_preprocess_shape(*size, side)
+    rows, columns = (length / side for length in filled)
     # Coordinates of the square and of the image both run from -1 to 1.
     theta = torch.tensor([[columns, 0, columns - 1], [0, rows, rows - 1]], device=logits.device)
     grid = affine_grid(theta.expand(len(logits), 2, 3), [*logits.shape[:2], *size])
@@ -132,8 +135,9 @@ def train_lraspp(
     """
     sam.eval()
     torch.manual_seed(seed)
-    side = sam.image_encoder.img_size
-    network = SamLraspp(len(statistics.classes), sam.prompt_encoder.embed_dim, side).train().to(device)
+    side, channels = sam.image_encoder.img_size, sam.prompt_encoder.embed_dim
+    network = SamLraspp(len(statistics.classes), channels, side, squeezed=squeezes(sam))
+    network = network.train().to(device)
     loss_of = supervised_loss(SegmentBySam(sam, network, statistics), data, statistics, settings, device)
     curve = run_supervised(loss_of, network, settings, seed, checkpoint)
     return network.eval(), curve
@@ -145,6 +149,8 @@ def save_lraspp(path: str | Path, network: SamLraspp, metadata: Mapping[str, Any
     `metadata` holds what prediction needs besides the weights: classes, size, mean, std, the SAM, provenance.
     """
     shape = {"embed_dim": network.channels, "side": network.side}
+    if network.squeezed:
+        shape["squeezed"] = True
     write_model(path, network.state_dict(), {**metadata, **shape})
 
 
@@ -156,7 +162,10 @@ def load_lraspp(path: str | Path, device: str = "cpu") -> tuple[SamLraspp, dict[
     """
 
     def build(weights: dict[str, Tensor], metadata: dict[str, Any]) -> SamLraspp:
-        network = SamLraspp(len(metadata["classes"]), metadata["embed_dim"], metadata["side"])
+        squeezed = metadata.get("squeezed", False)
+        network = SamLraspp(
+            len(metadata["classes"]), metadata["embed_dim"], metadata["side"], squeezed=squeezed
+        )
         network.load_state_dict(weights)
         return network
 

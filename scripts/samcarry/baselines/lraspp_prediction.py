@@ -33,5 +33,5 @@ def predict_from_embeddings(
     for start in range(0, len(cases), batch_size):
         embedding = torch.stack([embedding_of(case) for case in cases[start : start + batch_size]])
         logits = network(embedding.to(device, torch.float32))
-        probabilities.append(in_8_bits(resample_to_image(logits, network.side, size)))
+        probabilities.append(in_8_bits(resample_to_image(logits, network, size)))
     return np.concatenate(probabilities)

@@ -1,13 +1,13 @@
 """Images and labels of single cases, read when they are needed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from samcarry.data.image_digests import check_image
-from samcarry.data.label_masks import files_by_case
+from samcarry.data.label_masks import check_labels, files_by_case
 from samcarry.data.user_files import label_name
 from samcarry.images.grey import read_grey
 from samcarry.images.masks import read_mask
@@ -53,7 +53,9 @@ def image_reader(
     return images.__getitem__
 
 
-def label_reader(paths: Iterable[str], classes: Sequence[str]) -> Callable[[str], NDArray[np.bool_]]:
+def label_reader(
+    paths: Iterable[str], classes: Sequence[str], digests: Mapping[str, str]
+) -> Callable[[str], NDArray[np.bool_]]:
     """A function that returns the masks (class, height, width) of a case; absent classes have no pixel.
 
     A case without any file has masks of shape (class, 1, 1).
@@ -62,9 +64,11 @@ def label_reader(paths: Iterable[str], classes: Sequence[str]) -> Callable[[str]
         paths: label files `<case>/<class>.png` of several cases, at full resolution; or stacks of prepared
             masks.
         classes: the classes in the order of the masks.
+        digests: {case: `labels_digest` of its label files} as the input checks found them; unused for stacks.
 
     Raises:
-        DamagedError: a stack is missing or damaged.
+        DamagedError: a stack is missing or damaged. The function raises InputError if label files are not
+            those that were checked, or cannot be read.
     """
     given = list(map(Path, paths))
     files = files_by_case(path for path in given if label_name(path))
@@ -75,6 +79,7 @@ def label_reader(paths: Iterable[str], classes: Sequence[str]) -> Callable[[str]
     def masks_of(case: str) -> NDArray[np.bool_]:
         if case in prepared:
             return prepared[case]
+        check_labels(case, files.get(case, {}), digests[case])
         masks = {name: read_mask(path) for name, path in files.get(case, {}).items() if name in classes}
         absent = np.zeros_like(next(iter(masks.values()), np.zeros((1, 1), dtype=bool)))
         return np.stack([masks.get(name, absent) for name in classes])

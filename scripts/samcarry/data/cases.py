@@ -17,6 +17,7 @@ from pathlib import Path
 from samcarry.data.contract import LABELLED_SPLITS, find_images, find_labels, read_rows
 from samcarry.data.patients import Placed, one_spelling, patients_in_names, similar_patients
 from samcarry.errors import MAX_LINES, InputError, raise_faults, shortlist
+from samcarry.storage.sheets import read_sheet
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,21 @@ def find_cases(
     faults: list[str] = []
     warnings: list[str] = []
     images = find_images(folder / "images", faults, warnings)
+    if not images:  # every label and row would be a fault as well
+        if (folder / "cases.csv").exists():
+            try:
+                read_sheet(folder / "cases.csv", required=["case"])
+            except InputError as error:
+                faults += str(error).splitlines()
+        raise_faults(faults)
     labels = find_labels(folder / "labels", images, faults)
-    rows, splits_are_named = read_rows(folder / "cases.csv", images, faults)
+    rows: dict[str, dict[str, str]] = {}
+    splits_are_named = False
+    try:
+        rows, splits_are_named = read_rows(folder / "cases.csv", images, faults)
+    except InputError as error:
+        faults += str(error).splitlines()
+        raise_faults(faults)  # without its splits and patients, nothing else can be said
 
     cases = []
     for name, image in sorted(images.items()):

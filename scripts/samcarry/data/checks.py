@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from samcarry.data.cases import Case
@@ -10,6 +10,7 @@ from samcarry.data.contract import CLASS_NAME_RULE, is_class_name
 from samcarry.data.duplicates import Appearance, appearance_of
 from samcarry.data.image_digests import image_digest
 from samcarry.data.label_masks import labels_digest
+from samcarry.data.oddities import Look
 from samcarry.data.user_files import by_name, find_label_files
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.images.grey import read_grey
@@ -24,11 +25,23 @@ class Contents:
         classes: all classes, in the requested order or else sorted by name.
         of_case: {case: the classes with at least one pixel}, for each case that has labels.
         appearances: {case: how its image looks}.
+        looks: {case: size and grey values of its image, and how much of it each mask covers}.
     """
 
     classes: list[str]
     of_case: dict[str, set[str]]
     appearances: dict[str, Appearance]
+    looks: dict[str, Look]
+
+
+@dataclass
+class _Checked:
+    """What the files of one case show, and their faults."""
+
+    present: set[str] = field(default_factory=set)
+    appearance: Appearance | None = None
+    look: Look | None = None
+    faults: list[str] = field(default_factory=list)
 
 
 def check_cases(
@@ -66,13 +79,13 @@ def check_cases(
     files = {case.case: find_label_files(case.labels, faults) for case in cases if case.labels}
     by_name({n: file for of in files.values() for n, file in of.items()}.items(), "spelling of class", faults)
 
-    def check(case: Case) -> tuple[set[str], Appearance | None, list[str]]:
+    def check(case: Case) -> _Checked:
         return _check_case(case, files.get(case.case, {}), classes, window)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         results = list(pool.map(check, cases))
-    faults += [fault for *_, faults_of_case in results for fault in faults_of_case]
-    pairs = [(case, present) for case, (present, *_) in zip(cases, results, strict=True)]
+    faults += [fault for checked in results for fault in checked.faults]
+    pairs = [(case, checked.present) for case, checked in zip(cases, results, strict=True)]
     raise_faults(faults + _not_in_training(pairs, files))
     found = {name for case, present in pairs if case.split != "unlabelled" for name in present}
     if not found:
@@ -83,7 +96,8 @@ def check_cases(
     return Contents(
         classes=sorted(found) if classes is None else list(classes),
         of_case={case.case: present for case, present in pairs if case.labels is not None},
-        appearances={case.case: look for case, (_, look, _) in zip(cases, results, strict=True) if look},
+        appearances={c.case: r.appearance for c, r in zip(cases, results, strict=True) if r.appearance},
+        looks={c.case: r.look for c, r in zip(cases, results, strict=True) if r.look},
     )
 
 
@@ -107,33 +121,36 @@ def _check_case(
     labels: Mapping[str, Path],
     classes: Sequence[str] | None,
     window: tuple[float, float] | None,
-) -> tuple[set[str], Appearance | None, list[str]]:
-    """The classes that occur in one case with these label files, how its image looks, and its faults."""
-    faults = []
-    size, appearance = None, None
+) -> _Checked:
+    """What one case with these label files shows, and its faults."""
+    found = _Checked()
+    size, ends, shares = None, (0, 0), {}
     try:
         image = read_grey(case.image, window)
-        size, appearance = image.shape, appearance_of(image)
+        size, found.appearance = image.shape, appearance_of(image)
+        ends = int(image.min()), int(image.max())
     except InputError as error:
-        faults.append(str(error))
-    present = set()
+        found.faults.append(str(error))
     for name, file in labels.items():
         if fault := _check_name(name, file, classes):
-            faults.append(fault)
+            found.faults.append(fault)
             continue
         try:
             mask = read_mask(file)
         except InputError as error:
-            faults.append(str(error))
+            found.faults.append(str(error))
             continue
         if size is not None and mask.shape != size:
-            faults.append(
+            found.faults.append(
                 f"{file}: is {_format_size(mask.shape)} pixels, but its image {case.image} is "
                 f"{_format_size(size)} (width x height); export the label at the size of the image"
             )
         if mask.any():
-            present.add(name)
-    return present, appearance, faults
+            found.present.add(name)
+            shares[name] = float(mask.mean())
+    if size is not None:
+        found.look = Look((size[0], size[1]), *ends, shares)
+    return found
 
 
 def _check_name(name: str, file: Path, classes: Sequence[str] | None) -> str:

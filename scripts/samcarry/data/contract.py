@@ -1,6 +1,7 @@
 """The folder layout of a data set: how its images, label folders and cases.csv are named and found."""
 
 import difflib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,18 +78,22 @@ def find_images(folder: Path, faults: list[str], warnings: list[str]) -> dict[st
 
     Args:
         folder: the folder images/.
-        faults: one line is added for each invalid name and for each second image of a case.
-        warnings: one line is added if there are files that are not images.
+        faults: one line is added for each invalid name, for each second image of a case, and if all images
+            are in subfolders.
+        warnings: one line is added if there are files that are not images, and for subfolders with images.
 
     Raises:
-        InputError: the folder does not exist, or contains no image with a valid name.
+        InputError: the folder does not exist, or neither it nor its subfolders contain an image with a valid
+            name.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; create it and put the images into it")
-    found, others = [], []
+    found, others, deeper = [], [], {}
     for file in visible_entries(folder):
         name = image_name(file)
-        if name is None or file.is_dir():
+        if file.is_dir() and (inside := _images_below(file)):
+            deeper[f"{file.name}/"] = inside
+        elif name is None or file.is_dir():
             others.append(file.name)
         elif not is_case_name(name):
             faults.append(f"{file}: {CASE_NAME_RULE}; rename the file")
@@ -99,10 +104,28 @@ def find_images(folder: Path, faults: list[str], warnings: list[str]) -> dict[st
         warnings.append(
             f"{folder}: ignored what is not an image ({', '.join(IMAGE_SUFFIXES)}): {shortlist(others)}"
         )
-    if not images:
+    if deeper:
+        places = shortlist([f"{name} ({count})" for name, count in deeper.items()])
+        line = (
+            f"{folder}: images in subfolders are not read: {places}; move them up into {folder}, each with a "
+            "name of its own, or import them with a format that searches subfolders, such as class_pngs "
+            "(docs/own-data.md)"
+        )
+        (warnings if images else faults).append(line)
+    elif not images:
         raise_faults(faults)
         raise InputError(f"{folder}: contains no image ({', '.join(IMAGE_SUFFIXES)}); put the images into it")
     return images
+
+
+def _images_below(folder: Path) -> int:
+    """The number of image files in a folder and its subfolders."""
+    return sum(
+        image_name(Path(name)) is not None
+        for _, _, names in os.walk(folder)
+        for name in names
+        if not name.startswith(".")
+    )
 
 
 def find_labels(folder: Path, images: Mapping[str, Path], faults: list[str]) -> dict[str, Path]:
@@ -164,6 +187,11 @@ def read_rows(
             )
         elif name in rows:
             faults.append(f"{path}: has two rows for case {name!r}; remove one of them")
+        elif name not in images and (stem := image_name(Path(name))) in images:
+            faults.append(
+                f"{path}: case {name!r} is written with the suffix of its file; write {stem!r}, the file "
+                "name without the suffix"
+            )
         elif name not in images:
             faults.append(
                 f"{path}: there is no image {path.parent}/images/{name}.png (or .jpg, .tif) for "

@@ -1,8 +1,9 @@
-"""Folds of labelled cases for cross-fitting: predictions of cases by networks that did not learn from them.
+"""Which labelled cases a network learns from: folds for cross-fitting, and repeated draws of X^n.
 
 Standard library only, because the Snakefile imports this module.
 """
 
+import random
 from collections.abc import Sequence
 
 
@@ -22,3 +23,16 @@ def folds_of(patients: Sequence[str], folds: int) -> list[int]:
     if not 2 <= folds <= len(order):
         raise ValueError(f"{len(order)} patients cannot be dealt out to {folds} folds")
     return [1 + order[patient] % folds for patient in patients]
+
+
+def draw_of(cases: Sequence[str], draw: int) -> list[str]:
+    """The labelled training cases in the order of a draw: the first n are its X^n, so that these are nested.
+
+    Args:
+        cases: the cases in the given order.
+        draw: 1 = the given order; any other number is the seed of a random order.
+    """
+    order = list(cases)
+    if draw > 1:
+        random.Random(draw).shuffle(order)  # noqa: S311 (no secret)
+    return order

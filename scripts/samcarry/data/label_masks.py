@@ -11,14 +11,39 @@ from samcarry.data.user_files import composed, label_name
 from samcarry.errors import InputError
 from samcarry.images.masks import read_mask, resize_mask
 from samcarry.storage.files import sha256
+from samcarry.storage.reading import reading
 
 
 def labels_digest(files: Mapping[str, Path]) -> str:
-    """A digest of the names and contents of {class: label file}, 16 hexadecimal digits."""
+    """A digest of the names and contents of {class: label file}, 16 hexadecimal digits.
+
+    Raises:
+        InputError: the operating system cannot read a file.
+    """
     digest = hashlib.sha256()
     for name, file in sorted(files.items()):
-        digest.update(f"{name} {sha256(file)}\n".encode())
+        with reading(file, by_rule=False):
+            digest.update(f"{name} {sha256(file)}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def check_labels(case: str, files: Mapping[str, Path], digest: str) -> None:
+    """Check that the label files of a case are those that the input checks read.
+
+    Args:
+        case: its name.
+        files: {class: label file}.
+        digest: `labels_digest` of the files as the input checks found them.
+
+    Raises:
+        InputError: they are not.
+    """
+    if labels_digest(files) != digest:
+        where = next(iter(files.values())).parent if files else f"labels of {case}"
+        raise InputError(
+            f"{where}: these labels are not those that the input checks read; run again, with "
+            "`--forcerun list_cases` if this message remains"
+        )
 
 
 def files_by_case(paths: Iterable[str | Path]) -> dict[str, dict[str, Path]]:
@@ -56,12 +81,7 @@ def read_label_masks(
     masks = np.zeros((len(cases), len(classes), height, width), dtype=np.uint8)
     for place, (case, digest) in enumerate(zip(cases, digests, strict=True)):
         of_case = files.pop(case, {})
-        if labels_digest(of_case) != digest:
-            where = next(iter(of_case.values())).parent if of_case else f"labels of {case}"
-            raise InputError(
-                f"{where}: these labels are not those that the input checks read; run again, with "
-                "`--forcerun list_cases` if this message remains"
-            )
+        check_labels(case, of_case, digest)
         for name, file in of_case.items():
             mask = read_mask(file)
             # Without `classes` in the config, a class whose masks are all black is not one of the classes.

@@ -136,6 +136,12 @@ def read_sizes(path: str | Path) -> dict[str, NativeSize]:
     return sizes
 
 
+def shapes_of(path: str | Path | None) -> dict[str, tuple[int, int]]:
+    """{case: (height, width) in pixels of its image} of a file that `write_sizes` wrote; {} without one."""
+    sizes = read_sizes(path) if path else {}
+    return {case: (size.height, size.width) for case, size in sizes.items()}
+
+
 def native_masks(
     predictions: Iterable[str | Path],
     labels: Iterable[str | Path],

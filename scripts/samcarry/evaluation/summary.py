@@ -319,44 +319,95 @@ def _false_positives(absent: pd.DataFrame, patients: Patients) -> tuple[float, I
 
 def to_markdown(
     dataset: str,
-    n: int,
+    n: str,
     split: str,
     summary: pd.DataFrame,
     differences: pd.DataFrame,
     missing: dict[str, str],
     margin: float | None = None,
     at: str = "network",
+    notes: Sequence[str] = (),
 ) -> str:
     """A page with the scores of all methods, their paired differences, and why methods are missing.
 
     Args:
         dataset: name of the data set.
-        n: number of labelled training cases.
+        n: number of labelled training cases, and the draw if it is not the first.
         split: the split on which methods were evaluated.
         summary: table of `summarise`.
         differences: table of `significance.compare`.
         missing: {method: reason} of methods without scores.
         margin: difference in points of Dice up to which methods count as equal; None if there is none.
         at: 'network' or 'native', the size at which masks were scored.
+        notes: sentences about the run, for the reading at the top.
     """
     unit = summary["unit"].iloc[0] if len(summary) else "px"
     explanation = (
         f"Dice on the {split} split in percent: mean ± standard deviation over cases, after averaging over "
         "seeds. 'Seeds ±' is the standard deviation over seeds of the mean Dice. HD95 is the 95 % Hausdorff "
         f"distance in {length_unit(unit, at)}. 'False positives' is the share of absent classes that a "
-        f"method draws anyway. {explain_intervals(summary)}"
+        f"method draws anyway{_without_absent(summary)}. {explain_intervals(summary)}"
     )
     if split != "test":
         explanation = f"This data set has no test case: methods are evaluated on {split}. {explanation}"
-    parts = [f"# {dataset}, n = {n}", explanation, _summary_table(summary, missing)]
+    parts = [f"# {dataset}, n = {n}", " ".join([*read_summary(summary), *notes])]
+    parts += [explanation, _summary_table(summary, missing)]
     parts += [
         f"No rank for `{row['method']}`, {row['not_converged']}."
         for row in summary.to_dict("records")
         if row["not_converged"]
     ]
+    if len(summary):
+        names = (f"`{method}` is {method_of(method).name}" for method in summary["method"])
+        parts.append(f"Names in figures and in the report: {', '.join(names)}.")
     if len(differences):
         parts += [explain_differences(differences, margin), _difference_table(differences)]
     return "\n\n".join(parts) + "\n"
+
+
+_READINGS = (  # method, what it is compared with, the sentence
+    ("unet_sam", "unet", "SAM made the masks of `unet` {word}"),
+    (
+        "ours_r",
+        "ours_p",
+        "Training on SAM's masks (`ours_r`) was {word} than on the first network's own (`ours_p`)",
+    ),
+    ("ours_best", "fixmatch", "`ours_best` was {word} than `fixmatch`, which it starts from"),
+)
+_WORSE = 5.0  # points of Dice
+
+
+def read_summary(summary: pd.DataFrame) -> list[str]:
+    """What the table says, as sentences: the best method, and what SAM did to the masks.
+
+    They describe means and say nothing about chance.
+
+    Args:
+        summary: table of `summarise`.
+    """
+    means = {row["method"]: row["mean"] for row in summary.to_dict("records") if not np.isnan(row["mean"])}
+    sentences = []
+    first = summary[summary["rank"] == 1]
+    if len(first):
+        best = first["method"].iloc[0]
+        sentences.append(f"In short: `{best}` has the highest mean Dice, {number(means[best])} %.")
+    for method, against, sentence in _READINGS:
+        if method not in means or against not in means:
+            continue
+        change = means[method] - means[against]
+        word = "better" if change > 0 else "worse"
+        sentences.append(
+            f"{sentence.format(word=word)}: {number(means[against])} to {number(means[method])} % "
+            f"({number(change, '+.1f')} points)."
+        )
+        if method == "unet_sam" and change < -_WORSE:
+            sentences.append(
+                "So this SAM, or how it is asked, does not suit these images; what is trained on its masks "
+                "suffers too. Look at figures/cases.png before you judge the method."
+            )
+    if "unet_full" in means:
+        sentences.append(f"With all labels, `unet_full` reaches {number(means['unet_full'])} %.")
+    return sentences
 
 
 def explain_differences(differences: pd.DataFrame, margin: float | None) -> str:
@@ -373,8 +424,9 @@ def explain_differences(differences: pd.DataFrame, margin: float | None) -> str:
     primary = differences[differences["primary"] == 1]
     for row in primary.to_dict("records"):
         sentences.append(
-            f"{method_of(row['method']).name} against {method_of(row['against']).name} is the primary "
-            "comparison: it was declared before, so its p is not corrected."
+            f"{row['method']} ({method_of(row['method']).name}) against {row['against']} "
+            f"({method_of(row['against']).name}) is the primary comparison: it was declared before, so its p "
+            "is not corrected."
         )
     others = "all other" if len(primary) else "all"
     sentences.append(f"'p (Holm)' is corrected for {others} comparisons in this table.")
@@ -417,7 +469,7 @@ def _summary_table(summary: pd.DataFrame, missing: dict[str, str]) -> str:
             number(row["seed_std"]),
             f"{number(row['hd95'])} {row['unit']}{interval_text(row['hd95_low'], row['hd95_high'])}",
             number(row["surface_dice"]) + interval_text(row["surface_dice_low"], row["surface_dice_high"]),
-            f"{number(row['false_positives'])} %"
+            (f"{number(row['false_positives'])} %" if not np.isnan(row["false_positives"]) else "–")
             + interval_text(row["false_positives_low"], row["false_positives_high"]),
             number(row["rank"], ".0f"),
             str(row["seeds"]),
@@ -428,6 +480,11 @@ def _summary_table(summary: pd.DataFrame, missing: dict[str, str]) -> str:
     ]
     rows += [[method, f"n/a: {reason}", *[""] * (len(heads) - 2)] for method, reason in missing.items()]
     return markdown_table(heads, rows)
+
+
+def _without_absent(summary: pd.DataFrame) -> str:
+    """What follows the explanation of false positives if there can be none."""
+    return "; here, every class is present in every case" if summary["false_positives"].isna().all() else ""
 
 
 def _difference_table(differences: pd.DataFrame) -> str:

@@ -82,6 +82,8 @@ SCORES = (
     Column("false positives", "false_positives", None, min),
 )
 
+DRAWS = Column("labels ±", "draw_std")
+
 PAPER = Column("paper", *PAPER_COLUMNS)
 
 RANKS = (
@@ -179,6 +181,7 @@ def caption(table: pd.DataFrame, split: str, tolerance: float, at: str = "networ
         "A class that is not found counts with Dice 0, surface Dice 0 and the image diagonal as HD95.",
         "False positives are the share of absent classes that a method draws anyway.",
         "Seeds ± is the standard deviation over seeds of the mean Dice.",
+        *explain_draws(table),
         explain_intervals(table),
         RANKS,
         "Bold: best of the paper's methods with few labels.",
@@ -190,6 +193,18 @@ def caption(table: pd.DataFrame, split: str, tolerance: float, at: str = "networ
     if "paper_mean" in table:
         sentences.append("Paper: the Dice that the paper reports for its own runs.")
     return " ".join(sentences)
+
+
+def explain_draws(table: pd.DataFrame) -> list[str]:
+    """What the column of draws means, or nothing if X^n was not drawn several times."""
+    if not has_draws(table):
+        return []
+    seeds = table.loc[table["draws"] > 1, "seeds"].max()
+    apart = "apart from seeds" if seeds > 1 else "seeds included"
+    return [
+        f"Labels ± is the standard deviation of the mean Dice over {table['draws'].max()} draws of the "
+        f"labelled cases, {apart}; the other figures are those of the first draw."
+    ]
 
 
 def to_markdown(table: pd.DataFrame, split: str, tolerance: float, at: str = "network") -> str:
@@ -282,12 +297,19 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def columns_of(table: pd.DataFrame) -> tuple[Column, ...]:
-    """The printed columns; they include the paper's own figures if the table has them."""
+    """The printed columns; with the spread over draws and the paper's own figures if there are any."""
     unit = table["unit"].iloc[0]
     scores = tuple(
         replace(score, head=f"{score.head} ({unit})") if score.mean == "hd95" else score for score in SCORES
     )
+    if has_draws(table):
+        scores = (*scores[:2], DRAWS, *scores[2:])
     return (*scores, PAPER) if PAPER.mean in table else scores
+
+
+def has_draws(table: pd.DataFrame) -> bool:
+    """Whether X^n was drawn several times."""
+    return "draws" in table and bool((table["draws"] > 1).any())
 
 
 def best_figure(table: pd.DataFrame, column: Column) -> str | None:

@@ -1,3 +1,3 @@
 """File formats of annotations and masks, one module per format, for reading and writing."""
 
-FORMATS = ("png", "labelmap", "nifti", "coco", "cvat", "dicomseg", "overlay")
+FORMATS = ("png", "labelmap", "nifti", "coco", "cvat", "yolo", "segnrrd", "nnunet", "dicomseg", "overlay")

@@ -262,7 +262,7 @@ def write_dicom_seg(
     colours = class_colours_8bit(len(classes))
     segments = [_segment(n, classes[index], colours[index]) for n, index in enumerate(present, 1)]
     with hide_dicom_messages(source):
-        header = _source_header(source, masks.shape[1:])
+        header = source_header(source, masks.shape[1:])
         segmentation = hd.seg.Segmentation(
             source_images=[header],
             pixel_array=np.moveaxis(masks[present], 0, -1)[None].astype(np.uint8),
@@ -281,8 +281,19 @@ def write_dicom_seg(
             specific_character_set="ISO_IR 192",  # UTF-8, whatever the source uses
             transfer_syntax_uid=ExplicitVRLittleEndian,
         )
+        segmentation.PatientOrientation = header.get("PatientOrientation")
+        if header.get("PixelSpacing"):
+            segmentation.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence = [_pixel_measures(header)]
         with atomic(path) as private:
             segmentation.save_as(private)
+
+
+def _pixel_measures(header: Dataset) -> Dataset:
+    """The size of a pixel."""
+    # Radiographs have no slice thickness, but highdicom reads no file without the element.
+    measures = Dataset()
+    measures.PixelSpacing, measures.SliceThickness = header.PixelSpacing, None
+    return measures
 
 
 def _segment(number: int, name: str, colour: tuple[int, int, int]) -> hd.seg.SegmentDescription:
@@ -304,7 +315,7 @@ def _segment(number: int, name: str, colour: tuple[int, int, int]) -> hd.seg.Seg
     )
 
 
-def _source_header(path: Path, size: tuple[int, ...]) -> Dataset:
+def source_header(path: Path, size: tuple[int, ...]) -> Dataset:
     """The header of a radiograph, checked and completed so that a segmentation can refer to it."""
     header = dcmread(path, stop_before_pixels=True, force=True, specific_tags=_READ)
     if missing := [keyword for keyword in _REQUIRED if not header.get(keyword)]:
@@ -321,8 +332,4 @@ def _source_header(path: Path, size: tuple[int, ...]) -> Dataset:
     for keyword in _MAY_BE_EMPTY:
         if keyword not in header:
             setattr(header, keyword, None)
-    if "FrameOfReferenceUID" not in header and "PixelSpacing" in header:
-        # highdicom would write the spacing without a slice thickness, which radiographs do not have, and
-        # could not read its own file. The scale remains in the image that the segmentation refers to.
-        del header.PixelSpacing
     return header

@@ -19,24 +19,32 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
-        InputError: the file is missing, empty, truncated, not UTF-8, nested too deeply, or does not hold an
-            object.
+        InputError: as `parse_json`, or the file does not hold an object.
+    """
+    document = parse_json(path)
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: does not hold a JSON object; export it again")
+    return document
+
+
+def parse_json(path: Path) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        InputError: the file is missing, empty, truncated, not UTF-8 or nested too deeply.
     """
     with reading(path, by_rule=False):
         content = path.read_bytes()
     if not content.strip():
         raise InputError(f"{path}: the file is empty; export it again")
     try:
-        document = json.loads(content.decode("utf-8-sig"))
+        return json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
     except RecursionError:
         raise InputError(f"{path}: is nested too deeply for an annotation export; export it again") from None
     except ValueError as error:
         raise InputError(f"{path}: is not JSON, damaged or truncated ({error}); export it again") from None
-    if not isinstance(document, dict):
-        raise InputError(f"{path}: does not hold a JSON object; export it again")
-    return document
 
 
 def get_value(entry: Any, key: str, kind: type[_T]) -> _T:

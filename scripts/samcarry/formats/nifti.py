@@ -222,9 +222,17 @@ def _damaged(path: Path, error: Exception) -> InputError:
     return InputError(f"{path}: cannot be read as NIfTI, {kind} ({reason}); export it again")
 
 
-def write_nifti(path: str | Path, masks: NDArray[np.bool_], classes: Sequence[str], case: str) -> None:
+def write_nifti(
+    path: str | Path,
+    masks: NDArray[np.bool_],
+    classes: Sequence[str],
+    case: str,
+    spacing: tuple[float, float] | None = None,
+) -> None:
     """Write masks (class, height, width) as .nii.gz with axes (x, y, 1, class), 0 or 1.
 
-    The file is a `stacks.Stack` of one case: `read_stack` reads it with the names of its classes.
+    The file is a `stacks.Stack` of one case: `read_stack` reads it with the names of its classes. `spacing`
+    is the height and width of a pixel in mm; without it, the header says 1 and no unit.
     """
-    write_stack(path, Stack(masks[None].astype(np.uint8), "mask", (case,), tuple(classes)))
+    stack = Stack(masks[None].astype(np.uint8), "mask", (case,), tuple(classes))
+    write_stack(path, stack, spacing=spacing)

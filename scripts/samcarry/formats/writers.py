@@ -15,26 +15,36 @@ from samcarry.formats.cvat import write_cvat
 from samcarry.formats.dicom_seg import write_dicom_seg
 from samcarry.formats.label_maps import write_label_map
 from samcarry.formats.nifti import write_nifti
+from samcarry.formats.nnunet_raw import (
+    DATASET,
+    nnunet_name,
+    write_nnunet_case,
+    write_nnunet_description,
+)
 from samcarry.formats.overlays import write_overlay
+from samcarry.formats.seg_nrrd import write_seg_nrrd
+from samcarry.formats.yolo import write_yolo, write_yolo_classes
 from samcarry.geometry.run_lengths import EncodedImage, Spool, encode_image
 from samcarry.images.dicom import is_dicom
 
 log = logging.getLogger(__name__)
 
 OVERLAP_RULE = (
-    "Where classes overlap, a label map shows the one with fewer pixels in that image or, if equal, the one "
-    "that is later in classes.csv. The other formats keep both."
+    "Where classes overlap, a label map, also that of nnU-Net, shows the one with fewer pixels in that image "
+    "or, if equal, the one that is later in classes.csv. The other formats keep both."
 )
 
 
 class MaskWriter:
     """Writes masks below `folder`, in each of `formats`.
 
-    `add` writes masks/<case>/<class>.png, labelmaps/<case>.png, nifti/<case>.nii.gz, dicomseg/<case>.dcm and
-    overlays/<case>.png. `finish` writes coco.json, annotations.xml and, in any case, classes.csv.
+    `add` writes masks/<case>/<class>.png, labelmaps/<case>.png, nifti/<case>.nii.gz, yolo/labels/<case>.txt,
+    segnrrd/<case>.seg.nrrd, image and label map of nnU-Net, dicomseg/<case>.dcm and overlays/<case>.png.
+    `finish` writes coco.json, annotations.xml, yolo/data.yaml, nnU-Net's dataset.json and, in any case,
+    classes.csv.
 
     Attributes:
-        faults: one line for each DICOM SEG that could not be written.
+        faults: one line for each file of a single case that could not be written.
     """
 
     def __init__(
@@ -52,6 +62,7 @@ class MaskWriter:
         self.folder, self.classes, self.formats = folder, tuple(classes), tuple(formats)
         self.faults: list[str] = []
         self._not_dicom: list[str] = []
+        self._nnunet_names: set[str] = set()
         self._spool = Spool(folder / ".runs.jsonl")
 
     def add(
@@ -62,6 +73,7 @@ class MaskWriter:
         *,
         file_name: str,
         source: Path,
+        spacing: tuple[float, float] | None = None,
     ) -> list[str]:
         """Write one case.
 
@@ -71,6 +83,7 @@ class MaskWriter:
             image: grey values (height, width), at the same size and orientation.
             file_name: the image's name in COCO and CVAT files.
             source: the user's file; a DICOM SEG refers to it if it is DICOM.
+            spacing: height and width of a pixel in mm, for NIfTI and .seg.nrrd; None if they are not known.
 
         Returns:
             The files written, relative to the folder.
@@ -85,10 +98,18 @@ class MaskWriter:
             write_label_map(self.folder / written[-1], masks)
         if "nifti" in self.formats:
             written.append(f"nifti/{case}.nii.gz")
-            write_nifti(self.folder / written[-1], masks, self.classes, case)
+            write_nifti(self.folder / written[-1], masks, self.classes, case, spacing)
+        if "yolo" in self.formats:
+            written.append(f"yolo/labels/{case}.txt")
+            write_yolo(self.folder / written[-1], masks)
+        if "segnrrd" in self.formats:
+            written.append(f"segnrrd/{case}.seg.nrrd")
+            write_seg_nrrd(self.folder / written[-1], masks, self.classes, spacing)
+        if "nnunet" in self.formats:
+            written += self._write_nnunet(case, image, masks, source)
         if "overlay" in self.formats:
             written.append(f"overlays/{case}.png")
-            write_overlay(self.folder / written[-1], image, masks)
+            write_overlay(self.folder / written[-1], image, masks, self.classes)
         if "dicomseg" in self.formats and self._write_dicom_seg(case, masks, source):
             written.append(f"dicomseg/{case}.dcm")
         if self.needs_runs:
@@ -110,6 +131,7 @@ class MaskWriter:
         """
         if "dicomseg" in self.formats and not is_dicom(source):
             self._not_dicom.append(case)
+        self._nnunet_names.add(nnunet_name(case))
         if self.needs_runs and image is not None:
             self._spool.add(image)
 
@@ -123,12 +145,33 @@ class MaskWriter:
         if "cvat" in self.formats:
             written.append("annotations.xml")
             write_cvat(self.folder / "annotations.xml", self._spool, self.classes)
+        if "yolo" in self.formats:
+            written.append("yolo/data.yaml")
+            write_yolo_classes(self.folder / "yolo/data.yaml", self.classes)
+        if "nnunet" in self.formats:
+            written.append(f"nnunet/{DATASET}/dataset.json")
+            folder = self.folder / "nnunet" / DATASET
+            write_nnunet_description(folder, self.classes, len(self._nnunet_names))
         self._spool.path.unlink()
         if self._not_dicom:
             log.warning(
                 "no DICOM SEG was written for images that are not DICOM: %s", shortlist(self._not_dicom)
             )
         return written
+
+    def _write_nnunet(
+        self, case: str, image: NDArray[np.uint8], masks: NDArray[np.bool_], source: Path
+    ) -> list[str]:
+        """Write a case of nnU-Net's data set; nothing if its name without folders is taken."""
+        name = nnunet_name(case)
+        if name in self._nnunet_names:
+            self.faults.append(
+                f"{source}: nnU-Net has no folders, and the name {name} is taken; rename the image"
+            )
+            return []
+        self._nnunet_names.add(name)
+        files = write_nnunet_case(self.folder / "nnunet" / DATASET, name, image, masks)
+        return [f"nnunet/{DATASET}/{file}" for file in files]
 
     def _write_dicom_seg(self, case: str, masks: NDArray[np.bool_], source: Path) -> bool:
         """Write the DICOM SEG of a case; False if there is none."""

@@ -103,6 +103,8 @@ def draw_masks(
 def _draw_part(part: Geometry, mask: NDArray[np.bool_]) -> bool:
     """Add a part to a mask; False if it is entirely outside."""
     height, width = mask.shape
+    if isinstance(part, Polygon):
+        part = part.in_pixels(height, width)
     low, high = _bounds(part)
     if (high <= 0).any() or (low >= (width, height)).any():
         return False

@@ -28,10 +28,20 @@ ClassMapper = Callable[[str], str | None]
 
 @dataclass(frozen=True)
 class Polygon:
-    """Corners (corner, xy), and the outlines of holes in the same form."""
+    """Corners (corner, xy), and the outlines of holes in the same form.
+
+    `relative` coordinates are fractions of the image's width and height, in files that do not give its size.
+    """
 
     corners: NDArray[np.float64]
     holes: tuple[NDArray[np.float64], ...] = ()
+    relative: bool = False
+
+    def in_pixels(self, height: int, width: int) -> "Polygon":
+        """The same polygon on an image of this size, in pixels."""
+        if not self.relative:
+            return self
+        return Polygon(self.corners * (width, height), tuple(hole * (width, height) for hole in self.holes))
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ class LabelledShape:
 
 @dataclass(frozen=True)
 class Annotation:
-    """The annotation of one image in one file.
+    """The annotation of one image in one file, by one annotator.
 
     Attributes:
         source: the annotation file.
@@ -101,6 +111,8 @@ class Annotation:
             folder of the same name; '.' if the place says nothing.
         relative: whether `name` is relative to the folder of the file.
         spacing: (height, width) of a pixel in mm as written in the file, None if it is not given.
+        annotator: which of several annotators of the image in this file, for messages; '' if the format has
+            one annotation per image and file.
     """
 
     source: Path
@@ -111,6 +123,7 @@ class Annotation:
     folder: str = "."
     relative: bool = False
     spacing: tuple[float, float] | None = None
+    annotator: str = ""
 
 
 class SkippedShapeError(Exception):

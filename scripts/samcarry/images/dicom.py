@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
-from pydicom.pixels import apply_modality_lut, apply_voi_lut, get_decoder
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, get_decoder
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -29,8 +29,11 @@ from samcarry.images import DICOM_SUFFIXES
 from samcarry.storage.reading import system_fault
 
 _PREAMBLE, _MAGIC = 128, b"DICM"
+_IMAGE = "Image Storage"
+_PALETTE = "PALETTE COLOR"
 _SHAPE = ["Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation"]
 
+_COLOURS = {"Red": 0.299, "Green": 0.587, "Blue": 0.114}  # their shares of luminance, as Pillow has them
 _GREY_VALUES = [
     "BitsAllocated",
     "BitsStored",
@@ -44,6 +47,7 @@ _GREY_VALUES = [
     "WindowWidth",
     "VOILUTFunction",
     "VOILUTSequence",
+    *(f"{colour}PaletteColorLookupTable{part}" for colour in _COLOURS for part in ("Data", "Descriptor")),
     "PixelData",
 ]
 
@@ -101,29 +105,65 @@ def dicom_codes(path: str | Path, keywords: list[str]) -> dict[str, str]:
 
 
 def dicom_spacing(path: str | Path) -> tuple[float, float] | None:
-    """(height, width) of a pixel in mm according to a header; None if it does not say.
+    """(height, width) of a pixel in mm according to a header, see `dicom_pixel_size`; None if not known.
 
-    It is that of the object if the image is calibrated (PixelSpacing), else that at the detector
-    (ImagerPixelSpacing), where the object appears magnified.
+    Raises:
+        InputError: the file is missing, empty, not DICOM or damaged.
+    """
+    found = dicom_pixel_size(path)
+    return None if found is None else found[0]
+
+
+def dicom_pixel_size(path: str | Path) -> tuple[tuple[float, float], str] | None:
+    """(height, width) of a pixel in mm according to a header, and its source; None if it does not say.
+
+    The source is 'PixelSpacing' if it is that of the object, as of a calibrated image. It is
+    'ImagerPixelSpacing' if it is that at the detector, where the object appears magnified; PixelSpacing of
+    the same value says no more than this (PS3.3, 10.7.1.3).
 
     Raises:
         InputError: the file is missing, empty, not DICOM or damaged.
     """
     path = Path(path)
-    keywords = ["PixelSpacing", "ImagerPixelSpacing"]
+    sources = ["PixelSpacing", "ImagerPixelSpacing"]
+    found = {}
     with hide_dicom_messages(path):
-        header = _header(path, [*_SHAPE, *keywords])
-        for keyword in keywords:
-            values = [float(value) for value in header.get(keyword) or ()]
+        header = _header(path, [*_SHAPE, *sources])
+        for source in sources:
+            values = [float(value) for value in header.get(source) or ()]
             if len(values) == 2 and np.isfinite(values).all() and min(values) > 0:
-                return values[0], values[1]
-    return None
+                found[source] = (values[0], values[1])
+    if not found:
+        return None
+    size = next(iter(found.values()))
+    at_detector = found.get("ImagerPixelSpacing")
+    return size, sources[1] if at_detector is not None and np.allclose(size, at_detector) else sources[0]
+
+
+def other_dicom_object(path: str | Path) -> str | None:
+    """What a DICOM file is if it is not an image, by the standard's name of its class; None for an image.
+
+    Such files are on every CD: its directory (DICOMDIR), reports, waveforms, presentation states. A class
+    that is missing or not of the standard counts as an image, so that reading it says what is wrong. A
+    segmentation is not an image either.
+    """
+    path = Path(path)
+    try:
+        with hide_dicom_messages(path):
+            uid = read_file_meta_info(path).get("MediaStorageSOPClassUID")
+    except InputError:
+        return None
+    if uid is None or uid.name == uid or uid.type not in ("SOP Class", "Media Storage SOP Class"):
+        return None
+    name: str = uid.name
+    return None if _IMAGE in name else name.removesuffix(" Storage")
 
 
 def read_dicom(path: str | Path, most_pixels: int, *, with_voi: bool) -> DicomPixels:
-    """The grey values of a single-frame grey DICOM image of 8 to 16 bits.
+    """The grey values of a single-frame DICOM image of 8 to 16 bits, grey or with a palette.
 
-    The modality transformation (table or rescaling) is applied, and then, if requested, the first VOI
+    The colours of a palette become luminance, and nothing else is applied to them. For grey images, the
+    modality transformation (table or rescaling) is applied, and then, if requested, the first VOI
     transformation (table or window). MONOCHROME1, in which higher values are darker, is inverted.
 
     Args:
@@ -145,6 +185,8 @@ def read_dicom(path: str | Path, most_pixels: int, *, with_voi: bool) -> DicomPi
             raise InputError(
                 f"{path}: its pixels do not have 8 or 16 bits; export it as a radiograph of 8 to 16 bits"
             )
+        if header.PhotometricInterpretation == _PALETTE:
+            return _luminance(header, _decode(header, path))
         values = apply_modality_lut(_decode(header, path), header)
         low, high = _modality_range(header)
         if with_voi and header.get("VOILUTSequence"):
@@ -194,7 +236,7 @@ def _size(header: Dataset, path: Path, most_pixels: int) -> tuple[int, int]:
         raise InputError(f"{path}: has more than {most_pixels:,} pixels; resize it or remove it")
     if int(header.get("NumberOfFrames") or 1) > 1:
         raise InputError(f"{path}: contains several frames; export only one of them")
-    grey = header.get("PhotometricInterpretation") in ("MONOCHROME1", "MONOCHROME2")
+    grey = header.get("PhotometricInterpretation") in ("MONOCHROME1", "MONOCHROME2", _PALETTE)
     if not grey or header.get("SamplesPerPixel", 1) != 1:
         raise InputError(
             f"{path}: is a colour image and not a radiograph; export it as MONOCHROME2 or remove it"
@@ -227,6 +269,13 @@ def _decode(header: Dataset, path: Path) -> NDArray[np.generic]:
     if values.shape != (header.Rows, header.Columns):
         raise InputError(f"{path}: the size of its pixel data differs from its header; export it again")
     return values
+
+
+def _luminance(header: Dataset, indices: NDArray[np.generic]) -> DicomPixels:
+    """The luminance of indices (height, width) of a palette."""
+    colours = apply_color_lut(indices, header)[..., :3]
+    grey = colours.astype(np.float64) @ np.array([*_COLOURS.values()])
+    return DicomPixels(grey, 0.0, float(np.iinfo(colours.dtype).max))
 
 
 def _modality_range(header: Dataset) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Import of images and annotations of other programs as a data set."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from samcarry.data.case_table import Row, case_rows, read_case_sheet, split_by_c
 from samcarry.data.contract import LABELLED_SPLITS
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
+from samcarry.images.grey import read_grey
 from samcarry.importing.folders import copy_image, find_image_files, keep_timestamps
 from samcarry.importing.labels import COMBINATIONS, write_labels
 from samcarry.importing.matching import Match, match_images
@@ -104,6 +105,8 @@ def import_annotations(
     cases: Path | None = None,
     counts: Mapping[str, int] | None = None,
     window: tuple[float, float] | None = None,
+    unreadable: str = "refuse",
+    link: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Write images/, labels/ and cases.csv to `destination`, completely or not at all.
@@ -129,6 +132,9 @@ def import_annotations(
         cases: a sheet with the columns of cases.csv, which sets patient, split and order.
         counts: see `case_table.split_by_counts`.
         window: of the grey values, see `grey.read_grey`.
+        unreadable: 'refuse', or 'skip' to leave out unlabelled images that cannot be read; the summary lists
+            them. Annotated ones are refused in any case.
+        link: link to images instead of copying them, for a data set that is only looked at.
         options: further arguments of the format's reader.
 
     Returns:
@@ -152,6 +158,8 @@ def import_annotations(
         for case, of_case in found.by_case.items()
         if empty_is_labelled or any(annotation.shapes for annotation in of_case)
     }
+    left_out = _unreadable(files, labelled, window) if unreadable == "skip" else {}
+    files = {case: file for case, file in files.items() if case not in left_out}
     rows = case_rows(files, labelled, found.split_of, known, str(cases or "counts"), faults)
     for row in rows:
         sizes = {annotation.spacing for annotation in found.by_case.get(row["case"], ())} - {None}
@@ -165,13 +173,35 @@ def import_annotations(
             class_counts.update(write_labels(folder, files[case], found.by_case[case], combine, faults))
         for case, file in sorted(files.items()):
             try:
-                copy_image(file, private / "images" / case, window)
+                copy_image(file, private / "images" / case, window, link=link)
             except InputError as error:
                 faults.append(str(error))
         raise_faults(list(dict.fromkeys(faults)))
         write_case_rows(private / "cases.csv", rows, path_of)
         keep_timestamps(private, destination)
+    lines += skipped_line(left_out.values())
     return [*_summary(found, len(files) - len(labelled), class_counts, choice.dropped), *lines]
+
+
+def skipped_line(unreadable: Collection[str]) -> list[str]:
+    """A line of the summary that counts and lists the unreadable images that were skipped, if any."""
+    if not unreadable:
+        return []
+    return [f"skipped {len(unreadable)} unreadable images without labels: {'; '.join(sorted(unreadable))}"]
+
+
+def _unreadable(
+    files: Mapping[str, Path], labelled: Collection[str], window: tuple[float, float] | None
+) -> dict[str, str]:
+    """{case: what is wrong} of the images without labels that cannot be read."""
+    found = {}
+    for case, file in sorted(files.items()):
+        if case not in labelled:
+            try:
+                read_grey(file, window)
+            except InputError as error:
+                found[case] = str(error)
+    return found
 
 
 def _check_settings(
@@ -261,11 +291,13 @@ def _assign(annotation: Annotation, split: str, match: Match, combine: str, foun
     if found.split_of.setdefault(case, split) != split:
         raise InputError(f"is annotated in {found.split_of[case]} already; remove one of the two")
     others = [other.source for other in found.by_case.get(case, ())]
-    if annotation.source in others:
+    in_file = [other for other in found.by_case.get(case, ()) if other.source == annotation.source]
+    if any(other.annotator == annotation.annotator or other.name != annotation.name for other in in_file):
         raise InputError("is listed twice; remove one of the two")
     if others and combine == "refuse":
-        raise InputError(f"is annotated in {others[0]} already; remove one, or set combine to union")
-    if others and not match.exact:
+        place = f"by {in_file[0].annotator}" if in_file else f"in {others[0]}"
+        raise InputError(f"is annotated {place} already; remove one, or set combine to union")
+    if len(others) > len(in_file) and not match.exact:
         raise InputError(
             f"is annotated in {others[0]} too, and the two may mean different folders; write the whole path "
             "of the image in both"

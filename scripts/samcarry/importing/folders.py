@@ -66,7 +66,7 @@ def expand_folders(
                 faults.append(f"{file}: is a link that leads out of {path}; copy the file there")
 
 
-def copy_image(file: Path, target: Path, window: tuple[float, float] | None) -> None:
+def copy_image(file: Path, target: Path, window: tuple[float, float] | None, *, link: bool = False) -> None:
     """Copy an image unchanged to `target` plus its suffix; of DICOM, copy only the grey values.
 
     DICOM becomes a 16-bit PNG, since its header may name people and dates.
@@ -76,10 +76,14 @@ def copy_image(file: Path, target: Path, window: tuple[float, float] | None) -> 
         target: its new path without suffix.
         window: see `grey.read_grey`; if given, the DICOM file's own window is not applied, since readers of
             the copy apply this one.
+        link: make a link instead of a copy, except of DICOM.
 
     Raises:
         InputError: it is DICOM that cannot be read.
     """
+    if not is_dicom(file) and link:
+        Path(f"{target}{file.suffix.lower()}").symlink_to(file.resolve())
+        return
     if not is_dicom(file):
         shutil.copyfile(file, f"{target}{file.suffix.lower()}")
         return

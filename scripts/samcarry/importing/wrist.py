@@ -17,6 +17,7 @@ from samcarry.geometry.rasterise import draw_masks
 from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
 from samcarry.images.grey import read_grey, write_grey
 from samcarry.images.masks import write_mask
+from samcarry.importing.annotations import skipped_line
 from samcarry.importing.folders import find_image_files, keep_timestamps
 from samcarry.importing.matching import match_images
 from samcarry.storage.files import atomic
@@ -112,6 +113,7 @@ def import_cvat(
     mirror_right: bool = True,
     window: tuple[float, float] | None = None,
     seed: int = 0,
+    unreadable: str = "refuse",
 ) -> list[str]:
     """Write images/, labels/ and cases.csv to `destination`, completely or not at all.
 
@@ -134,6 +136,7 @@ def import_cvat(
         mirror_right: mirror right hands.
         window: see `read_grey`.
         seed: for drawing the unlabelled images.
+        unreadable: 'refuse', or 'skip' to leave out unlabelled images that cannot be read; they are listed.
 
     Returns:
         One line per split with what was imported and skipped, and a line with what was dropped.
@@ -178,7 +181,9 @@ def import_cvat(
         stems = [stem for stem in dict.fromkeys(listed) if stem not in split_of]
         if isinstance(unlabelled, int):
             stems = _sample([stem for stem in stems if not source.skip_reason(stem)], unlabelled, seed)
-        imported = _import_unlabelled(stems, source, private, faults)
+        unread: list[str] = []
+        imported = _import_unlabelled(stems, source, private, unread if unreadable == "skip" else faults)
+        lines += skipped_line(unread)
         lines.append(_summary("unlabelled", stems, imported, source, all_named=is_listed))
         if is_listed and not imported:
             faults.append(f"{unlabelled}: none of its images is in {images} ({lines[-1]}); {_FIX}")

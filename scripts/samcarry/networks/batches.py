@@ -31,7 +31,7 @@ class LabelledBatch(ImageBatch):
     """Labelled cases of one iteration, before augmentation.
 
     Attributes:
-        masks: 0 or 1 (B, C, H, W).
+        masks: 0 or 1, or probabilities where these are learned, (B, C, H, W).
         weights: weight of each class in the loss (B, C, 1, 1); None = equal weights.
         unsure: 1 where a pixel does not count in the loss, else 0, (B, C, H, W); None = all count.
     """
@@ -90,5 +90,7 @@ def draw_batch(
     if data.weights is not None:
         weights = upload_rows(data.weights, drawn.indices, device)[:, :, None, None]
     masks = upload_rows(data.masks, drawn.indices, device).float()
+    if data.masks.dtype == np.uint8:
+        masks = masks / 255
     unsure = None if data.unsure is None else upload_rows(data.unsure, drawn.indices, device).float()
     return LabelledBatch(drawn.indices, drawn.images, masks, weights, unsure)

@@ -41,22 +41,30 @@ def write_weights(path: str | Path, rows: Iterable[tuple[str, str, float]]) -> N
 
 
 def read_weights(
-    paths: Iterable[str | Path], cases: Sequence[str], classes: Sequence[str]
+    paths: Iterable[str | Path], cases: Sequence[str], classes: Sequence[str], *, labelled: int
 ) -> NDArray[np.float32]:
     """Weights (case, class) from several files.
 
+    Args:
+        paths: the files.
+        cases: the cases in the order of the result.
+        classes: the classes.
+        labelled: the number of labelled cases at the end, which have the weight 1 and are in no file.
+
     Raises:
-        InputError: none of the files has a weight for a case and class.
+        InputError: none of the files has a weight for another case and class.
     """
+    unlabelled = cases[: len(cases) - labelled]
     found: Mapping[tuple[str, str], float] = {
         (row["case"], row["class"]): float(row["weight"])
         for path in paths
         for row in read_table(path, _COLUMNS)
     }
     try:
-        return np.array([[found[case, name] for name in classes] for case in cases], dtype=np.float32)
+        rows = [[found[case, name] for name in classes] for case in unlabelled]
     except KeyError as error:
         raise InputError(
             f"there is no weight for {error.args[0]}: delete the folder 'weights' of this seed and run "
             f"the same command again"
         ) from error
+    return np.array([*rows, *[[1.0] * len(classes)] * labelled], dtype=np.float32)

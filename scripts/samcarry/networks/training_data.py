@@ -18,20 +18,22 @@ class TrainingData:
 
     Attributes:
         images: uint8 (N, height, width).
-        masks: bool (N, class, height, width).
+        masks: bool (N, class, height, width); or uint8, probabilities times 255 that are learned themselves.
         weights: weight of each class of each case in the loss, float32 (N, class); None = equal weights.
         last: number of cases at the end that make up half of each batch; 0 = all cases are drawn alike.
         unsure: pixels that do not count in the loss, bool (N, class, height, width); None = all count.
     """
 
     images: NDArray[np.uint8]
-    masks: NDArray[np.bool_]
+    masks: NDArray[np.bool_] | NDArray[np.uint8]
     weights: NDArray[np.float32] | None = None
     last: int = 0
     unsure: NDArray[np.bool_] | None = None
 
 
-def gather(pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: Path) -> TrainingData:
+def gather(
+    pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: Path, *, soft: bool = False
+) -> TrainingData:
     """Copy images and masks of `cases` from shards into two memory-mapped arrays below `scratch`.
 
     The arrays stay on disk, so that memory does not grow with the number of cases.
@@ -40,16 +42,22 @@ def gather(pairs: Iterable[tuple[Stack, Stack]], cases: Sequence[str], scratch: 
         pairs: images and masks (or probabilities) of each shard; some cases may have only an image.
         cases: the cases to copy, in the order of the result.
         scratch: folder for the arrays, created if necessary; the caller removes it.
+        soft: whether probabilities themselves are learned, instead of masks.
 
     Raises:
         InputError: `cases` is empty, or a case is missing in all shards.
     """
     images = _CaseArray(scratch, np.uint8, cases)
-    masks = _CaseArray(scratch, np.bool_, cases)
+    masks = _CaseArray(scratch, np.uint8 if soft else np.bool_, cases)
     for image_stack, mask_stack in pairs:
         images.copy_from(image_stack.cases, image_stack.values)
-        masks.copy_from(mask_stack.cases, mask_stack.masks)
+        masks.copy_from(mask_stack.cases, _targets(mask_stack) if soft else mask_stack.masks)
     return TrainingData(images.complete(), masks.complete())
+
+
+def _targets(stack: Stack) -> NDArray[np.uint8]:
+    """Probabilities times 255 of a stack of probabilities, or of masks."""
+    return stack.values if stack.kind == "probability" else stack.masks.astype(np.uint8) * np.uint8(255)
 
 
 def gather_unlabelled(

@@ -1,9 +1,9 @@
 """The U-Net of the paper, with the same architecture for f_θ, f_φ and full supervision (§3.1)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -61,12 +61,36 @@ class UNet(nn.Module):
         return self.head(x)
 
 
+class Ensemble(UNet):
+    """U-Nets of the same shape and several seeds that predict as one: the mean of their probabilities.
+
+    It can take the place of a U-Net wherever one predicts.
+    """
+
+    def __init__(self, members: Sequence[UNet]) -> None:
+        nn.Module.__init__(self)
+        self.members = nn.ModuleList(members)
+        self.width, self.depth = members[0].width, members[0].depth
+
+    @property
+    def first(self) -> UNet:
+        """The first member, whose features stand for those of all."""
+        return cast(UNet, self.members[0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As `UNet.forward`; the logits of the mean probability."""
+        logits = torch.stack([member(x) for member in self.members])
+        return F.logsigmoid(logits).logsumexp(0) - F.logsigmoid(-logits).logsumexp(0)
+
+
 def save_unet(path: str | Path, network: UNet, metadata: Mapping[str, Any]) -> None:
     """Write the network as a model file, atomically.
 
     `metadata` holds what prediction needs besides the weights: classes, size, mean, std, and provenance.
     """
     shape = {"width": network.width, "depth": network.depth}
+    if isinstance(network, Ensemble):
+        shape["members"] = len(network.members)
     write_model(path, network.state_dict(), {**metadata, **shape})
 
 
@@ -83,8 +107,13 @@ def load_unet(path: str | Path, device: str = "cpu", cure: str | None = None) ->
         if metadata["depth"] > len(weights):
             raise ValueError(f"a depth of {metadata['depth']!r:.20} with {len(weights)} weights")
         # On the meta device a network needs no memory, whatever size the file declares.
+        shape = (len(metadata["classes"]), metadata["width"], metadata["depth"])
+        count = metadata.get("members", 1)
+        if not 1 <= count <= len(weights):
+            raise ValueError(f"{count!r:.20} members with {len(weights)} weights")
         with torch.device("meta"):
-            network = UNet(len(metadata["classes"]), metadata["width"], metadata["depth"])
+            members = [UNet(*shape) for _ in range(count)]
+            network = Ensemble(members) if "members" in metadata else members[0]
         network.load_state_dict({name: weight.float() for name, weight in weights.items()}, assign=True)
         return network
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from samcarry.data.user_files import composed
-from samcarry.errors import InputError
+from samcarry.errors import InputError, raise_faults
+from samcarry.measure.expressions import parse_expressions
 from samcarry.methods import METHOD_IDS, METHODS, PAIRS, TUNING_STUDIES, method_of
 from samcarry.pipeline.sources import is_table_study
-from samcarry.sam.own_models import OWN_MODELS
+from samcarry.sam.folders import CONFIG
+from samcarry.sam.own_models import EMBEDDING_BYTES, LATER_MODELS, OWN_MODELS
 
 Config = dict[str, Any]
 
@@ -37,20 +39,84 @@ def check_settings(config: Config) -> None:
         config: a config that the schema accepts.
 
     Raises:
-        InputError: naming the key, what is wrong and what to do.
+        InputError: one line for each fault, naming the key, what is wrong and what to do.
     """
-    for entry in config["sam"]["models"].values():
+    raise_faults(setting_faults(config, is_valid=True))
+
+
+def setting_faults(config: Config, *, is_valid: bool) -> list[str]:
+    """As `check_settings`, but returns the faults.
+
+    Args:
+        config: a config, changed in place.
+        is_valid: whether the schema accepts it. If not, a check is left out if these faults break it.
+    """
+    faults: list[str] = []
+    for check in _CHECKS:
+        try:
+            check(config)
+        except InputError as error:
+            faults += str(error).splitlines()
+        except (KeyError, TypeError, AttributeError, ValueError):
+            if is_valid:
+                raise
+    return faults
+
+
+def _complete_models(config: Config) -> None:
+    faults = []
+    for name, entry in config["sam"]["models"].items():
         entry.setdefault("protocol", "sam")
         entry.setdefault("sha256", None)
-    for block, methods in _method_lists(config).items():
-        _check_methods(block, methods)
-    step = 2 ** config["training"]["depth"]
-    for side in ("height", "width"):
-        if config["images"][side] % step:
-            raise InputError(
-                f"images.{side} is {config['images'][side]}, but a U-Net of depth "
-                f"{config['training']['depth']} needs a multiple of {step}"
+        stands_for = f"{entry['folder']}/{CONFIG}" if entry.get("folder") else ""
+        if stands_for and entry["model"] in OWN_MODELS:
+            faults.append(f"sam.models.{name}: '{entry['model']}' is not read from a folder: set file")
+        elif stands_for and entry.get("file", stands_for) != stands_for:
+            faults.append(f"sam.models.{name} has both file and folder: remove one of them")
+        elif not stands_for and not entry.get("file"):
+            faults.append(f"sam.models.{name} has neither file nor folder: set one of them (docs/sams.md)")
+        entry.setdefault("file", stands_for)
+        if entry["protocol"] == "medsam" and entry["model"] in LATER_MODELS:
+            faults.append(
+                f"sam.models.{name}: protocol medsam is for MedSAM, a vit_b, and not for "
+                f"'{entry['model']}': remove the protocol"
             )
+    raise_faults(faults)
+
+
+def _check_lists(config: Config) -> None:
+    raise_faults(
+        [
+            fault
+            for block, methods in _method_lists(config).items()
+            for fault in _method_faults(block, methods)
+        ]
+    )
+
+
+def _check_sizes(config: Config) -> None:
+    step = 2 ** config["training"]["depth"]
+    raise_faults(
+        [
+            f"images.{side} is {config['images'][side]}, but a U-Net of depth "
+            f"{config['training']['depth']} needs a multiple of {step}"
+            for side in ("height", "width")
+            if config["images"][side] % step
+        ]
+    )
+
+
+def _check_hidden(config: Config) -> None:
+    most = config.get("splits", {}).get("hide_labels_beyond")
+    largest = max([config["n"], *config["ablation"]["n"]]) if most else 0
+    if most and most < largest:
+        raise InputError(
+            f"splits.hide_labels_beyond is {most}, but n or ablation.n asks for {largest} labelled cases: "
+            f"raise it to {largest} or more, or lower them"
+        )
+
+
+def _check_place(config: Config) -> None:
     source = config["source"]
     if source["format"] != "phantom" and not source.get(source["format"]):
         raise InputError(
@@ -58,13 +124,13 @@ def check_settings(config: Config) -> None:
             f"data are"
         )
     _check_source(source)
+
+
+def _check_sams(config: Config) -> None:
     _check_sam_model(config, "sam", "sam")
     for block, protocol in (("medsam", "medsam"), ("zoom", "sam")):
         if config[block]["model"] is not None:
             _check_sam_model(config, block, protocol)
-    _check_multimask(config)
-    _check_primary(config)
-    check_files(config, main_sams(config))
 
 
 def compose_names(config: Config) -> None:
@@ -77,7 +143,12 @@ def compose_names(config: Config) -> None:
         InputError: a block has a name twice, in two forms.
     """
     splits = config["splits"]
-    places = [(config, "classes"), (splits, "patient_pattern"), (splits, "accepted_duplicates")]
+    places = [
+        (config, "classes"),
+        (config, "measurements"),
+        (splits, "patient_pattern"),
+        (splits, "accepted_duplicates"),
+    ]
     places.append((config["review"]["first"], "columns"))
     block = config["source"].get(config["source"]["format"])
     if isinstance(block, dict):
@@ -109,14 +180,14 @@ def _method_lists(config: Config) -> dict[str, list[str]]:
     }
 
 
-def _check_methods(block: str, methods: Iterable[str]) -> None:
+def _method_faults(block: str, methods: Iterable[str]) -> list[str]:
+    faults = []
     for method in methods:
         if method not in METHOD_IDS:
             close = difflib.get_close_matches(method, METHOD_IDS, 1)
             hint = f"did you mean '{close[0]}'? " if close else ""
-            raise InputError(
-                f"{block}: '{method}' is not a method; {hint}choose from {', '.join(METHOD_IDS)}"
-            )
+            faults.append(f"{block}: '{method}' is not a method; {hint}choose from {', '.join(METHOD_IDS)}")
+    return faults
 
 
 def sams_of(config: Config, methods: Iterable[str]) -> list[str]:
@@ -136,6 +207,51 @@ def sams_of(config: Config, methods: Iterable[str]) -> list[str]:
                 )
             keys.add(key)
     return sorted(keys)
+
+
+def reading_notes(config: Config, methods: Iterable[str]) -> list[str]:
+    """Sentences for readers of results: `preset: fast`, and SAMs of these methods that are not official."""
+    notes = {
+        "tiny": "is the tiny one that is included, a demo model that has seen drawn scenes only: do not "
+        "judge the method by it.",
+        "small": "is the small one that is included, not an official checkpoint.",
+    }
+    models = {name: config["sam"]["models"][name]["model"] for name in sams_of(config, methods)}
+    fast = ["`preset: fast` is for a first look: these numbers say nothing about a method."]
+    return [
+        *(fast if config.get("preset") == "fast" else []),
+        *(f"SAM `{name}` {notes[model]}" for name, model in models.items() if model in notes),
+    ]
+
+
+def embedding_notes(config: Config, cases: int | None) -> list[str]:
+    """A sentence on the size of stored embeddings for each SAM of the main line that is not a small one.
+
+    Args:
+        config: a checked config.
+        cases: number of images; None = not known yet.
+    """
+    notes = []
+    for name in main_sams(config):
+        model = config["sam"]["models"][name]["model"]
+        size = EMBEDDING_BYTES[model] / 1e6
+        if model in OWN_MODELS or name not in _sams_that_store(config):
+            continue
+        total = "" if cases is None else f", {cases * size / 1e3:.1f} GB for {cases} images"
+        stay = config["sam"]["embeddings"] == "keep"
+        cure = "`sam.embeddings: temporary` removes them after use" if stay else "they are removed after use"
+        notes.append(f"Embeddings by SAM `{name}` ({model}) take {size:.1f} MB an image{total}; {cure}.")
+    return notes
+
+
+def _sams_that_store(config: Config) -> set[str | None]:
+    """The keys of sam.models that are asked about whole prepared images, whose embeddings are stored."""
+    whole = [block for block in ("sam", "zoom") if _sees_whole_images(config[block])]
+    return {sam_of_block(config, block) for block in (*whole, "medsam")}
+
+
+def _sees_whole_images(block: Config) -> bool:
+    return block["zoom"] is None and block["image"] == "network"
 
 
 def sam_of_block(config: Config, block: str) -> str | None:
@@ -167,6 +283,17 @@ def main_sams(config: Config) -> list[str]:
     return sams_of(config, [*config["methods"], *ablation])
 
 
+def methods_on_unlabelled(config: Config) -> list[str]:
+    """The methods of the main line that learn from unlabelled cases."""
+    own = ("mean_teacher", "fixmatch", "best", "f_phi")  # parts of their folders
+    return [
+        name
+        for name in config["methods"]
+        if method_of(name).pseudo_labels
+        or any(part in f"{method_of(name).network} {method_of(name).masks}" for part in own)
+    ]
+
+
 def refiners_tuned(config: Config) -> list[str]:
     """The tuning studies that the methods of Table 1 use, none if tuning is off."""
     methods = config["table"]["methods"] if config["tuning"]["trials"] else []
@@ -180,13 +307,15 @@ def check_files(config: Config, models: Iterable[str]) -> None:
     Raises:
         InputError: naming the file.
     """
-    for name in models:
-        file = config["sam"]["models"][name]["file"]
-        if not Path(file).is_file():
-            raise InputError(
-                f"sam.models.{name}.file is '{file}', but there is no such file: put the checkpoint "
-                f"there, or choose another model"
-            )
+    files = {name: config["sam"]["models"][name]["file"] for name in models}
+    raise_faults(
+        [
+            f"sam.models.{name} is '{file}', but there is no such file: put the checkpoint there, or "
+            "choose another model"
+            for name, file in files.items()
+            if file and not Path(file).is_file()  # without a file, `_complete_models` says so
+        ]
+    )
 
 
 def primary_of(config: Config, methods: Iterable[str]) -> list[str] | None:
@@ -210,12 +339,24 @@ def _check_primary(config: Config) -> None:
     primary = config["evaluation"]["primary"]
     if primary is None:
         return
-    _check_methods("evaluation.primary", primary)
+    raise_faults(_method_faults("evaluation.primary", primary))
     if not any(set(primary) <= set(methods) for methods in _method_lists(config).values()):
         raise InputError(
             f"evaluation.primary compares {primary[0]} with {primary[1]}, but neither `methods` nor "
             "`table.methods` lists both: add them there, or choose another pair"
         )
+
+
+def _check_measurements(config: Config) -> None:
+    """Stop if `measurements` are not of their form; classes are known only if the config lists them."""
+    block = config.get("measurements") or {}
+    faults = []
+    for name, entry in block.items():
+        try:
+            parse_expressions({name: entry}, config["classes"], "measurements")
+        except InputError as error:
+            faults.append(str(error))
+    raise_faults(faults)
 
 
 def _nnunet_notes(config: Config) -> dict[str, str]:
@@ -258,18 +399,6 @@ def mirrored_side(config: Config) -> str | None:
     return "right" if is_table_study(source) and source["cvat"]["mirror_right"] else None
 
 
-def config_fault(error: BaseException) -> str:
-    """What is wrong in the config, in one line; a schema's own message prints the whole config."""
-    if isinstance(error, InputError):
-        return f"config: {error}"
-    fault = error.__cause__ or error.__context__ or error
-    place = ".".join(str(part) for part in getattr(fault, "absolute_path", ()))
-    message = getattr(fault, "message", str(error)).splitlines()[0]
-    if len(message) > 300:
-        message = message[:300] + " ..."
-    return f"config{': ' + place if place else ''}: {message} (docs/config.md lists every key)"
-
-
 def _check_source(source: Config) -> None:
     """Stop if keys of an import contradict each other."""
     name = f"source.{source['format']}"
@@ -298,6 +427,8 @@ def _check_source(source: Config) -> None:
 def _check_multimask(config: Config) -> None:
     for block in ("sam", "zoom"):
         name = sam_of_block(config, block)
+        if name not in config["sam"]["models"]:
+            continue  # `_check_sams` says so
         if config[block]["multimask"] and config["sam"]["models"][name]["model"] == "tiny":
             raise InputError(
                 f"{block}.multimask is true, but '{name}' is a tiny SAM, which draws one mask: set it to "
@@ -318,3 +449,26 @@ def _check_sam_model(config: Config, block: str, protocol: str) -> None:
             f"{block}.model is '{name}', whose protocol is '{models[name]['protocol']}'. {hint}"
             f"{block}.model has to be an entry of sam.models with protocol: {protocol}"
         )
+
+
+def _check_main_files(config: Config) -> None:
+    lists = _method_lists(config)
+    models = {sam_of_block(config, block) for block in ("sam", "medsam", "zoom")} - {None}
+    # Other checks name unknown methods and models.
+    if not any(_method_faults(*each) for each in lists.items()) and models <= set(config["sam"]["models"]):
+        check_files(config, main_sams(config))
+
+
+_CHECKS = (
+    _complete_models,
+    _check_lists,
+    _check_sizes,
+    _check_hidden,
+    _check_place,
+    _check_sams,
+    _check_multimask,
+    _check_primary,
+    _check_measurements,
+    _check_main_files,
+)
+"""In this order; each one raises InputErrors, and is left out where the schema refuses what it reads."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from samcarry.data.user_files import visible_entries
 from samcarry.runtime.processes import usable_cpus
+from samcarry.sam.folders import digest_of_sums, files_of, folder_of, is_folder
 from samcarry.storage.disk import clear_leftovers
 from samcarry.storage.files import sha256, write_text
 
@@ -36,6 +37,15 @@ def content_of(path: str | Path, memory: Path) -> str:
         memory: the folder that remembers digests.
     """
     return contents_below(path, memory).get(str(path), "")
+
+
+def content_of_checkpoint(path: str | Path, memory: Path) -> str:
+    """As `content_of`, for a checkpoint of a SAM or the config.json of a model folder."""
+    if not is_folder(path):
+        return content_of(path, memory)
+    files = [file for file in files_of(folder_of(path)) if file.is_file()]
+    sums = {file.name: content_of(file, memory) for file in files}
+    return digest_of_sums(sums) if files and all(sums.values()) else ""
 
 
 def digest_of(paths: Iterable[str], memory: Path, announce: Callable[[str], object] = print) -> str:

@@ -10,7 +10,11 @@ FULL = "full"
 """The folder of full supervision, beside the folders n<n> of the subsets X^n."""
 
 
-SUBSETS = rf"n\d+(?:-without\d+of\d+)?|{FULL}"
+SIZES = r"\d+(?:-draw\d+)?"
+"""Sizes of X^n as a regular expression, with the draw if it is not the given order: '45', '45-draw2'."""
+
+
+SUBSETS = rf"n{SIZES}(?:-without\d+of\d+)?|{FULL}"
 """Names of subsets as a regular expression."""
 
 
@@ -22,23 +26,36 @@ class Subset:
         n: size of X^n; 0 = all labels.
         fold: the fold that is left out, 1..folds; 0 = none.
         folds: number of folds.
+        draw: which cases X^n consists of: 1 = the first n in the given order, else n random ones.
     """
 
     n: int
     fold: int = 0
     folds: int = 0
+    draw: int = 1
+
+    @property
+    def size(self) -> str:
+        """'45' or '45-draw2': the name without 'n' and without a fold. It matches `SIZES`."""
+        return f"{self.n}-draw{self.draw}" if self.draw > 1 else str(self.n)
 
     @property
     def name(self) -> str:
-        """'n45', 'n45-without1of3' or 'full'."""
+        """'n45', 'n45-draw2', 'n45-without1of3' or 'full'."""
         if not self.n:
             return FULL
-        return f"n{self.n}-without{self.fold}of{self.folds}" if self.fold else f"n{self.n}"
+        return f"n{self.size}-without{self.fold}of{self.folds}" if self.fold else f"n{self.size}"
 
 
 def subset_named(name: str) -> Subset:
     """The subset whose folder has a name that matches `SUBSETS`."""
-    return Subset(*map(int, re.findall(r"\d+", name))) if name != FULL else Subset(0)
+    if name == FULL:
+        return Subset(0)
+    found = re.fullmatch(r"n(\d+)(?:-draw(\d+))?(?:-without(\d+)of(\d+))?", name)
+    if not found:
+        raise ValueError(f"{name!r} is not the name of a subset")
+    n, draw, fold, folds = (int(group or 0) for group in found.groups())
+    return Subset(n, fold, folds, draw or 1)
 
 
 @dataclass(frozen=True)
@@ -75,19 +92,19 @@ class Results:
         """One file a shard in a folder of a run."""
         return [f"{self.run(subset, seed)}/{folder}/{shard}{suffix}" for shard in shards]
 
-    def predictions(self, method: str, n: int, seed: int, shards: Iterable[str]) -> list[str]:
+    def predictions(self, method: str, n: int | str, seed: int, shards: Iterable[str]) -> list[str]:
         """A method's masks or probabilities, one stack a shard."""
         return self.per_shard(subset_of(method, n), seed, method_of(method).predictions, shards)
 
-    def dice(self, method: str, n: int, seed: int) -> str:
+    def dice(self, method: str, n: int | str, seed: int) -> str:
         """Scores of one method, subset and seed."""
         return f"{self.run(subset_of(method, n), seed)}/dice/{method}.csv"
 
-    def record_of_evaluation(self, kind: str, suffix: str, method: str, n: int, seed: int) -> str:
+    def record_of_evaluation(self, kind: str, suffix: str, method: str, n: int | str, seed: int) -> str:
         """The log ('logs', '.log') or the time and memory ('benchmarks', '.tsv') of an evaluation."""
         return f"{self.root}/{kind}/{subset_of(method, n)}/seed{seed}/evaluate/{method}{suffix}"
 
-    def tuned(self, n: int, refiner: str) -> str:
+    def tuned(self, n: int | str, refiner: str) -> str:
         """The settings that a tuning study chose."""
         return f"{self.root}/n{n}/tuned/{refiner}.yaml"
 
@@ -117,6 +134,11 @@ class Results:
         ]
 
 
-def subset_of(method: str, n: int) -> str:
-    """The subset that a method learns from, as a folder: 'n<n>', or 'full' if it needs all labels."""
+def subset_of(method: str, n: int | str) -> str:
+    """The subset that a method learns from, as a folder: 'n<n>', or 'full' if it needs all labels.
+
+    Args:
+        method: its id.
+        n: size of X^n, or a text that matches `SIZES`.
+    """
     return FULL if method_of(method).needs_hidden_labels else f"n{n}"

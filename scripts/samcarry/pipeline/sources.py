@@ -55,7 +55,10 @@ def source_folders(source: Source) -> list[str]:
     block = source.get(source["format"])
     if not isinstance(block, Mapping) or "images" not in block:
         return []
-    roots = (pattern_root(path) for path in _annotations(block))
+    roots = [pattern_root(path) for path in _annotations(block)]
+    if "masks" in block:  # the files that a table of masks lists
+        tables = [root for root in roots if not Path(root).is_dir()]
+        roots += [block["masks"]] if block["masks"] else [str(Path(table).parent) for table in tables]
     return [block["images"], *(root for root in roots if Path(root).is_dir())]
 
 

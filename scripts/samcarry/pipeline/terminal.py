@@ -24,10 +24,13 @@ SILENT = re.compile(
     "Assuming unrestricted shared|Building DAG|Using shell:|(Conda env|Singularity cont).* ignored|"
     "Select jobs to|Execute [0-9]+ jobs|DAG of jobs will|Updating checkpoint dep|Group jobs: inactive|"
     "Job rate limit|Elapsed time:|Shutting down, this|Exiting because a job execution failed|"
-    "Restored previous version|Config file .* is extended|WorkflowError:\nAt least one job did not complete"
+    "Restored previous version|Cannot restore .*: no backup found|"
+    "Config file .* is extended|WorkflowError:\nAt least one job did not complete"
 )
 # A script with this exit status has written its fault to its log; a script that Ctrl-C ended has no fault.
 REPORTED_BY_JOB = re.compile(r"(?s)CalledProcessError.*(exit status 1|died with <Signals.SIGINT: 2>)\.$")
+LISTS_CASES = "list_cases"
+"""The rule whose result says which shards there are, and so which jobs."""
 INTERRUPTED = "died with <Signals.SIGINT: 2>"
 STOPPED = re.compile("Terminating processes on user request|Will exit after finishing currently running")
 
@@ -126,13 +129,22 @@ class Terminal(logging.StreamHandler):
             if job is None or not job.log:  # a rule without a log only names files
                 continue
             self._seconds.setdefault(job.rule, []).append(now - job.started)
-            count = f"{self._done:>{len(str(self._total))}}/{self._total}"
+            # Which jobs a data set needs is known when its cases are listed.
+            more = "+" if self._total_grows() else ""
+            count = f"{self._done:>{len(str(self._total))}}/{self._total}{more}"
             took = duration(now - job.started)
             lines.append(f"{_clock()} [{count}] {self._stage_of(job.rule)}: {job.name}, {took}")
         self._ended.clear()
         if lines and (left := self._seconds_left(now)) is not None:
             lines[-1] += f"; about {duration(left)} left"
         return lines
+
+    def _total_grows(self) -> bool:
+        """Whether the job that lists the cases is still to come."""
+        return any(
+            rule == LISTS_CASES and number not in self._finished
+            for number, rule in self._unfinished().items()
+        )
 
     def _seconds_left(self, now: float) -> float | None:
         """The time left at the pace so far; None if nothing is left, or most of it is of an unknown kind."""
@@ -183,6 +195,16 @@ class Terminal(logging.StreamHandler):
             return
         for lines in self._faults.values():
             yield from lines
+
+
+class PlainFaults(logging.Filter):
+    """Shortens the faults in Snakemake's own output, for a dry run, to what people need."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without the place in the rules of a fault that the rules report."""
+        if str(getattr(record, "event", None) or "") == "error":
+            record.msg, record.args = _plain(record.getMessage()), ()
+        return True
 
 
 def faults_in(logs: Iterable[str]) -> list[str]:

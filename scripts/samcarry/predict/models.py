@@ -1,18 +1,21 @@
 """Loading trained models, from model.safetensors or model.onnx, for predictions on new images."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from samcarry.confidence.fitted import Confidence, read_confidence
 from samcarry.data.contract import is_class_name
 from samcarry.errors import InputError
 from samcarry.images.preparation import SIDES, VERSION
 from samcarry.images.training_look import TrainingLook, read_look
+from samcarry.measure.expressions import parse_expressions
+from samcarry.presence.judgement import Presence, read_presence
 from samcarry.runtime.processes import usable_cpus
 from samcarry.storage.files import sha256
 from samcarry.storage.reading import reading
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+Features = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 UNKNOWN = "unknown"
 """`Model.mirrored` of a model file that an older samcarry wrote."""
 
@@ -46,6 +50,11 @@ class Model:
         mirrored: 'right' or 'left', the side whose images were mirrored in training, so that new ones have to
             be mirrored too; None if none was; UNKNOWN if the file does not say.
         training_look: what its training images look like; None if the file does not say.
+        confidence: how sure it may be; None if it was not calibrated.
+        measurements: measurements between classes, as the key `measurements` of a config.
+        features: a function from grey images as for `predict` to features of the deepest layer (N, channel);
+            None for an ONNX model, which gives probabilities only.
+        presence: how to judge whether a class is there; None if the masks of all classes are kept.
     """
 
     predict: Predict
@@ -57,14 +66,19 @@ class Model:
     sha256: str
     mirrored: str | None = None
     training_look: TrainingLook | None = None
+    confidence: Confidence | None = None
+    features: Features | None = None
+    measurements: Mapping[str, Any] = field(default_factory=dict)
+    presence: Presence | None = None
 
 
-def load_model(path: str | Path, device: str = "auto") -> Model:
+def load_model(path: str | Path, device: str = "auto", threads: int | None = None) -> Model:
     """Load a trained model from a model.safetensors or model.onnx of samcarry.
 
     Args:
         path: the model file.
         device: 'cpu', 'cuda', or 'auto', which uses a GPU if there is one. ONNX models run on the CPU.
+        threads: of the CPU; None = as torch is set, for ONNX models all usable CPUs.
 
     Raises:
         InputError: the file is missing, damaged or not a model of samcarry, or there is no such device.
@@ -72,8 +86,8 @@ def load_model(path: str | Path, device: str = "auto") -> Model:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: model file not found; give the path of a model.safetensors or model.onnx")
-    predict, metadata, depth = (
-        _load_onnx(path, device) if path.suffix == ".onnx" else _load_torch(path, device)
+    predict, features, metadata, depth = (
+        _load_onnx(path, device, threads) if path.suffix == ".onnx" else _load_torch(path, device, threads)
     )
     try:
         height, width = (int(number) for number in metadata["size"])
@@ -88,6 +102,10 @@ def load_model(path: str | Path, device: str = "auto") -> Model:
             sha256(path),
             _mirrored_side(metadata, path),
             None if metadata.get("training_look") is None else read_look(metadata["training_look"]),
+            _confidence(metadata),
+            features,
+            _measurements(metadata, path),
+            _presence(metadata),
         )
     except InputError:
         raise
@@ -120,13 +138,34 @@ def _mirrored_side(metadata: dict[str, Any], path: Path) -> str | None:
     return side
 
 
-def _load_torch(path: Path, device: str) -> tuple[Predict, dict[str, Any], int]:
-    """The `Model.predict` of a U-Net, its metadata and its depth."""
+def _confidence(metadata: dict[str, Any]) -> Confidence | None:
+    entry = metadata.get("confidence")
+    return None if entry is None else read_confidence(entry, len(metadata["classes"]))
+
+
+def _presence(metadata: dict[str, Any]) -> Presence | None:
+    entry = metadata.get("presence")
+    return None if entry is None else read_presence(entry, len(metadata["classes"]))
+
+
+def _measurements(metadata: dict[str, Any], path: Path) -> dict[str, Any]:
+    block: dict[str, Any] = metadata.get("measurements") or {}
+    parse_expressions(block, metadata["classes"], f"{path}: measurements")
+    return block
+
+
+def _load_torch(
+    path: Path, device: str, threads: int | None
+) -> tuple[Predict, Features | None, dict[str, Any], int]:
+    """`Model.predict` and `Model.features` of a U-Net, its metadata and its depth."""
     import torch  # here, because an ONNX model does not need it
 
+    from samcarry.networks.features import features_of
     from samcarry.networks.prediction import predict
     from samcarry.networks.unet import load_unet
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
@@ -135,26 +174,29 @@ def _load_torch(path: Path, device: str) -> tuple[Predict, dict[str, Any], int]:
     network = network.to(device)
     return (
         lambda images: predict(network, images, float(metadata["mean"]), float(metadata["std"])),
+        lambda images: features_of(network, images, float(metadata["mean"]), float(metadata["std"])),
         metadata,
         network.depth,
     )
 
 
-def _load_onnx(path: Path, device: str) -> tuple[Predict, dict[str, Any], int]:
-    """The `Model.predict` of an ONNX file, its metadata and the depth of its network."""
+def _load_onnx(
+    path: Path, device: str, threads: int | None
+) -> tuple[Predict, Features | None, dict[str, Any], int]:
+    """As `_load_torch`, without features."""
     if device.startswith("cuda"):
         raise InputError(f"device {device}: ONNX models run on the CPU; use --device cpu")
-    predict, metadata = load_onnx(path)
-    return predict, metadata, int(metadata.get("depth", 0))
+    predict, metadata = load_onnx(path, threads)
+    return predict, None, metadata, int(metadata.get("depth", 0))
 
 
-def load_onnx(path: str | Path) -> tuple[Predict, dict[str, Any]]:
-    """The `Model.predict` of an ONNX file, and its metadata.
+def load_onnx(path: str | Path, threads: int | None = None) -> tuple[Predict, dict[str, Any]]:
+    """The `Model.predict` of an ONNX file, and its metadata; `threads` as in `load_model`.
 
     Raises:
         InputError: the file is missing, damaged or not from samcarry.
     """
-    session, metadata = open_onnx(path)
+    session, metadata = open_onnx(path, threads)
 
     def predict(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.rint(run_onnx(session, images) * 255).astype(np.uint8)
@@ -162,12 +204,16 @@ def load_onnx(path: str | Path) -> tuple[Predict, dict[str, Any]]:
     return predict, metadata
 
 
-def open_onnx(path: str | Path) -> tuple["onnxruntime.InferenceSession", dict[str, Any]]:
-    """An ONNX file, ready to run on the CPU, and its metadata; errors as in `load_onnx`."""
+def open_onnx(
+    path: str | Path, threads: int | None = None
+) -> tuple["onnxruntime.InferenceSession", dict[str, Any]]:
+    """An ONNX file, ready to run on the CPU, and its metadata; arguments and errors as in `load_onnx`."""
     import onnxruntime  # here, because a model.safetensors does not need it
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = usable_cpus()
+    options.intra_op_num_threads = threads or usable_cpus()
+    # Threads that wait sleep, as those of torch in `samcarry predict`: see `processes.wait_asleep`.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     with reading(path, by_rule=False):
         content = Path(path).read_bytes()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -10,23 +11,42 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from samcarry import __version__
+from samcarry.confidence.calibration import calibrated_values
+from samcarry.confidence.shown import OUTSIDE
 from samcarry.data.user_files import by_name, composed, image_name, visible_files
 from samcarry.errors import InputError, shortlist
 from samcarry.formats import FORMATS
+from samcarry.formats.dicom_sr import write_dicom_sr
 from samcarry.formats.writers import OVERLAP_RULE, MaskWriter
 from samcarry.geometry.run_lengths import encode_image, image_from_json
 from samcarry.images import IMAGE_SUFFIXES
-from samcarry.images.dicom import dicom_codes, is_dicom
+from samcarry.images.dicom import dicom_codes, dicom_pixel_size, is_dicom, other_dicom_object
 from samcarry.images.grey import as_grey, read_grey, resize_grey
 from samcarry.images.masks import mask_at_size
 from samcarry.images.preparation import SIDES
 from samcarry.images.training_look import FEWEST, Unlikeness, compare
+from samcarry.measure.expressions import parse_expressions
+from samcarry.measure.intervals import COVERAGE
+from samcarry.measure.shapes import Spacing
+from samcarry.measure.table import (
+    Measured,
+    measure_image,
+    measured_as_json,
+    measured_from_json,
+    write_measurements,
+)
+from samcarry.predict import promises
 from samcarry.predict.laterality import NONE, check_laterality, find_sides, side_to_mirror
 from samcarry.predict.models import Model
+from samcarry.predict.promises import OUTSIDE_REASON, Asked, check_asked, how_like, write_sureness
 from samcarry.predict.unfinished import SUFFIX, Unfinished, unfinished
+from samcarry.predict.views import predict_views
+from samcarry.presence.judgement import judge
+from samcarry.presence.tables import without_absent
 from samcarry.prompting.cleaning import most_likely_components
 from samcarry.runtime.progress import progress
 from samcarry.storage.files import sha256, write_text
@@ -38,7 +58,11 @@ RECORD = "predict.json"
 """The file that marks a folder as made by samcarry predict."""
 
 TABLE = "images.csv"
-COLUMNS = ("file", "case", "predicted", "side", "mirrored", "unlikeness", "unlike", "burned_in", "remark")
+MEASUREMENTS = "measurements.csv"
+COLUMNS = (
+    *("file", "case", "predicted", "side", "mirrored", "unlikeness", "unlike", "p_like", "outside"),
+    *("dice_at_least", "burned_in", "row_mm", "column_mm", "spacing_from", "absent", "remark"),
+)
 """The columns of images.csv: one row for each image."""
 
 UNLIKE = ("warn", "refuse")
@@ -133,18 +157,36 @@ def _checked_grey(image: NDArray[Any], window: tuple[float, float] | None, name:
 
 @dataclass(frozen=True)
 class _Answer:
-    """Masks (class, height, width) of an image, and how it compares with the training images, if known."""
+    """What the network says of an image.
+
+    Attributes:
+        masks: (class, height, width), at the size of the image.
+        unlikeness: how the image compares with the training images, if known.
+        probabilities: (class, height, width) at network size, 0..255, in the orientation of the image.
+        prepared: the image as the network saw it, (height, width).
+        absent: names of the classes whose masks were removed, because the presence step judges them absent.
+    """
 
     masks: NDArray[np.bool_]
     unlikeness: Unlikeness | None
+    probabilities: NDArray[np.uint8]
+    prepared: NDArray[np.uint8]
+    absent: tuple[str, ...] = ()
 
 
-def _predict_grey(model: Model, image: NDArray[np.uint8], one_component: bool, mirror: bool) -> _Answer:
+def _predict_grey(
+    model: Model, image: NDArray[np.uint8], one_component: bool, mirror: bool, tta: bool = False
+) -> _Answer:
     """Masks of grey values (height, width), 0..255; the network sees the mirrored image if `mirror`."""
     seen = np.ascontiguousarray(image[:, ::-1]) if mirror else image
     prepared = resize_grey(seen, *model.size)
     unlikeness = compare(prepared, model.training_look) if model.training_look else None
-    small = model.predict(prepared[None])[0]
+    small = predict_views(model.predict, prepared) if tta else model.predict(prepared[None])[0]
+    absent: tuple[str, ...] = ()
+    if model.presence is not None:
+        judged = judge(model.presence, small).absent
+        small = without_absent(small, judged)
+        absent = tuple(name for name, one in zip(model.classes, judged, strict=True) if one)
     height, width = image.shape
     masks = np.empty((len(small), height, width), dtype=bool)
     for index, probability in enumerate(small):
@@ -153,27 +195,42 @@ def _predict_grey(model: Model, image: NDArray[np.uint8], one_component: bool, m
             masks[index] = most_likely_components(enlarged[None])[0]
         else:
             masks[index] = mask_at_size(probability, height, width)
-    return _Answer(np.ascontiguousarray(masks[..., ::-1]) if mirror else masks, unlikeness)
+    if mirror:
+        masks, small = np.ascontiguousarray(masks[..., ::-1]), np.ascontiguousarray(small[..., ::-1])
+    return _Answer(masks, unlikeness, small, prepared, absent)
 
 
 def find_new_images(folder: str | Path) -> tuple[dict[str, Path], list[str]]:
     """{case: image file} of a folder and its subfolders, and one line for each image that is left out.
 
-    A case is named after its file without the suffix, with its subfolders: 'monday/17'. DICOM files need no
-    suffix. If two images have the same name, the second one is left out.
+    `folder` may also be a single image. DICOM files without an image, such as the directory of a CD and
+    reports, are skipped; their number is logged. A case is named after its file without the suffix, with its
+    subfolders: 'monday/17'. DICOM files need no suffix. If two images have the same name, the second one is
+    left out.
 
     Raises:
-        InputError: the folder does not exist or contains no images.
+        InputError: there is no such folder or file, or it contains no images.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: folder not found; give the path of the folder with your images")
     faults: list[str] = []
+    if folder.is_dir():
+        files = visible_files(folder, faults)
+    elif folder.is_file():
+        files, folder = [folder], folder.parent
+    else:
+        raise InputError(
+            f"{folder}: not found; give the path of the folder with your images, or of one image"
+        )
     named, others = [], []
-    for file in visible_files(folder, faults):
+    without_image: Counter[str] = Counter()
+    for file in files:
         known = image_name(file) is not None
-        if not known and not (file.is_file() and is_dicom(file)):
+        dicom = file.is_file() and is_dicom(file)
+        if not known and not dicom:
             others.append(file.name)
+            continue
+        if dicom and (kind := other_dicom_object(file)):
+            without_image[kind] += 1
             continue
         # DICOM files without a suffix often have names of digits and dots, which are kept unchanged.
         case = composed((file.with_suffix("") if known else file).relative_to(folder).as_posix())
@@ -184,6 +241,9 @@ def find_new_images(folder: str | Path) -> tuple[dict[str, Path], list[str]]:
     found = by_name(named, "image", faults)
     if others:
         log.warning("%s: skipped files that are not images: %s", folder, shortlist(others))
+    if without_image:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in without_image.most_common())
+        log.warning("%s: skipped %d DICOM files without an image: %s", folder, without_image.total(), kinds)
     if not found:
         raise InputError(f"{folder}: contains no images ({', '.join(IMAGE_SUFFIXES)}); add some")
     return found, faults
@@ -200,24 +260,38 @@ def predict_folder(
     laterality: str | None = None,
     unlike: str = "warn",
     overwrite: bool = False,
+    spacing: Spacing | None = None,
+    measurements: Mapping[str, Any] | None = None,
+    coverage: float | None = None,
+    probabilities: bool = False,
+    tta: bool = False,
 ) -> tuple[list[str], list[str]]:
     """Write masks of all images of a folder, as the command `samcarry predict` does.
 
     The output folder appears when prediction has finished. A call that is stopped leaves `<out>.unfinished`;
     the same call then goes on with the images that are missing. `images.csv` has a row for each image,
-    `classes.csv` lists the classes, and `predict.json` records the model and the settings.
+    `measurements.csv` one for each image and class (see `measure.table.write_measurements`), `classes.csv`
+    lists the classes, and `predict.json` records the model and the settings.
 
     Args:
         model: a model from `load_model`.
-        images: folder of PNG, JPEG, TIFF or DICOM files; its subfolders are searched too.
+        images: folder of PNG, JPEG, TIFF or DICOM files, whose subfolders are searched too; or one such file.
         out: the output folder, outside `images`.
-        formats: what to write: 'png', 'labelmap', 'nifti', 'coco', 'cvat', 'dicomseg', 'overlay'.
+        formats: what to write: 'png', 'labelmap', 'nifti', 'coco', 'cvat', 'yolo', 'segnrrd',
+            'nnunet', 'dicomseg', 'overlay'.
         one_component: keep only the component of each class with the highest mean probability (Eq. 1).
         window: percentiles of the grey values that become black and white; None uses the model's window.
         laterality: how to find the side that an image shows, see `laterality.find_sides`; needed if images of
             one side were mirrored in training, and refused if not.
         unlike: what to do with images unlike the training images: 'warn', or 'refuse' to leave them out.
         overwrite: replace an existing `out`, if an earlier call made it.
+        spacing: height and width of a pixel in mm, of images that do not say it.
+        measurements: measurements between classes, see `measure.expressions.parse_expressions`; None takes
+            those of the model.
+        coverage: the share of patients, above 0 and below 1, for whom outer and inner masks and lower bounds
+            of Dice are promised; needs a calibrated model. None = nothing is promised.
+        probabilities: write calibrated probabilities too; needs a calibrated model.
+        tta: predict the mean over slightly moved and scaled views, see `views`.
 
     Returns:
         The names of the predicted cases, and one line for each image or file that was left out.
@@ -233,16 +307,33 @@ def predict_folder(
         raise InputError(f"format '{unknown[0]}' is unknown; choose from {', '.join(FORMATS)}")
     check_laterality(model, laterality)
     _check_unlike(model, unlike)
+    if model.presence is not None and model.presence.fault:
+        log.warning("no class is judged absent: %s", model.presence.fault)
     _check_out(images, out, overwrite)
+    block = dict(model.measurements if measurements is None else measurements)
+    expressions = parse_expressions(block, model.classes, "measurements")
+    _check_spacing(spacing)
     found, faults = find_new_images(images)
+    images = images if images.is_dir() else images.parent
     log.info("%d images; %d classes at %d x %d pixels", len(found), len(model.classes), *model.size)
     sides = {} if laterality in (None, NONE) else find_sides(laterality, found, images)
     settings = _Settings(
-        tuple(formats), one_component, model.window if window is None else window, laterality, unlike
+        tuple(formats),
+        one_component,
+        model.window if window is None else window,
+        laterality,
+        unlike,
+        spacing,
+        block,
+        Asked(coverage, probabilities),
+        tta,
     )
+    check_asked(model, settings.asked, window=settings.window, tta=tta)
     if settings.window != model.window:
         log.warning("the window %s replaces that of the training images, %s", settings.window, model.window)
     done, rows = [], []
+    sure: list[list[Any]] = []
+    measured: list[tuple[str, str, Measured]] = []
     with unfinished(out, replace=overwrite) as state:
         keys = _Keys(model, settings, images, sides)
         kept = _keep_finished(state, found, keys, out)
@@ -258,11 +349,14 @@ def predict_folder(
             except InputError as error:
                 faults.append(str(error))
                 unlike_too = int(isinstance(error, _RefusedError)) or ""
-                rest = [0, sides.get(case, ""), "", "", unlike_too, "", str(error)]
+                rest = [0, sides.get(case, ""), "", "", unlike_too, *[""] * 8, str(error)]
                 rows.append([file.relative_to(images).as_posix(), case, *rest])
                 continue
             faults += record["faults"]
-            rows.append([file.relative_to(images).as_posix(), case, 1, *record["row"]])
+            name = file.relative_to(images).as_posix()
+            rows.append([name, case, 1, *record["row"]])
+            sure += [[name, case, *row] for row in record["sure"]]
+            measured.append((name, case, measured_from_json(record["measured"])))
             done.append(case)
         if not done:
             raise InputError(
@@ -270,10 +364,35 @@ def predict_folder(
             )
         if strange := sum(row[COLUMNS.index("unlike")] == 1 for row in rows):
             log.warning("%d of %d images are unlike the training images; see %s", strange, len(rows), TABLE)
+        _warn_of_magnification(rows)
         files.finish()
         write_table(state.results / TABLE, COLUMNS, rows)
-        _write_record(state.results / RECORD, model, {**asdict(settings), "cases": done, "left_out": faults})
+        if model.confidence is not None:
+            write_table(state.results / promises.TABLE, promises.COLUMNS, sure)
+        write_measurements(state.results / MEASUREMENTS, measured, model.classes, expressions)
+        about = {**asdict(settings), "interval": COVERAGE, "cases": done, "left_out": faults}
+        _write_record(state.results / RECORD, model, about)
     return done, faults
+
+
+def read_measurements(path: str | Path) -> dict[str, Any]:
+    """The block `measurements` of a YAML file, such as a config.
+
+    Raises:
+        InputError: the file is missing or not YAML, or has no such block.
+    """
+    with reading(path, by_rule=False):
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise InputError(f"{path}{place}: is not valid YAML; correct it") from None
+    block = content.get("measurements") if isinstance(content, dict) else None
+    if not isinstance(block, dict):
+        raise InputError(f"{path}: has no key `measurements` with names and `between`; see docs/predict.md")
+    return block
 
 
 class _RefusedError(InputError):
@@ -289,6 +408,10 @@ class _Settings:
     window: tuple[float, float] | None
     laterality: str | None
     unlike: str
+    spacing: Spacing | None
+    measurements: Mapping[str, Any]
+    asked: Asked
+    tta: bool
 
 
 @dataclass(frozen=True)
@@ -349,29 +472,55 @@ def _predict_file(
     burned_in = _burned_in(file)
     grey = read_grey(file, settings.window)
     mirror = keys.mirror(case)
-    answer = _predict_grey(model, grey, settings.one_component, mirror)
+    answer = _predict_grey(model, grey, settings.one_component, mirror, settings.tta)
     score, reason = (answer.unlikeness.score, answer.unlikeness.reason) if answer.unlikeness else (None, "")
+    p_value = how_like(model, answer.prepared)
+    if p_value is not None and p_value <= OUTSIDE:
+        reason = "; ".join(filter(None, [reason, f"{OUTSIDE_REASON} (p = {p_value:.3f})"]))
     if reason and settings.unlike == "refuse":
         raise _RefusedError(f"{file}: {reason}; it was left out (--unlike refuse)")
     if reason:
         log.warning("%s: %s; %s", file, reason, _MAY_BE_WRONG)
     name = file.relative_to(keys.folder).as_posix()
     before = len(files.faults)
-    written = files.add(case, answer.masks, grey, file_name=name, source=file)
+    spacing, spacing_from = _pixel_size(file, settings.spacing)
+    written = files.add(case, answer.masks, grey, file_name=name, source=file, spacing=spacing)
+    sure = write_sureness(
+        files.folder, case, model, answer.probabilities, grey.shape, p_value=p_value, asked=settings.asked
+    )
+    expressions = parse_expressions(settings.measurements, model.classes, "measurements")
+    probabilities = _calibrated(model, answer.probabilities)
+    measured = measure_image(answer.masks, probabilities, model.classes, expressions, spacing)
+    if f"dicomseg/{case}.dcm" in written:
+        report, segmentation = (f"{folder}/{case}.dcm" for folder in ("dicomsr", "dicomseg"))
+        try:
+            write_dicom_sr(files.folder / report, file, files.folder / segmentation, measured, expressions)
+            written.append(report)
+        except InputError as error:  # the masks are as good without it
+            files.faults.append(str(error))
     record = {
         "row": [
             keys.sides.get(case, ""),
             int(mirror),
             "" if score is None else f"{score:.2f}",
             "" if score is None else int(score > 1),
+            "" if p_value is None else f"{p_value:.4f}",
+            "" if p_value is None else int(sure.outside),
+            "" if sure.dice_at_least is None else f"{sure.dice_at_least:.4f}",
             burned_in,
+            *(f"{side:.6g}" for side in spacing or ()),
+            *(() if spacing else ("", "")),
+            spacing_from,
+            ";".join(answer.absent),
             reason,
         ],
+        "sure": sure.rows,
+        "measured": measured_as_json(measured),
         "faults": files.faults[before:],
         "runs": asdict(encode_image(name, answer.masks)) if files.needs_runs else None,
     }
     folders = [f"masks/{case}"] if "png" in settings.formats else []
-    state.remember(case, key, [*written, *folders], record)
+    state.remember(case, key, [*written, *sure.written, *folders], record)
     return record
 
 
@@ -385,6 +534,37 @@ def _burned_in(file: Path) -> str:
             file,
         )
     return {"YES": "1", "NO": "0"}.get(code, "")
+
+
+def _calibrated(model: Model, probabilities: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Probabilities (class, height, width), 0..255, as they are meant; unchanged without a calibration."""
+    if model.confidence is None:
+        return probabilities
+    of_classes = zip(model.confidence.classes, probabilities, strict=True)
+    return np.stack([calibrated_values(one.temperature)[values] for one, values in of_classes])
+
+
+def _pixel_size(file: Path, given: Spacing | None) -> tuple[Spacing | None, str]:
+    """Height and width of a pixel of an image in mm, and where they are from; None and '' if not known."""
+    found = dicom_pixel_size(file) if is_dicom(file) else None
+    if found is not None:
+        return found
+    return given, "--spacing" if given else ""
+
+
+def _warn_of_magnification(rows: Sequence[Sequence[object]]) -> None:
+    magnified = sum(row[COLUMNS.index("spacing_from")] == "ImagerPixelSpacing" for row in rows)
+    if magnified:
+        log.warning(
+            "%d images give the size of a pixel at the detector (ImagerPixelSpacing), where the object "
+            "appears magnified: their lengths in mm are larger than those of the object",
+            magnified,
+        )
+
+
+def _check_spacing(spacing: Spacing | None) -> None:
+    if spacing is not None and not all(0 < side < float("inf") for side in spacing):
+        raise InputError(f"--spacing {spacing}: is not a size in mm; give one or two numbers above 0")
 
 
 def _check_unlike(model: Model, unlike: str) -> None:

@@ -19,7 +19,10 @@ from samcarry.networks.unet import UNet, normalise_images
 from samcarry.predict.models import METADATA, open_onnx, run_onnx
 from samcarry.storage.files import atomic
 
-_EXPORTED = ("classes", "size", "mean", "std", "window", "preparation", "training_look", "width", "depth")
+_EXPORTED = (
+    *("classes", "size", "mean", "std", "window", "preparation", "training_look", "width", "depth"),
+    *("confidence", "measurements", "presence"),
+)
 TOLERANCE = 1e-3
 """Largest accepted difference between probabilities; typical differences are about 1e-6."""
 
@@ -43,8 +46,8 @@ def write_onnx(path: str | Path, network: UNet, metadata: Mapping[str, Any]) -> 
 
     The input `images` is uint8 (batch, height, width), grey values 0..255 at network size. The output
     `probabilities` is float32 (batch, class, height, width). Normalisation is part of the model. The metadata
-    hold classes, size, mean, std, window, preparation, training_look, width and depth, each under its name
-    and all under 'samcarry', as JSON.
+    hold classes, size, mean, std, window, preparation, training_look, width, depth, confidence and
+    measurements, each under its name and all under 'samcarry', as JSON.
 
     Args:
         path: the file.

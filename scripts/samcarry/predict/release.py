@@ -24,7 +24,8 @@ MODEL, CARD = "model.safetensors", "model_card.md"
 
 KEPT = (
     *("classes", "size", "mean", "std", "window", "positive_weight", "width", "depth"),
-    *("preparation", "training_look", "training"),
+    *("preparation", "training_look", "training", "confidence", "members", "measurements"),
+    "presence",
 )
 """Entries of the metadata that a release keeps: what prediction needs, and numbers."""
 

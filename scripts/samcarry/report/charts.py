@@ -21,7 +21,11 @@ MARKERS = "osD^vPX*"
 
 
 def draw_ablation(
-    paths: Sequence[str | Path], rows: pd.DataFrame, methods: Sequence[str], names: Mapping[str, str]
+    paths: Sequence[str | Path],
+    rows: pd.DataFrame,
+    methods: Sequence[str],
+    names: Mapping[str, str],
+    draws: pd.DataFrame | None = None,
 ) -> None:
     """Draw Dice over n as in the paper's Fig. 2: boxes over cases, and lines through the means.
 
@@ -33,6 +37,7 @@ def draw_ablation(
         rows: the rows of dice.csv for all n.
         methods: ids in the order of the legend; methods without rows are left out.
         names: {id: name in the legend}.
+        draws: table of `summarise_draws`; a thick bar then shows mean ± draw_std beside the box.
     """
     cases = {n: 100 * case_dice(group) for n, group in rows.groupby("n")}
     present = [method for method in methods if any(method in table for table in cases.values())]
@@ -45,6 +50,13 @@ def draw_ablation(
         columns = [table[method].dropna() if method in table else pd.Series() for table in cases.values()]
         style = (PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)])
         _boxes_and_means(axis, columns, offset, 0.64 / len(curves), style, names.get(method, method))
+        if draws is not None:
+            own = draws[draws["method"] == method]
+            beside = [list(cases).index(n) + offset + 0.4 / len(curves) for n in own["n"]]
+            bars = axis.errorbar(
+                beside, own["mean"], own["draw_std"], fmt="none", ecolor=style[0], elinewidth=2.5
+            )
+            bars.lines[2][0].set_gid(f"draws-{method}")
     for method in levels:
         mean = pd.concat([table[method] for table in cases.values() if method in table]).mean()
         axis.axhline(mean, color="0.35", linestyle="--", linewidth=1, label=names.get(method, method))

@@ -38,12 +38,40 @@ class CaseView:
         image: grey values (height, width).
         masks: masks (class, height, width) by stage.
         prompts: the prompts of each class; None for absent classes.
+        shape: (height, width) of the user's own image, in whose aspect it is shown; None shows it as it is.
     """
 
     case: str
     image: NDArray[np.uint8]
     masks: Mapping[str, NDArray[np.bool_]]
     prompts: Sequence[Prompt | None]
+    shape: tuple[int, int] | None = None
+
+    @property
+    def aspect(self) -> float:
+        """Width over height, as shown."""
+        height, width = self.shape or self.image.shape
+        return width / height
+
+
+MANY_CLASSES = 12
+"""Pictures with more classes are drawn larger."""
+
+
+def panel_size(aspect: float, classes: int) -> tuple[float, float]:
+    """(width, height) in inches of the picture of a case; wide images get as much area as tall ones."""
+    area = 8.0 * (1.5 if classes > MANY_CLASSES else 1)
+    width = min(6.5, max(1.6, math.sqrt(area * aspect)))
+    return width, width / aspect
+
+
+def columns_for(panels: int, width: float) -> int:
+    """How many panels of a width in inches stand side by side, so that lines are about equally long."""
+    lines = math.ceil(panels / max(1, int(_PAGE_WIDTH // width)))
+    return math.ceil(panels / lines)
+
+
+_PAGE_WIDTH = 20.0  # inches
 
 
 def spread_over_ranks(ranking: Sequence[str], count: int) -> list[str]:
@@ -65,26 +93,37 @@ def draw_cases(
         seed: seed of the predictions.
     """
     stages = {stage: title for stage, title in STAGES.items() if all(stage in view.masks for view in views)}
-    height, width = views[0].image.shape if views else (1, 1)
-    columns = len(stages) + 1
+    panels = len(stages) + 1
+    # One size for all cases: the usual aspect.
+    aspect = float(np.median([view.aspect for view in views])) if views else 1.0
+    wide, high = panel_size(aspect, len(classes))
+    columns = columns_for(panels, wide)
+    lines = math.ceil(panels / columns)
+    legend = min(8 if columns * wide > 12 else 5, max(1, len(classes)))
     figure = Figure(
-        figsize=(2.3 * columns, max(1, len(views)) * 2.5 * height / width + 0.9),
+        figsize=(
+            columns * wide,
+            max(1, len(views)) * lines * (high + 0.42) + 0.4 + 0.18 * len(classes) / legend,
+        ),
         layout="constrained",
         dpi=110,
     )
-    axes = figure.subplots(max(1, len(views)), columns, squeeze=False)
+    axes = figure.subplots(max(1, len(views)) * lines, columns, squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
     colours = class_colours(len(classes))
-    for row, view in zip(axes, views, strict=False):
-        _show(row[0], view.image, view.case)
-        for axis, (stage, title) in zip(row[1:], stages.items(), strict=True):
+    for first, view in enumerate(views):
+        panel = iter(axes[first * lines : (first + 1) * lines].flat)
+        _show(next(panel), view.image, view.case, view.aspect)
+        for axis, (stage, title) in zip(panel, stages.items(), strict=False):
             masks = view.masks[stage]
             score = "" if stage == "reference" else format_dice(view.masks["reference"], masks)
-            _show(axis, view.image, f"{title}\n{score}".strip())
+            _show(axis, view.image, f"{title}\n{score}".strip(), view.aspect)
             _contours(axis, masks, colours)
             if stage == "cleaned":
                 _prompts(axis, view.prompts, colours)
     handles = [mpl.lines.Line2D([], [], color=colour) for colour in colours]
-    figure.legend(handles, classes, loc="outside lower center", ncols=8, fontsize=8, frameon=False)
+    figure.legend(handles, classes, loc="outside lower center", ncols=legend, fontsize=8, frameon=False)
     figure.suptitle(
         f"From the best to the worst case of {ranked_by}, seed {seed}; "
         "Dice in %, mean ± standard deviation over classes",
@@ -134,22 +173,21 @@ def draw_qualitative(
         titles: {id: name below the picture}, in the order of the pictures.
         heading: title of the figure.
     """
-    height, width = view.image.shape
     stages = {"reference": "reference", **titles}
-    wide = max(1.7, min(3.2, 2.6 * width / height))
+    wide = max(1.7, min(4.2, 2.6 * math.sqrt(view.aspect)))
     columns = min(len(stages), 4 if wide < 2.6 else 2)
     lines = math.ceil(len(stages) / columns)
     name_width = 0.4 + 0.05 * max((len(name) for name in classes), default=0)
     legend_columns = max(1, int(columns * wide / name_width))
     legend_height = 0.13 * math.ceil(len(classes) / legend_columns) + 0.1
-    size = (columns * wide, lines * (wide * height / width + 0.36) + 0.25 + legend_height)
+    size = (columns * wide, lines * (wide / view.aspect + 0.36) + 0.25 + legend_height)
     figure = Figure(figsize=size, layout="constrained", dpi=300)
     axes = figure.subplots(lines, columns, squeeze=False)
     for axis in list(axes.flat)[len(stages) :]:
         axis.set_axis_off()
     colours = class_colours(len(classes))
     for axis, (stage, title) in zip(axes.flat, stages.items(), strict=False):
-        _show(axis, view.image, "")
+        _show(axis, view.image, "", view.aspect)
         _contours(axis, view.masks[stage], colours)
         score = "" if stage == "reference" else format_dice(view.masks["reference"], view.masks[stage])
         axis.set_axis_on()
@@ -192,9 +230,17 @@ def draw_training(path: str | Path, curves: Mapping[str, pd.DataFrame]) -> None:
         figure.savefig(private)
 
 
-def _show(axis: Axes, image: NDArray[np.uint8], title: str) -> None:
+def _show(axis: Axes, image: NDArray[np.uint8], title: str, aspect: float) -> None:
+    """Show an image; `aspect` is the width over the height of its picture."""
     height, width = image.shape
-    axis.imshow(image, cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0))
+    axis.imshow(
+        image,
+        cmap="gray",
+        vmin=0,
+        vmax=255,
+        extent=(0, width, height, 0),
+        aspect=width / height / aspect,  # how high a unit of y is drawn, in units of x
+    )
     axis.set_title(title, fontsize=8)
     axis.set_axis_off()
 

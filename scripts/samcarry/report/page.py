@@ -11,6 +11,7 @@ from samcarry.images.colours import class_colours
 from samcarry.methods import method_of
 from samcarry.report.gallery import GalleryCase
 from samcarry.report.html import render_page
+from samcarry.report.sureness import SurenessSection
 from samcarry.report.tables import Table
 
 
@@ -140,6 +141,7 @@ class Report:
         facts: short facts for the head of the page.
         data: section 'Data'.
         scores: section 'Results'.
+        sureness: section 'Confidence'; None without validation cases.
         figures: section 'Figures'.
         gallery: section 'Gallery'.
         settings: section 'Settings'.
@@ -160,6 +162,7 @@ class Report:
     cost: Table
     limits: Sequence[str]
     trace: Sequence[tuple[str, str]]
+    sureness: SurenessSection | None = None
 
 
 def render(report: Report) -> str:

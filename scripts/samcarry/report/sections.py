@@ -15,7 +15,7 @@ from samcarry.data.manifest import ManifestRow, judged_split, read_manifest
 from samcarry.evaluation.formatting import length_unit
 from samcarry.evaluation.intervals import explain_intervals
 from samcarry.evaluation.summary import case_dice, explain_differences, read_dice
-from samcarry.evaluation.table1 import RANKS
+from samcarry.evaluation.table1 import RANKS, explain_draws
 from samcarry.methods import in_order, method_of
 from samcarry.report.figures import rank_cases, spread_over_ranks
 from samcarry.report.gallery import GalleryCase, Stage, gallery_cases
@@ -38,6 +38,7 @@ from samcarry.report.provenance import (
     time_and_memory,
     versions_of,
 )
+from samcarry.report.sureness import read_sureness
 from samcarry.report.tables import (
     Table,
     agreement_table,
@@ -53,7 +54,7 @@ from samcarry.report.tables import (
     presence_table,
     split_table,
 )
-from samcarry.storage.frames import read_frame
+from samcarry.storage.frames import read_frame, read_settings_frame
 from samcarry.storage.stacks import read_header
 from samcarry.storage.tables import read_table
 from samcarry.storage.texts import read_text
@@ -120,8 +121,9 @@ def read_report(
 
     Args:
         files: manifest, classes, dice, table1, differences, per_class, per_group, detection, agreement;
-            ranks, ablation, qualitative and training (pictures); tuned, answers, tuning (settings, gains and
-            picture of each refiner, in the same order); models; images, masks, cleaned, prompts of the
+            calibration and coverage, if there are validation cases; reliability, ranks, ablation, qualitative
+            and training (pictures); tuned, answers, tuning (settings, gains and picture of each refiner, in
+            the same order); models; images, masks, cleaned, prompts of the
             evaluated split, and the predictions of each method under its id; unlabelled_images,
             unlabelled_masks, unlabelled_unet, unlabelled_cleaned, unlabelled_prompts, unlabelled_unet_sam;
             corrected, the cases.csv of a data set with corrections.
@@ -146,6 +148,9 @@ def read_report(
         cost=_cost(benchmarks),
         limits=limitations(study, run.split, run.rows["case"].nunique(), run.rows["seed"].nunique()),
         trace=trace(run.ranked_by),
+        sureness=read_sureness(
+            files.get("calibration", ()), files.get("coverage", ()), run.split, run.ranked_by
+        ),
     )
 
 
@@ -209,6 +214,7 @@ def _scores(run: Run) -> Scores:
         findings=plain_findings(table, differences, run.split),
         notes=[
             *_explanations(run.split, table["unit"].iloc[0], run.study.at),
+            *explain_draws(table),
             explain_intervals(table),
             RANKS,
             *numbered_notes(table),
@@ -261,7 +267,8 @@ def _figures(run: Run) -> list[Picture]:
             path,
             "Effect of the number of labels",
             "Dice of each method for different numbers of labelled training images. Boxes show the spread "
-            "over cases; lines connect the means.",
+            "over cases; lines connect the means. A thick bar beside a box, where there is one, is the mean "
+            "± standard deviation over draws of the labelled cases.",
         )
         for path in run.files.get("ablation", ())[:1]
     ]
@@ -286,7 +293,16 @@ def _figures(run: Run) -> list[Picture]:
         Picture(path, "Training", "Loss of each network over iterations, with one line per seed.")
         for path in run.files.get("training", ())
     ]
-    return [*ranks, *ablation, *qualitative, *training]
+    reliability = [
+        Picture(
+            path,
+            "Reliability",
+            "How often what was predicted with some probability is true, before and after the temperature. "
+            "On the diagonal, a network is calibrated; below it, it is too sure.",
+        )
+        for path in run.files.get("reliability", ())
+    ]
+    return [*ranks, *ablation, *reliability, *qualitative, *training]
 
 
 def _evaluated_cases(run: Run, shown: int) -> list[GalleryCase]:
@@ -368,7 +384,8 @@ def _tuned(files: Files) -> list[Tuned]:
 
 def _gain_table(path: str) -> Table:
     heads = {"question": "setting", "answer": "value", "settings": "different trials"}
-    return plain_table("Gain in points of Dice for each setting.", pd.read_csv(path).rename(columns=heads))
+    gains = read_settings_frame(path).rename(columns=heads)
+    return plain_table("Gain in points of Dice for each setting.", gains)
 
 
 def _cost(benchmarks: str | Path) -> Table:

@@ -63,6 +63,25 @@ def _started(process: int) -> str:
         return "-"
 
 
-def usable_cpus() -> int:
-    """The number of CPUs that this process may use; clusters and containers often grant fewer than exist."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def usable_cpus(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """The number of CPUs that this process may use; clusters and containers often grant fewer than exist.
+
+    `quota` is the file in which Linux says how much time a container may use: microseconds, and out of how
+    many.
+    """
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        granted, period = quota.read_text(encoding="ascii").split()
+        return max(1, min(count, round(int(granted) / int(period))))
+    except (OSError, ValueError, ZeroDivisionError):  # no container, no quota ('max'), or no Linux
+        return count
+
+
+def wait_asleep() -> None:
+    """Let threads of torch sleep while they wait for each other; call it before torch is imported.
+
+    By default, OpenMP lets them spin: they use their CPU while waiting. Where another process needs a CPU
+    too, the spinning thread keeps it from the thread that it waits for, and a network takes ten times as
+    long.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

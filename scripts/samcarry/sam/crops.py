@@ -61,9 +61,12 @@ def whole(size: tuple[int, int]) -> Window:
     return Window(0, 0, size[1], size[0])
 
 
-def input_size(window: Window, side: int) -> tuple[int, int]:
-    """(rows, columns) of a window in a square input of `side` pixels: its longer side fills the input."""
-    return ResizeLongestSide.get_preprocess_shape(*window.size, side)
+def input_size(window: Window, side: int, *, squeezed: bool = False) -> tuple[int, int]:
+    """(rows, columns) of a window in a square input of `side` pixels: its longer side fills the input.
+
+    If `squeezed`, both sides do.
+    """
+    return (side, side) if squeezed else ResizeLongestSide.get_preprocess_shape(*window.size, side)
 
 
 def resized(values: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -72,7 +75,7 @@ def resized(values: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
 
 
 def cut_masks(
-    masks: NDArray[np.bool_], window: Window, size: tuple[int, int], side: int, cell: int
+    masks: NDArray[np.bool_], window: Window, size: tuple[int, int], side: int, cell: float
 ) -> Tensor:
     """The part of masks (K, height, width) in a window: covered share of each cell of the input.
 
@@ -90,4 +93,8 @@ def cut_masks(
     covered = np.zeros((len(masks), side, side), np.uint8)
     for share, mask in zip(covered, masks, strict=True):
         share[:rows, :columns] = resized(mask[window.view].astype(np.uint8) * 255, size)
-    return F.avg_pool2d(torch.from_numpy(covered).float()[:, None], cell)[:, 0] / 255
+    values, count = torch.from_numpy(covered).float()[:, None], round(side / cell)
+    # A cell of SAM 3 is three and a half pixels wide.
+    whole_cells = side % count == 0
+    shares = F.avg_pool2d(values, side // count) if whole_cells else F.adaptive_avg_pool2d(values, count)
+    return shares[:, 0] / 255

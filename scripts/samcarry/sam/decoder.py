@@ -5,7 +5,6 @@ stores every attention matrix. This module avoids all three, with the same weigh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -13,26 +12,8 @@ from segment_anything.modeling import MaskDecoder
 from segment_anything.modeling.transformer import Attention
 from torch import Tensor
 
-SINGLE_MASK = (0,)
-"""The mask for prompts that leave no doubt (`multimask_output=False` in segment-anything)."""
-
-THREE_MASKS = (1, 2, 3)
-"""The masks for whole, part and subpart (`multimask_output=True`)."""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What the decoder answers to K prompts with M masks each.
-
-    Attributes:
-        logits: low-resolution logits (K, M, 4h, 4w).
-        quality: estimated IoU (K, M).
-        presence: logits of whether the object is there at all (K,); None for a model without that head.
-    """
-
-    logits: Tensor
-    quality: Tensor
-    presence: Tensor | None
+from samcarry.sam.answers import SINGLE_MASK, Answers, LevelsDecoder, drawn
+from samcarry.sam.levels import unpacked
 
 
 def decode(
@@ -50,13 +31,17 @@ def decode(
 
     Args:
         decoder: the mask decoder of the model.
-        image: image embedding, (1, C, h, w) for all prompts or (K, C, h, w).
+        image: image embedding, (1, C, h, w) for all prompts or (K, C, h, w), of all levels.
         image_pe: positional encoding of the image, (1, C, h, w).
         sparse: embedded points and boxes of K prompts, (K, N, C).
         dense: embedded masks of the prompts, (K, C, h, w), or (1, C, h, w) if all prompts have the same.
         masks: which of the four masks to compute.
     """
     output_tokens = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+    finer: list[Tensor] = []
+    if isinstance(decoder, LevelsDecoder):
+        output_tokens = torch.cat([output_tokens, decoder.extra_token.weight])
+        image, *finer = unpacked(image, decoder.transformer_dim, decoder.finer)
     tokens = torch.cat([output_tokens.expand(len(sparse), -1, -1), sparse], dim=1)
     pe = _as_tokens(image_pe)
     queries, keys = tokens, _as_tokens(image + dense)
@@ -77,13 +62,11 @@ def decode(
     attended = _attend(transformer.final_attn_token_to_image, queries + tokens, keys + pe, keys)
     queries = transformer.norm_final_attn(queries + attended)
 
-    chosen = list(masks)
-    upscaled = decoder.output_upscaling(keys.transpose(1, 2).unflatten(2, image.shape[2:]))
-    mask_weights = torch.stack(
-        [decoder.output_hypernetworks_mlps[index](queries[:, 1 + index]) for index in chosen], dim=1
-    )
-    logits = torch.einsum("kmc,kchw->kmhw", mask_weights, upscaled)
-    quality = decoder.iou_prediction_head(queries[:, 0])[:, chosen]
+    cells = keys.transpose(1, 2).unflatten(2, image.shape[2:])
+    if isinstance(decoder, LevelsDecoder):
+        return decoder.answers(cells, finer, queries, masks)
+    logits = drawn(decoder, decoder.output_upscaling(cells), queries, masks)
+    quality = decoder.iou_prediction_head(queries[:, 0])[:, list(masks)]
     head = getattr(decoder, "presence_prediction_head", None)
     return Answers(logits, quality, None if head is None else head(queries[:, 0])[:, 0])
 

@@ -7,7 +7,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from segment_anything.modeling import ImageEncoderViT
+from segment_anything.modeling import ImageEncoderViT, Sam
 from segment_anything.modeling.image_encoder import (
     Attention,
     Block,
@@ -19,15 +19,31 @@ from torch import Tensor, nn
 
 
 def encode_images(encoder: nn.Module, images: Tensor) -> Tensor:
-    """Embeddings (B, C, rows, columns) of normalised, padded images (B, 3, S, S), as by `encoder`."""
-    if not isinstance(encoder, ImageEncoderViT):
-        return encoder(images)
+    """Embeddings (B, C, rows, columns) of the images (B, 3, S, S) of `to_sam_input`, as by `encoder`."""
+    return vit_levels(encoder, images)[0] if isinstance(encoder, ImageEncoderViT) else encoder(images)
+
+
+def vit_levels(encoder: ImageEncoderViT, images: Tensor) -> tuple[Tensor, Tensor]:
+    """The embeddings (B, C, rows, columns), and the early features (B, c, rows, columns) that SAM-HQ uses.
+
+    The early features are those after the first block whose attention covers the whole image.
+    """
     x = encoder.patch_embed(images)
     if encoder.pos_embed is not None:
         x = x + encoder.pos_embed
+    early = None
     for block in encoder.blocks:
         x = _apply_block(block, x)
-    return encoder.neck(x.permute(0, 3, 1, 2))
+        if early is None and block.window_size == 0:
+            early = x
+    early = x if early is None else early
+    return encoder.neck(x.permute(0, 3, 1, 2)), early.permute(0, 3, 1, 2)
+
+
+def embedding_shape(sam: Sam) -> tuple[int, int, int]:
+    """(C, rows, columns) of an embedding, with all its levels."""
+    channels = getattr(sam.image_encoder, "channels", sam.prompt_encoder.embed_dim)
+    return (channels, *sam.prompt_encoder.image_embedding_size)
 
 
 def _apply_block(block: Block, x: Tensor) -> Tensor:

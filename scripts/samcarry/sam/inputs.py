@@ -10,21 +10,30 @@ from skimage.transform import resize
 from torch import Tensor
 
 from samcarry.runtime.device import upload
+from samcarry.sam.crops import resized
+
+
+def squeezes(sam: Sam) -> bool:
+    """Whether both sides of an image fill the square input (SAM 2.1, SAM 3); else the longer one does."""
+    return getattr(sam.image_encoder, "squeezes", False)
 
 
 def input_size(sam: Sam, height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of an image in SAM's square input; the long side fills the square."""
-    return ResizeLongestSide.get_preprocess_shape(height, width, sam.image_encoder.img_size)
+    """Rows and columns of an image in SAM's square input."""
+    side = sam.image_encoder.img_size
+    return (side, side) if squeezes(sam) else ResizeLongestSide.get_preprocess_shape(height, width, side)
 
 
 def fill_square(sam: Sam, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A grey image (height, width) resized to its `input_size` by SAM's own transform."""
+    if squeezes(sam):
+        return resized(image, input_size(sam, *image.shape))
     return ResizeLongestSide(sam.image_encoder.img_size).apply_image(image)
 
 
-def to_sam_input(sam: Sam, resized: Sequence[NDArray[np.uint8]]) -> Tensor:
+def to_sam_input(sam: Sam, filled: Sequence[NDArray[np.uint8]]) -> Tensor:
     """Images from `fill_square`, all of one size -> normalised, padded (B, 3, S, S) on SAM's device."""
-    return sam.preprocess(upload(np.stack(resized), sam.device)[:, None])
+    return sam.preprocess(upload(np.stack(filled), sam.device)[:, None])
 
 
 def stretch(sam: Sam, image: NDArray[np.uint8]) -> NDArray[np.float32]:

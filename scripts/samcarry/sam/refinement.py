@@ -13,7 +13,7 @@ from torch import Tensor
 from samcarry.prompting.prompts import Prompt
 from samcarry.runtime.device import autocast, batch_size_for
 from samcarry.sam.decoder import decode
-from samcarry.sam.inputs import input_size
+from samcarry.sam.inputs import input_size, squeezes
 from samcarry.sam.quality import Refined
 
 SAM_LOGIT_LIMIT = 20.0
@@ -131,7 +131,10 @@ def as_mask_prompt(sam: Sam, logits: Tensor) -> Tensor:
 
 def full_size(sam: Sam, logits: Tensor, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Masks (K, height, width) from low-resolution logits (K, h, w)."""
-    enlarged = sam.postprocess_masks(logits[:, None], input_size(sam, *size), size)[:, 0]
+    if squeezes(sam):
+        enlarged = F.interpolate(logits[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+    else:
+        enlarged = sam.postprocess_masks(logits[:, None], input_size(sam, *size), size)[:, 0]
     return (enlarged > sam.mask_threshold).cpu().numpy()
 
 

@@ -20,10 +20,11 @@ from samcarry.prompting.cleaning import most_likely_component, most_likely_compo
 from samcarry.prompting.prompts import Box, Prompt, extract_prompts
 from samcarry.runtime.batching import in_batches
 from samcarry.runtime.device import Precision, autocast, batch_size_for
+from samcarry.sam.answers import SINGLE_MASK, THREE_MASKS, Answers
 from samcarry.sam.crops import Window, input_size, whole, window_around
-from samcarry.sam.decoder import SINGLE_MASK, THREE_MASKS, Answers, decode
+from samcarry.sam.decoder import decode
 from samcarry.sam.encoder import encode_images
-from samcarry.sam.inputs import fill_square, to_sam_input
+from samcarry.sam.inputs import fill_square, squeezes, to_sam_input
 from samcarry.sam.quality import Refined
 from samcarry.sam.refinement import SAM_LOGIT_LIMIT, prompt_parts
 from samcarry.storage.probabilities import foreground
@@ -90,7 +91,13 @@ class View:
 
 
 def view_of(
-    box: Box, zoom: float | None, image: tuple[int, int], network: tuple[int, int], side: int
+    box: Box,
+    zoom: float | None,
+    image: tuple[int, int],
+    network: tuple[int, int],
+    side: int,
+    *,
+    squeezed: bool = False,
 ) -> View:
     """The crop for a box in pixels of the prepared image; the whole image if `zoom` is None.
 
@@ -100,12 +107,13 @@ def view_of(
         image: (height, width) of the image that crops are cut from.
         network: (height, width) of the prepared image.
         side: of SAM's square input in pixels.
+        squeezed: whether both sides of a crop fill the input; else its longer side does.
     """
     along_x, along_y = image[1] / network[1], image[0] / network[0]
     x0, y0, x1, y1 = box
     scaled = (x0 * along_x, y0 * along_y, x1 * along_x, y1 * along_y)
     window = whole(image) if zoom is None else window_around(scaled, zoom, image)
-    return View(window, image, network, *input_size(window, side))
+    return View(window, image, network, *input_size(window, side, squeezed=squeezed))
 
 
 def embed_views(sam: Sam, image: NDArray[np.uint8], views: Sequence[View], precision: Precision) -> Tensor:
@@ -178,12 +186,12 @@ def _round(
     fused = np.full(probabilities.shape, -SAM_LOGIT_LIMIT, dtype=np.float32)
     quality = np.full(len(prompts), np.nan, dtype=np.float32)
     shape = (image.shape[0], image.shape[1])
-    side = sam.image_encoder.img_size
+    side, squeezed = sam.image_encoder.img_size, squeezes(sam)
     step = at_once or batch_size_for(sam.device, cpu=8, gpu=64)
     for start in range(0, len(present), step):
         chunk = present[start : start + step]
         indices, given = [index for index, _ in chunk], [prompt for _, prompt in chunk]
-        views = [view_of(prompt.box, settings.zoom, shape, size, side) for prompt in given]
+        views = [view_of(p.box, settings.zoom, shape, size, side, squeezed=squeezed) for p in given]
         if settings.zoom is not None:
             embedded = embed_views(sam, image, views, precision)
         else:

@@ -44,6 +44,15 @@ def read_frame(path: str | Path, texts: Iterable[str] = ()) -> pd.DataFrame:
     return frame
 
 
+def read_settings_frame(path: str | Path) -> pd.DataFrame:
+    """Read a CSV file whose columns hold settings: each is of the type that all of its values have.
+
+    An empty value becomes NaN; raises as `read_frame`.
+    """
+    with reading_made(path, _FAULT, (ValueError,)):
+        return pd.read_csv(path)
+
+
 def concatenate(paths: Sequence[str | Path]) -> pd.DataFrame:
     """The rows of several CSV files as text, so that every digit stays unchanged; raises as `read_frame`."""
     return pd.concat([_read_texts(path) for path in paths])

@@ -6,6 +6,9 @@ replace its results. Standard library only, because the Snakefile imports this m
 
 import os
 import secrets
+import sys
+import threading
+import time
 from pathlib import Path
 
 from samcarry.errors import InputError
@@ -16,6 +19,9 @@ _RUN = "SAMCARRY_RUN"
 _FOLDER = Path(".snakemake/samcarry")
 
 _joined: list[Path] = []
+
+_SECONDS = 1.0
+"""How often a run looks whether there is a newer one."""
 
 
 def announce_run(*, is_main: bool, dataset: str) -> None:
@@ -40,6 +46,22 @@ def claim_results(dataset: str) -> None:
     private.replace(file)
 
 
+def watch_claim(dataset: str) -> None:
+    """End this process as soon as a newer run claims the data set, from a thread of its own.
+
+    A suspended run that wakes up would find its jobs failed, and Snakemake would delete their outputs, which
+    are those of the newer run by then. Ended at once, it deletes nothing, and its jobs end with it.
+    """
+
+    def watch() -> None:
+        while _is_newest(_file(dataset)):
+            time.sleep(_SECONDS)
+        print("Stopped, because a newer run of this data set has started.", file=sys.stderr, flush=True)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def join_run(dataset: str) -> None:
     """Let this job's process write only as long as its run is the newest one of the data set."""
     if os.environ.get(_RUN):
@@ -53,8 +75,8 @@ def check_run(path: str | Path) -> None:
         InputError: there is a newer run.
     """
     for file in _joined:
-        newest = file.read_text(encoding="utf-8") if file.exists() else ""
-        if newest and newest != os.environ[_RUN]:
+        if not _is_newest(file):
+            time.sleep(5 * _SECONDS)  # time for the run to end by itself, see `watch_claim`
             raise InputError(
                 f"{path}: a newer run of this data set has started, so this job of an earlier run does not "
                 "write it; no action is needed"
@@ -63,6 +85,14 @@ def check_run(path: str | Path) -> None:
 
 def _file(dataset: str) -> Path:
     return _FOLDER / f"run-{dataset}"
+
+
+def _is_newest(file: Path) -> bool:
+    """Whether this process belongs to the run that was the last to claim the results, as far as is known."""
+    try:
+        return file.read_text(encoding="utf-8") in ("", os.environ[_RUN])
+    except OSError:
+        return True
 
 
 def _newest(dataset: str) -> str:

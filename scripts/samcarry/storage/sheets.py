@@ -27,7 +27,7 @@ def read_sheet(path: str | Path, required: Sequence[str] = ()) -> list[dict[str,
         with reading(path, by_rule=False):
             text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 ({error}); save it as CSV UTF-8") from None
+        raise InputError(f"{path}: cannot be read as UTF-8: {_place(error)}; save it as CSV UTF-8") from None
     header = text.partition("\n")[0]
     separator = ";" if header.count(";") > header.count(",") else ","
     try:
@@ -55,3 +55,18 @@ def read_sheet(path: str | Path, required: Sequence[str] = ()) -> list[dict[str,
             texts = record + [""] * (len(columns) - len(record))
             rows.append(dict(zip(columns, texts, strict=True)))
     return rows
+
+
+def _place(error: UnicodeDecodeError) -> str:
+    """Row and column of the first character that is not UTF-8, and what it may be, as text."""
+    before = error.object[: error.start]
+    row = before.count(b"\n") + 1
+    line = error.object[before.rfind(b"\n") + 1 :].splitlines()[0]
+    ahead = before[before.rfind(b"\n") + 1 :]
+    header = error.object.partition(b"\n")[0]
+    separator = b";" if header.count(b";") > header.count(b",") else b","
+    number = ahead.count(separator)  # quoted separators aside
+    names = [name.strip().decode("cp1252", "replace").strip('"') for name in header.split(separator)]
+    column = f"column {names[number]!r}" if row > 1 and number < len(names) else f"column {number + 1}"
+    text = line.split(separator)[number].decode("cp1252", "replace").strip().strip('"')
+    return f"row {row}, {column} is probably in Windows-1252 (in which it reads {text!r})"

@@ -64,11 +64,19 @@ class Stack:
         return foreground(self.values) if self.kind == "probability" else self.values > 0
 
 
-def write_stack(path: str | Path, stack: Stack, threads: int = 1) -> None:
-    """Write a stack as .nii.gz, atomically; equal stacks give equal bytes with any number of threads."""
+def write_stack(
+    path: str | Path, stack: Stack, threads: int = 1, spacing: tuple[float, float] | None = None
+) -> None:
+    """Write a stack as .nii.gz, atomically; equal stacks give equal bytes with any number of threads.
+
+    `spacing` is the height and width of a pixel in mm, if they are known and the same for all cases.
+    """
     axes = (2, 1, 0) if stack.kind == "image" else (3, 2, 0, 1)
     # Image rows run downwards and columns to the right; NIfTI's axes point the other way.
-    image = nib.Nifti1Image(stack.values.transpose(axes), np.diag([-1.0, -1.0, 1.0, 1.0]))
+    height, width = spacing or (1.0, 1.0)
+    image = nib.Nifti1Image(stack.values.transpose(axes), np.diag([-width, -height, 1.0, 1.0]))
+    if spacing is not None:
+        image.header.set_xyzt_units("mm")
     image.header.set_slope_inter(1 / 255 if stack.kind == "probability" else 1, 0)
     names = {
         "kind": stack.kind,

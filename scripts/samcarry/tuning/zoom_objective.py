@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from threading import Lock
 
 import numpy as np
@@ -15,6 +15,7 @@ from samcarry.data.case_images import ImageOf
 from samcarry.prompting.cleaning import CleaningSettings, most_likely_components
 from samcarry.prompting.prompts import extract_prompts
 from samcarry.runtime.device import Precision, batch_size_for
+from samcarry.sam.inputs import squeezes
 from samcarry.sam.zoom import (
     View,
     ZoomSettings,
@@ -101,8 +102,8 @@ def zoom_objective(
         if known is not None:
             return known
         image, size = image_of(cases[index].name), _size(cases[index].reference)
-        side = sam.image_encoder.img_size
-        views = [view_of(prompt.box, zoom, _size(image), size, side) for prompt in prompts_of(index)]
+        how = partial(view_of, side=sam.image_encoder.img_size, squeezed=squeezes(sam))
+        views = [how(prompt.box, zoom, _size(image), size) for prompt in prompts_of(index)]
         embedded = embed_views(sam, image, views[:1] if zoom is None else views, precision)
         crops = views, embedded.half().cpu()
         kept.put(index, zoom, crops)

@@ -53,7 +53,7 @@ def test_a_hot_cell_is_resampled_to_its_place_in_sams_square(size, place):
     row, column = place
     logits = torch.zeros(1, 1, 32, 32)
     logits[0, 0, row, column] = 1
-    found = resample_to_image(logits, 384, size)[0, 0]
+    found = resample_to_image(logits, SamLraspp(1, 8, 384), size)[0, 0]
     assert divmod(int(found.argmax()), size[1]) == (3 * row + 1, 3 * column + 1)
     assert found.max() == pytest.approx(1)
     # A tent of two cells' width, centred on the cell's middle pixel.
@@ -68,7 +68,9 @@ def test_logits_are_resampled_as_sams_own_masks(sam, size):
         torch.randn(1, 2, 6, 6, generator=torch.Generator().manual_seed(0)), (32, 32), mode="bicubic"
     )
     expected = sam.postprocess_masks(smooth, input_size(sam, *size), size)
-    torch.testing.assert_close(resample_to_image(smooth, 384, size), expected, atol=0.03, rtol=0)
+    torch.testing.assert_close(
+        resample_to_image(smooth, SamLraspp(1, 8, 384), size), expected, atol=0.03, rtol=0
+    )
 
 
 # ---- frozen encoder, augmentation -----------------------------------------------------------
@@ -222,3 +224,14 @@ def test_a_damaged_model_is_reported_in_one_line(tmp_path, fault):
     with pytest.raises(DamagedError, match=rf"model\.safetensors: .*{what}") as caught:
         load_lraspp(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_squeezed_image_fills_the_grid_and_finer_levels_are_not_used(tmp_path):
+    network = SamLraspp(2, 8, 96, squeezed=True).eval()
+    embedding = torch.randn(1, 32, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(network(embedding), network(embedding[:, :8]))
+    logits = network(embedding)
+    expected = torch.nn.functional.interpolate(logits, (40, 24), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(resample_to_image(logits, network, (40, 24)), expected)
+    save_lraspp(tmp_path / "model.safetensors", network, {"classes": ["a", "b"]})
+    assert load_lraspp(tmp_path / "model.safetensors")[0].squeezed

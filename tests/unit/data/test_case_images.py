@@ -5,6 +5,7 @@ import pytest
 
 from samcarry.data.case_images import image_reader, label_reader
 from samcarry.data.image_digests import image_digest
+from samcarry.data.label_masks import files_by_case, labels_digest
 from samcarry.errors import DamagedError, InputError
 from samcarry.images.grey import write_grey
 from samcarry.storage.stacks import Stack, write_stack
@@ -68,10 +69,17 @@ def write_labels(folder, masks_of):
     return sorted(folder.glob("*/*.png"), reverse=True)
 
 
+def reader(paths, classes, *others):
+    """A reader of label files as they are now; `others` are cases without a file."""
+    files = {case: {} for case in others} | files_by_case(paths)
+    digests = {case: labels_digest(of_case) for case, of_case in files.items()}
+    return label_reader(map(str, paths), classes, digests)
+
+
 def test_labels_of_files_have_full_size_and_the_order_of_the_classes(tmp_path):
     x = {"ulna": drawn(1, (8, 6)) > 99, "radius": drawn(2, (8, 6)) > 99}
     y = {"ulna": drawn(3, (30, 5)) > 99}
-    masks_of = label_reader(map(str, write_labels(tmp_path, {"x": x, "y": y})), ["ulna", "skull", "radius"])
+    masks_of = reader(write_labels(tmp_path, {"x": x, "y": y}), ["ulna", "skull", "radius"])
     assert masks_of("x").dtype == bool
     absent = np.zeros((8, 6), bool)
     assert np.array_equal(masks_of("x"), np.stack([x["ulna"], absent, x["radius"]]))
@@ -84,20 +92,28 @@ def test_labels_with_any_suffix_and_unicode_form_are_found_by_name(tmp_path):
     mask = drawn(1, (8, 6)) > 99
     path = tmp_path / "ge\u0301nou" / "fe\u0301mur.png"
     write_grey(path, mask.astype(np.uint8))
-    masks_of = label_reader([path.rename(path.with_suffix(".PNG"))], ["f\u00e9mur"])
+    masks_of = reader([path.rename(path.with_suffix(".PNG"))], ["f\u00e9mur"])
     assert np.array_equal(masks_of("g\u00e9nou"), mask[None])
 
 
 def test_a_labelled_case_may_have_no_file(tmp_path):
     paths = write_labels(tmp_path, {"x": {"ulna": drawn(1, (8, 6)) > 99}})
-    masks = label_reader(paths, ["radius", "ulna"])("empty")
+    masks = reader(paths, ["radius", "ulna"], "empty")("empty")
     assert len(masks) == 2
     assert not masks.any()
 
 
 def test_a_label_file_is_not_read_before_it_is_needed(tmp_path):
-    masks_of = label_reader([str(tmp_path / "x/ulna.png")], ["ulna"])
+    masks_of = label_reader([str(tmp_path / "x/ulna.png")], ["ulna"], {"x": "0"})
     with pytest.raises(InputError, match=r"ulna\.png"):
+        masks_of("x")
+
+
+def test_labels_that_changed_after_the_input_checks_are_refused(tmp_path):
+    paths = write_labels(tmp_path, {"x": {"ulna": drawn(1, (8, 6)) > 99}})
+    masks_of = reader(paths, ["ulna"])
+    write_labels(tmp_path, {"x": {"ulna": drawn(2, (8, 6)) > 99}})
+    with pytest.raises(InputError, match=r"x: these labels are not those that the input checks read"):
         masks_of("x")
 
 
@@ -106,7 +122,7 @@ def test_labels_of_stacks_are_all_classes_of_the_case(tmp_path):
     values[1, 0] = 0
     for name, part, cases in (("a", values[:2], ("x", "y")), ("b", values[2:], ("z",))):
         write_stack(tmp_path / f"{name}.nii.gz", Stack(part, "mask", cases, ("radius", "ulna")))
-    masks_of = label_reader([str(tmp_path / "a.nii.gz"), str(tmp_path / "b.nii.gz")], ["ulna", "radius"])
+    masks_of = label_reader([str(tmp_path / "a.nii.gz"), str(tmp_path / "b.nii.gz")], ["ulna", "radius"], {})
     for case, expected in zip("xyz", values, strict=True):
         assert masks_of(case).dtype == bool
         assert np.array_equal(masks_of(case), expected[::-1])

@@ -316,3 +316,13 @@ def test_at_most_fifty_faults_are_listed(tmp_path):
     lines = faults(tmp_path, val_fraction=0, test_fraction=0)
     assert len(lines) == 51
     assert lines[-1] == "... and 10 more"
+
+
+def test_faults_of_the_sheet_are_reported_beside_images_in_subfolders(tmp_path):
+    (tmp_path / "images/deep").mkdir(parents=True)
+    (tmp_path / "images/deep/a.png").touch()
+    (tmp_path / "cases.csv").write_bytes("case\nZähne".encode("cp1252"))
+    with pytest.raises(InputError) as caught:
+        find_cases(tmp_path)
+    assert "subfolders are not read" in str(caught.value)
+    assert "cannot be read as UTF-8" in str(caught.value)

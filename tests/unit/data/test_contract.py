@@ -141,3 +141,32 @@ def test_all_faulty_rows_are_reported(tmp_path):
     assert len(faults) == 3
     assert all(line.startswith(f"{path}: ") for line in faults)
     assert all(split in faults[0] for split in SPLITS)
+
+
+def test_images_in_subfolders_are_counted_and_named(tmp_path):
+    images = tmp_path / "images"
+    for name in ("deep/a.png", "deep/er/b.png", "notes/c.txt"):
+        file = images / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    faults, warnings = [], []
+    assert find_images(images, faults, warnings) == {}
+    assert len(faults) == 1
+    assert "subfolders are not read: deep/ (2); move them up" in faults[0]
+    (images / "top.png").touch()
+    faults, warnings = [], []
+    assert list(find_images(images, faults, warnings)) == ["top"]
+    assert faults == []
+    assert any("deep/ (2)" in line for line in warnings)
+    assert any("ignored what is not an image" in line and "notes" in line for line in warnings)
+
+
+def test_a_case_with_the_suffix_of_its_file_is_said_to_be_one(tmp_path):
+    sheet = tmp_path / "cases.csv"
+    sheet.write_text("case,split\nK09.png,train\n")
+    faults = []
+    read_rows(sheet, {"K09": tmp_path / "images/K09.png"}, faults)
+    assert faults == [
+        f"{sheet}: case 'K09.png' is written with the suffix of its file; write 'K09', the file name without "
+        "the suffix"
+    ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from samcarry.data.folds import folds_of
+from samcarry.data.folds import draw_of, folds_of
 
 
 def test_patients_are_dealt_out_in_order():
@@ -17,3 +17,13 @@ def test_all_cases_of_a_patient_are_in_one_fold():
 def test_a_fold_without_cases_is_refused(patients, folds):
     with pytest.raises(ValueError, match="folds"):
         folds_of(patients, folds)
+
+
+def test_the_first_draw_is_the_given_order_and_others_are_random_and_nested():
+    cases = [f"case{number}" for number in range(20)]
+    assert draw_of(cases, 1) == cases
+    second, third = draw_of(cases, 2), draw_of(cases, 3)
+    assert sorted(second) == sorted(third) == sorted(cases)
+    assert second != cases
+    assert second != third
+    assert draw_of(cases, 2) == second

@@ -12,6 +12,7 @@ from samcarry.data.native import (
     native_masks,
     native_sizes,
     read_sizes,
+    shapes_of,
     write_sizes,
 )
 from samcarry.errors import DamagedError, InputError
@@ -181,3 +182,9 @@ def test_labels_that_changed_since_the_checks_are_refused(study):
     path, files, digests, sizes, _ = study
     with pytest.raises(InputError, match="not those that the input checks read"):
         list(native_masks([path], files, digests | {"wide": "other"}, sizes))
+
+
+def test_shapes_are_those_of_the_written_sizes(tmp_path):
+    write_sizes(tmp_path / "a.csv", {"x": NativeSize(30, 40, None), "y": NativeSize(5, 6, (0.1, 0.2))})
+    assert shapes_of(tmp_path / "a.csv") == {"x": (30, 40), "y": (5, 6)}
+    assert shapes_of(None) == {}

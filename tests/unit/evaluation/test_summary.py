@@ -349,3 +349,24 @@ def test_a_page_without_pairs_has_no_table_of_differences():
 
 def test_the_page_says_if_methods_were_not_evaluated_on_test():
     assert "no test case: methods are evaluated on val" in page(of_cases(ours_r=BETTER), split="val")
+
+
+def test_the_page_begins_with_a_reading_as_text():
+    rows = of_cases(ours_r=BETTER, ours_p=[0.4] * 8, unet_sam=[0.2] * 8)
+    summary = summarise(rows, ["unet", "unet_sam", "ours_p", "ours_r"])
+    text = to_markdown("wrist", "5", "test", summary, compare(rows, []), {}, notes=["SAM `tiny` is a demo."])
+    reading = text.splitlines()[2]
+    assert reading.startswith("In short: `ours_r` has the highest mean Dice, 58.8 %.")
+    assert "SAM made the masks of `unet` worse: 50.0 to 20.0 % (-30.0 points)." in reading
+    assert "does not suit these images" in reading
+    assert "(`ours_r`) was better than on the first network's own (`ours_p`)" in reading
+    assert reading.endswith("SAM `tiny` is a demo.")
+    assert "`ours_r` is ours w/ SAM (R)" in text
+
+
+def test_without_absent_classes_there_is_no_percent_sign_without_a_number():
+    rows = of_cases(ours_r=BETTER)
+    rows = rows[rows["reference_px"] > 0]
+    text = page(rows)
+    assert "– %" not in text
+    assert "here, every class is present in every case" in text

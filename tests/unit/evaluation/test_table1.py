@@ -8,6 +8,8 @@ import pytest
 
 from samcarry.evaluation.table1 import TABLE1_COLUMNS, escape, tabulate, to_markdown, to_tex, write_statistics
 
+NAN = float("nan")
+
 
 def rows(**methods):
     """Dice of two cases for each method; case b lacks the Ulna, which a method in CAPITALS draws there."""
@@ -306,3 +308,18 @@ def test_the_caption_and_the_head_name_the_unit_and_the_size_of_scoring():
     assert "Masks are scored at the size of the original images." in text
     assert "in pixels of the original images" in to_markdown(made(), "test", 2, "native")
     assert "in pixels at network size" in to_markdown(made(), "test", 2)
+
+
+# ---- repeated draws of the labelled cases ---------------------------------------------------
+
+
+def test_the_spread_over_draws_is_a_column_only_if_there_are_draws():
+    table = made()
+    assert "labels ±" not in to_markdown(table, "test", 2)
+    drawn = table.assign(draws=[5, 1, 5, 1, 1], draw_std=[3.25, NAN, 1.5, NAN, NAN])
+    text = to_markdown(drawn, "test", 2)
+    place = [cell.strip() for cell in line_of(text, "| method ").split("|")[1:-1]].index("labels ±")
+    assert cells_of(text, "unet")[place] == "3.2"
+    assert cells_of(text, "ours_p")[place] == "–"
+    assert "over 5 draws of the labelled cases, seeds included" in text
+    assert r"Labels $\pm$" in to_tex(drawn, "test", 2)

@@ -165,10 +165,14 @@ def exported(folder, **elements):
     return folder / "seg.dcm"
 
 
-@pytest.mark.parametrize("spacing", [None, [0.2, 0.2]])
-def test_highdicom_reads_the_masks_by_their_image(tmp_path, spacing):
-    elements = {"PixelSpacing": spacing} if spacing else {}
-    segmentation = hd.seg.segread(exported(tmp_path, **elements))
+@pytest.mark.parametrize("spacing", [None, [0.2, 0.3]])
+@pytest.mark.parametrize("frame", [None, "1.2.9"])
+def test_highdicom_reads_the_masks_by_their_image(tmp_path, spacing, frame):
+    elements = {"PixelSpacing": spacing, "FrameOfReferenceUID": frame}
+    given = {name: value for name, value in elements.items() if value}
+    segmentation = hd.seg.segread(exported(tmp_path, **given))
+    measures = segmentation.SharedFunctionalGroupsSequence[0].get("PixelMeasuresSequence")
+    assert (measures and list(measures[0].PixelSpacing)) == spacing
     pixels = segmentation.get_pixels_by_source_instance(["1.2.3.4"], ignore_spatial_locations=True)
     np.testing.assert_array_equal(pixels[0].transpose(2, 0, 1), MASKS[:2])
     described = [(d.segment_number, d.segment_label) for d in segmentation.SegmentSequence]

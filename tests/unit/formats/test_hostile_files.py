@@ -21,8 +21,10 @@ from samcarry.formats.class_tables import parse_class_table
 from samcarry.formats.coco import read_coco
 from samcarry.formats.cvat import read_cvat
 from samcarry.formats.label_maps import read_label_map
+from samcarry.formats.label_studio import read_label_studio
 from samcarry.formats.labelme import read_labelme
 from samcarry.formats.supervisely import read_supervisely
+from samcarry.formats.via import read_via
 from samcarry.images.grey import image_size, read_grey
 from samcarry.images.masks import read_mask
 from samcarry.networks.unet import UNet, load_unet
@@ -32,7 +34,7 @@ from support.coco_files import annotation, document
 from support.dicom_files import write as write_dicom
 
 MOST_MEMORY = 50_000_000  # bytes that a refusal may take
-JSON_READERS = (read_coco, read_labelme, read_supervisely)
+JSON_READERS = (read_coco, read_labelme, read_label_studio, read_supervisely, read_via)
 
 
 def refused(read, path: Path) -> str:

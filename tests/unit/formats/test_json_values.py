@@ -10,13 +10,20 @@ import pytest
 from samcarry.errors import InputError
 from samcarry.formats.coco import read_coco
 from samcarry.formats.json_values import check_size, get_value, parse_points
+from samcarry.formats.label_studio import read_label_studio
 from samcarry.formats.labelme import read_labelme
 from samcarry.formats.supervisely import read_supervisely
+from samcarry.formats.via import read_via
 from samcarry.geometry.rasterise import draw_masks
 from support.coco_files import annotation, document
+from support.label_studio_files import brush, task
+from support.label_studio_files import polygon as label_studio_polygon
 from support.labelme_files import pack as pack_png
 from support.labelme_files import shape
 from support.supervisely_files import bitmap, pack, polygon
+from support.via_files import document as via_document
+from support.via_files import entry as via_entry
+from support.via_files import region as via_region
 
 MASK = np.eye(3, dtype=bool)
 GOOD = {
@@ -39,11 +46,15 @@ GOOD = {
             shape([[1, 1], [3, 3]], "mask", mask=pack_png(MASK)),
         ],
     },
+    read_via: via_document(via_entry(via_region(), via_region({"name": "circle", "cx": 3, "cy": 3, "r": 2}))),
+    read_label_studio: [
+        task([label_studio_polygon(), brush(np.eye(5, 6, dtype=bool))]),
+    ],
 }
 ODD = (None, True, -1, 0, 3, 1e308, float("nan"), 10**30, 10**400, "", "../a", "ä\0", [], [[]], {}, {"a": 1})
 
 
-def mutated(content: dict, rng: random.Random) -> bytes:
+def mutated(content: dict | list, rng: random.Random) -> bytes:
     """The document with one odd value, or its text with some bytes changed or cut off."""
     content = json.loads(json.dumps(content))
     if rng.random() < 0.5:
@@ -100,6 +111,8 @@ def test_mutated_files_are_read_or_refused_in_lines_that_name_the_file(tmp_path,
 def test_other_files_than_json_objects_are_refused(tmp_path, read, content, fault):
     path = tmp_path / "a.json"
     path.write_bytes(content)
+    if read is read_label_studio and content == b"[]":  # its files are lists
+        fault = "holds no task"
     with pytest.raises(InputError) as caught:
         read(path)
     (line,) = str(caught.value).splitlines()

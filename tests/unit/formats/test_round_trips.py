@@ -16,7 +16,9 @@ from samcarry.formats.cvat import read_cvat
 from samcarry.formats.dicom_seg import read_dicom_seg
 from samcarry.formats.label_maps import read_label_map
 from samcarry.formats.nifti import read_nifti
+from samcarry.formats.seg_nrrd import read_seg_nrrd
 from samcarry.formats.writers import MaskWriter
+from samcarry.formats.yolo import load_yolo_table, read_yolo
 from samcarry.geometry.rasterise import draw_masks
 from support.dicom_files import write as write_image
 
@@ -112,6 +114,25 @@ def test_nifti(masks, classes):
     with tempfile.TemporaryDirectory() as folder:
         out = export(Path(folder), ["nifti"], [masks], classes)
         assert_same(read_nifti(out / "nifti/a.nii.gz"), [masks], classes)
+
+
+@settings(max_examples=25)
+@given(MASKS, CLASSES)
+@example(rings_and_overlaps(), ODD)
+def test_seg_nrrd(masks, classes):
+    with tempfile.TemporaryDirectory() as folder:
+        out = export(Path(folder), ["segnrrd"], [masks], classes)
+        assert_same(read_seg_nrrd(out / "segnrrd/a.seg.nrrd"), [masks], classes)
+
+
+@settings(max_examples=25)
+@given(MASKS, CLASSES)
+@example(rings_and_overlaps(), ODD)
+def test_yolo(masks, classes):
+    with tempfile.TemporaryDirectory() as folder:
+        out = export(Path(folder), ["yolo"], [masks], classes)
+        table = load_yolo_table(out / "yolo/data.yaml", "the table")
+        assert_same(read_yolo(out / "yolo/labels/a.txt", table=table), [masks], classes)
 
 
 @settings(max_examples=25)

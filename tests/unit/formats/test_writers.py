@@ -5,6 +5,7 @@ import json
 import logging
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,6 +13,7 @@ from PIL import Image
 from samcarry.formats import FORMATS
 from samcarry.formats.coco import read_coco
 from samcarry.formats.cvat import read_cvat
+from samcarry.formats.nifti import read_nifti
 from samcarry.formats.overlays import overlay
 from samcarry.formats.writers import OVERLAP_RULE, MaskWriter
 from samcarry.geometry.run_lengths import encode_image
@@ -46,14 +48,24 @@ def test_every_format_is_written_and_listed(tmp_path):
         "masks/monday/a/radius.png",
         "masks/monday/a/ulna.png",
         "nifti/monday/a.nii.gz",
+        "nnunet/Dataset001_samcarry/imagesTr/monday__a_0000.png",
+        "nnunet/Dataset001_samcarry/labelsTr/monday__a.png",
         "overlays/monday/a.png",
+        "segnrrd/monday/a.seg.nrrd",
+        "yolo/labels/monday/a.txt",
     ]
-    assert common == ["classes.csv", "coco.json", "annotations.xml"]
+    assert common == [
+        "classes.csv",
+        "coco.json",
+        "annotations.xml",
+        "yolo/data.yaml",
+        "nnunet/Dataset001_samcarry/dataset.json",
+    ]
     assert files_in(tmp_path / "out") == sorted(of_case + common)
     assert writer.faults == []
     assert read_mask(tmp_path / "out/masks/monday/a/ulna.png").tolist() == MASKS[1].tolist()
     shown = np.asarray(Image.open(tmp_path / "out/overlays/monday/a.png"))
-    np.testing.assert_array_equal(shown, overlay(GREY, MASKS))
+    np.testing.assert_array_equal(shown[:9, :7], overlay(GREY, MASKS))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -63,7 +75,7 @@ def test_one_format_is_written_without_the_others(tmp_path, name):
     written = writer.add("a", MASKS, GREY, file_name="a.dcm", source=source) + writer.finish()
     assert files_in(tmp_path / "out") == sorted(written)
     assert "classes.csv" in written
-    assert len(written) == (3 if name == "png" else 2)
+    assert len(written) == {"png": 3, "yolo": 3, "nnunet": 4}.get(name, 2)
 
 
 def test_files_of_all_images_hold_them_in_order_including_those_without_masks(tmp_path):
@@ -138,3 +150,18 @@ def test_cases_of_an_earlier_call_are_in_the_files_of_all_cases(tmp_path):
     assert whole.finish() == again.finish()
     for name in ("coco.json", "annotations.xml"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_the_size_of_a_pixel_reaches_nifti(tmp_path):
+    writer = MaskWriter(tmp_path / "out", CLASSES, ["nifti"])
+    source = tmp_path / "a.png"
+    for case, spacing in (("a", (0.5, 0.25)), ("b", None)):
+        writer.add(case, MASKS, GREY, file_name="a.png", source=source, spacing=spacing)
+    known, unknown = (nib.load(tmp_path / f"out/nifti/{case}.nii.gz").header for case in "ab")
+    assert known.get_zooms()[:2] == (0.25, 0.5)  # the first axis is the column
+    assert known.get_xyzt_units()[0] == "mm"
+    assert unknown.get_zooms()[:2] == (1, 1)
+    assert unknown.get_xyzt_units()[0] == "unknown"
+    [annotation] = read_nifti(tmp_path / "out/nifti/a.nii.gz")
+    assert annotation.spacing == (0.5, 0.25)
+    np.testing.assert_array_equal(drawn(annotation)["ulna"], MASKS[1])

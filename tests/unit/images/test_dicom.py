@@ -4,13 +4,20 @@ import logging
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGLSLossless
 
 from samcarry.errors import InputError
 from samcarry.images import grey
-from samcarry.images.dicom import dicom_codes, dicom_spacing
+from samcarry.images.dicom import (
+    dicom_codes,
+    dicom_pixel_size,
+    dicom_size,
+    dicom_spacing,
+    other_dicom_object,
+)
 from samcarry.images.grey import image_size, read_grey
 from support.dicom_files import VALUES, write
 
@@ -73,6 +80,7 @@ def test_dicom_is_recognised_without_a_suffix_and_without_a_preamble(tmp_path):
     [
         ({"values": np.zeros((2, 3, 4), np.uint16), "NumberOfFrames": 2}, "several frames"),
         ({"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3}, "colour"),
+        ({"PhotometricInterpretation": "YBR_FULL", "SamplesPerPixel": 1}, "colour"),
         ({"PixelData": None}, "no pixel data"),
         ({"WindowCenter": 5, "WindowWidth": 0}, "damaged"),
         ({"RescaleSlope": 0, "RescaleIntercept": 5}, "zero or not a finite number"),
@@ -146,3 +154,74 @@ def test_the_size_of_pixels_of_a_damaged_file_is_an_error_that_names_it(tmp_path
     (tmp_path / "a.dcm").write_bytes(b"x" * 500)
     with pytest.raises(InputError, match=r"a\.dcm"):
         dicom_spacing(tmp_path / "a.dcm")
+
+
+PALETTE = {
+    "PhotometricInterpretation": "PALETTE COLOR",
+    **{f"{colour}PaletteColorLookupTableDescriptor": [4, 0, 16] for colour in ("Red", "Green", "Blue")},
+    "RedPaletteColorLookupTableData": np.array([0, 65535, 0, 65535], np.uint16).tobytes(),
+    "GreenPaletteColorLookupTableData": np.array([0, 0, 65535, 65535], np.uint16).tobytes(),
+    "BluePaletteColorLookupTableData": np.array([0, 0, 0, 65535], np.uint16).tobytes(),
+}
+
+
+@pytest.mark.parametrize("window", [None, (0, 100)])
+def test_the_colours_of_a_palette_become_luminance(tmp_path, window):
+    indices = np.array([[0, 1], [2, 3]], np.uint8)
+    path = write(tmp_path / "a.dcm", indices, bits=8, **PALETTE)
+    assert read_grey(path, window).tolist() == [[0, 76], [150, 255]]
+    assert dicom_size(path, 100) == (2, 2)
+
+
+def test_a_palette_without_its_colours_is_refused_in_one_line(tmp_path):
+    path = write(tmp_path / "a.dcm", np.zeros((2, 2), np.uint8), bits=8)
+    header = dcmread(path)
+    header.PhotometricInterpretation = "PALETTE COLOR"
+    header.save_as(path)
+    with pytest.raises(InputError, match="cannot be read as DICOM"):
+        read_grey(path)
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        ({}, None),
+        ({"PixelSpacing": [0.2, 0.3]}, ((0.2, 0.3), "PixelSpacing")),
+        ({"ImagerPixelSpacing": [0.2, 0.3]}, ((0.2, 0.3), "ImagerPixelSpacing")),
+        (
+            {"PixelSpacing": [0.1, 0.15], "ImagerPixelSpacing": [0.2, 0.3]},
+            ((0.1, 0.15), "PixelSpacing"),
+        ),
+        (
+            {"PixelSpacing": [0.2, 0.3], "ImagerPixelSpacing": [0.2, 0.3]},
+            ((0.2, 0.3), "ImagerPixelSpacing"),
+        ),
+        ({"PixelSpacing": [0, 0.3]}, None),
+    ],
+)
+def test_the_size_of_a_pixel_and_what_it_is_of(tmp_path, elements, expected):
+    assert dicom_pixel_size(write(tmp_path / "a.dcm", **elements)) == expected
+
+
+@pytest.mark.parametrize(
+    ("uid", "expected"),
+    [
+        ("1.2.840.10008.1.3.10", "Media Storage Directory"),
+        ("1.2.840.10008.5.1.4.1.1.88.33", "Comprehensive SR"),
+        ("1.2.840.10008.5.1.4.1.1.9.1.1", "12-lead ECG Waveform"),
+        ("1.2.840.10008.5.1.4.1.1.1.1", None),  # digital X-ray, for presentation
+        ("1.2.840.10008.5.1.4.1.1.7", None),
+        ("1.2.3", None),
+    ],
+)
+def test_dicom_objects_without_an_image_are_recognised_by_their_class(tmp_path, uid, expected):
+    path = write(tmp_path / "a")
+    header = dcmread(path)
+    header.file_meta.MediaStorageSOPClassUID = uid
+    header.save_as(path)
+    assert other_dicom_object(path) == expected
+
+
+def test_a_file_that_is_not_dicom_is_no_other_dicom_object(tmp_path):
+    (tmp_path / "a.dcm").write_bytes(b"rubbish")
+    assert other_dicom_object(tmp_path / "a.dcm") is None

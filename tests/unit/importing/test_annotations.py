@@ -1,5 +1,6 @@
 """Import of annotations: the result is a data set, or every fault at once."""
 
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -14,6 +15,8 @@ from support.cvat_files import bone
 from support.cvat_files import image as cvat_image
 from support.cvat_files import polygon as cvat_polygon
 from support.imported_study import coco, labels, make_study, refused
+from support.label_studio_files import polygon as label_studio_polygon
+from support.label_studio_files import task
 
 LEFT_HALF, MIDDLE = [[0, 0, 4, 0, 4, 5, 0, 5]], [[2, 0, 6, 0, 6, 5, 2, 5]]
 
@@ -74,6 +77,21 @@ def test_annotations_of_an_image_in_several_files_are_combined(study, tmp_path, 
     (study["destination"] / "cases.csv").unlink()  # a later import replaces the whole folder
     import_annotations(**study)
     assert labels(study) == {"Radius": 6, "Ulna": 6}
+
+
+@pytest.mark.parametrize(("combine", "pixels"), [("union", 30), ("intersection", 10)])
+def test_several_annotators_in_one_file_are_combined(study, tmp_path, combine, pixels):
+    one, two = ([[left, 0], [right, 0], [right, 5], [left, 5]] for left, right in ((0, 4), (2, 6)))
+    drawn = task([label_studio_polygon(one)], [label_studio_polygon(two)])
+    file = tmp_path / "label_studio.json"
+    changes = {"format_name": "labelstudio", "annotations": {NO_SPLIT: [file]}}
+    file.write_text(json.dumps([drawn]))
+    import_annotations(**study | changes | {"combine": combine})
+    assert labels(study) == {"ulna": pixels}
+    (line,) = refused_again(study, changes, combine="refuse")
+    assert "image 'a.png' is annotated by annotation 1 already; remove one" in line
+    file.write_text(json.dumps([drawn, drawn]))
+    assert "is listed twice" in refused_again(study, changes)[0]
 
 
 def test_annotating_an_image_twice_can_be_refused(study, tmp_path):
@@ -249,3 +267,24 @@ def test_the_size_of_pixels_in_an_annotation_is_written_to_cases_csv(study, tmp_
     import_annotations(**study | changes | {"format_name": "nifti"})
     sheet = (study["destination"] / "cases.csv").read_text().splitlines()
     assert sheet[:3] == ["case,split,spacing,imported_from", "a,train,0.28 0.14,", "b,train,,"]
+
+
+def test_unreadable_images_without_labels_are_skipped_counted_and_listed_on_request(study):
+    for name in ("b.png", "d.png"):
+        (study["images"] / name).write_bytes(b"no image")
+    summary = import_annotations(**study, unreadable="skip")
+    (line,) = [line for line in summary if "unreadable" in line]
+    assert line.startswith("skipped 2 unreadable images without labels: ")
+    assert all(name in line for name in ("b.png", "d.png"))
+    assert "unlabelled: 0 images" in summary
+    assert sorted(file.name for file in (study["destination"] / "images").iterdir()) == ["a.png", "c.png"]
+
+
+def test_an_annotated_image_is_never_skipped(study):
+    (study["images"] / "a.png").write_bytes(b"no image")
+    assert any("a.png" in line for line in refused(study | {"unreadable": "skip"}))
+
+
+def test_a_data_set_that_is_only_looked_at_links_to_its_images(study):
+    import_annotations(**study, link=True)
+    assert (study["destination"] / "images/a.png").is_symlink()

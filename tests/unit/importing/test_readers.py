@@ -11,17 +11,21 @@ from samcarry.formats.class_tables import write_class_table
 from samcarry.formats.dicom_seg import write_dicom_seg
 from samcarry.formats.label_maps import label_map, write_label_map
 from samcarry.formats.nifti import write_nifti
+from samcarry.formats.seg_nrrd import write_seg_nrrd
+from samcarry.formats.yolo import write_yolo, write_yolo_classes
 from samcarry.images.masks import read_mask
 from samcarry.importing.annotations import NO_SPLIT, import_annotations
 from samcarry.importing.readers import READERS, list_annotation_files, reader_options
 from support.dicom_files import write as write_dicom
 from support.imported_study import annotate, labels, make_study, refused
+from support.mask_table_files import write_mask_table
 from support.paths import ROOT
+from support.voc_files import write_labelmap, write_voc
 
 CLASSES = ("radius", "ulna", "hamate")
 CASES = ("P1", "P2")
 SIZE = (9, 7)
-FORMATS = ("label_maps", "class_pngs", "nifti", "dicomseg")
+FORMATS = ("label_maps", "voc", "class_pngs", "mask_table", "nifti", "segnrrd", "yolo", "dicomseg")
 
 
 def masks_of(case):
@@ -53,22 +57,34 @@ def study(tmp_path, request) -> dict:
         image = write_image(tmp_path, case)
         if format_name == "label_maps":
             write_label_map(folder / f"{case}.png", masks_of(case))
+        elif format_name == "voc":
+            write_voc(folder / f"{case}.png", label_map(masks_of(case)))
         elif format_name == "class_pngs":
             write_class_masks(folder / case, masks_of(case), CLASSES)
         elif format_name == "nifti":
             write_nifti(folder / f"{case}.nii.gz", masks_of(case), CLASSES, case)
-        else:
+        elif format_name == "segnrrd":
+            write_seg_nrrd(folder / f"{case}.seg.nrrd", masks_of(case), CLASSES)
+        elif format_name == "yolo":
+            write_yolo(folder / f"{case}.txt", masks_of(case))
+        elif format_name == "dicomseg":
             write_dicom_seg(folder / f"any name {case}.dcm", image, masks_of(case), CLASSES)
+    if format_name == "mask_table":
+        write_mask_table(folder, {case: masks_of(case) for case in CASES}, CLASSES)
     write_image(tmp_path, "P3")
     write_class_table(tmp_path / "classes.csv", CLASSES)
-    table = str(tmp_path / "classes.csv") if format_name == "label_maps" else None
+    write_yolo_classes(tmp_path / "data.yaml", CLASSES)
+    write_labelmap(tmp_path / "labelmap.txt", CLASSES)
+    table = {"label_maps": "classes.csv", "yolo": "data.yaml", "voc": "labelmap.txt"}.get(format_name)
     return {
         "format_name": format_name,
         "images": tmp_path / "images",
         "annotations": {NO_SPLIT: [folder / "{case}/{class}.png" if format_name == "class_pngs" else folder]},
         "destination": tmp_path / "out" / "mine",
         "classes": {},
-        "options": reader_options(format_name, {"table": table}),
+        "options": reader_options(
+            format_name, {"table": table and str(tmp_path / table), "columns": {}, "masks": None}
+        ),
     }
 
 
@@ -77,7 +93,7 @@ def test_an_export_is_imported_as_a_data_set(study):
     assert summary[:2] == ["annotated: imported 2 of 2 images", "unlabelled: 1 images"]
     for case in CASES:
         expected = masks_of(case)
-        if study["format_name"] == "label_maps":  # which keeps the smaller of overlapping classes
+        if study["format_name"] in ("label_maps", "voc"):  # which keep the smaller of overlapping classes
             expected = np.stack([label_map(expected) == number for number in (1, 2, 3)])
         folder = study["destination"] / "labels" / case
         present = [name for name, mask in zip(CLASSES, expected, strict=True) if mask.any()]
@@ -91,7 +107,9 @@ def test_classes_are_renamed_and_dropped(study):
     summary = import_annotations(**study | {"classes": {"radius": "bone", "ulna": None}})
     files = {file.name for file in (study["destination"] / "labels").rglob("*.png")}
     assert files == {"bone.png", "hamate.png"}
-    assert summary[-1] == "dropped 2 shapes of other classes: ulna 2"
+    number = int(summary[-1].split()[1])
+    assert number == 2 or study["format_name"] == "yolo"  # which has a shape for each part of a mask
+    assert summary[-1] == f"dropped {number} shapes of other classes: ulna {number}"
 
 
 def test_masks_must_have_the_size_of_the_image(study):
@@ -99,6 +117,8 @@ def test_masks_must_have_the_size_of_the_image(study):
     (study["images"] / "P1.dcm").unlink()
     if study["format_name"] == "dicomseg":  # which refers to its image by UID and not by name
         assert "image of any name P1" in import_annotations(**study)[0]
+    elif study["format_name"] == "yolo":  # whose coordinates fit any size
+        assert import_annotations(**study)[0] == "annotated: imported 2 of 2 images"
     else:
         (line,) = refused(study)
         assert "P1.png: is 8 x 9, but its annotation in" in line
@@ -111,10 +131,12 @@ def test_masks_without_an_image_are_named_in_the_summary(study):
 
 
 def test_all_damaged_masks_are_reported_and_nothing_is_written(study):
-    pattern = "*/radius.png" if study["format_name"] == "class_pngs" else "*"
+    pattern = {"class_pngs": "*/radius.png", "mask_table": "[03].png"}.get(study["format_name"], "*")
     files = sorted((study["images"].parent / "masks").glob(pattern))
     for file in files:
-        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        content = file.read_bytes()
+        # A text that is cut off may end between two numbers.
+        file.write_bytes(content + b"0 0.5" if file.suffix == ".txt" else content[: len(content) // 2])
     lines = refused(study)
     assert [str(file) in line for file, line in zip(files, lines, strict=True)] == [True, True]
 
@@ -123,20 +145,27 @@ def write_for(format_name, folder, patient):
     """An annotation of <patient>/IM0001 in this format below `folder`; returns what to import."""
     square = np.ones((1, 5, 6), bool)
     place = folder / patient
-    if format_name in ("coco", "cvat"):
+    if format_name in ("coco", "cvat", "labelstudio", "via"):
         annotate(folder, format_name, f"{patient}/IM0001.png")
     elif format_name in ("supervisely", "labelme"):
         folder.mkdir()
         annotate(place, format_name, "IM0001.png")
         for file in place.glob("IM0001*.json"):
             file.write_text(file.read_text().replace("..\\\\images\\\\", ""))
+    elif format_name == "mask_table":
+        folder.mkdir()
+        return write_mask_table(folder, {f"{patient}/IM0001.png": square}, ["ulna"])
     elif format_name == "class_pngs":
         write_class_masks(place / "IM0001", square, ["ulna"])
         return folder / "*/{case}/{class}.png"
     else:
         place.mkdir(parents=True)
-        if format_name == "label_maps":
+        if format_name in ("label_maps", "voc"):
             write_label_map(place / "IM0001.png", square)
+        elif format_name == "segnrrd":
+            write_seg_nrrd(place / "IM0001.seg.nrrd", square, ["ulna"])
+        elif format_name == "yolo":
+            write_yolo(place / "IM0001.txt", square)
         else:
             write_nifti(place / "IM0001.nii.gz", square, ["ulna"], "IM0001")
     return folder
@@ -149,7 +178,7 @@ def test_no_format_gives_an_image_the_annotation_of_a_namesake(tmp_path, format_
         "images": tmp_path / "images",
         "annotations": {NO_SPLIT: [write_for(format_name, tmp_path / "ann", "patientA")]},
         "destination": tmp_path / "out" / "mine",
-        "classes": {"1": "ulna"},
+        "classes": {"1": "ulna", "0": "ulna"},
         "options": {},
     }
     image = tmp_path / "images/patientB/IM0001.png"
@@ -186,12 +215,32 @@ def test_files_of_supervisely_beside_their_images(tmp_path):
     assert folder == "one/img"
 
 
+def test_of_a_whole_voc_data_set_only_the_maps_of_classes_are_read(tmp_path):
+    for name in ("SegmentationClass", "SegmentationObject", "JPEGImages"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").touch()
+    ((_, path, folder),) = list_annotation_files("voc", {NO_SPLIT: [tmp_path]}, [])
+    assert (path, folder) == (tmp_path / "SegmentationClass/a.png", ".")
+
+
+@pytest.mark.parametrize(
+    ("file", "folder"),
+    [("labels/train/a.txt", "images/train"), ("train/labels/a.txt", "train/images"), ("val/a.txt", "val")],
+)
+def test_files_of_yolo_beside_their_images(tmp_path, file, folder):
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).touch()
+    (tmp_path / "classes.txt").touch()  # a list of classes, as some programs write it
+    ((_, _, found),) = list_annotation_files("yolo", {NO_SPLIT: [tmp_path]}, [])
+    assert found == folder
+
+
 @pytest.fixture
 def shape_study(tmp_path) -> dict:
     return make_study(tmp_path)
 
 
-SHAPE_FORMATS = ["coco", "cvat", "supervisely", "labelme"]
+SHAPE_FORMATS = ["coco", "cvat", "supervisely", "labelme", "labelstudio", "via"]
 
 
 @pytest.mark.parametrize("format_name", SHAPE_FORMATS)

@@ -263,3 +263,16 @@ def test_the_authors_validation_split(tmp_path):
         # Bone is brighter than its surroundings, and brighter than the mirrored position.
         assert grey[radius].mean() > grey.mean() + 30
         assert grey[radius].mean() > grey[radius[:, ::-1]].mean() + 10
+
+
+def test_unreadable_unlabelled_images_are_skipped_and_listed_on_request(study):
+    (study["images"] / "part1" / f"{PLAIN}.png").write_bytes(b"no image")
+    assert any(PLAIN in line for line in refused(study))
+    lines = import_cvat(**study, unreadable="skip")
+    (skipped,) = [line for line in lines if "unreadable" in line]
+    assert skipped.startswith("skipped 1 unreadable images without labels: ")
+    assert PLAIN in skipped
+    assert not (study["destination"] / "images" / f"{PLAIN}.png").exists()
+    (study["images"] / "part1" / f"{LEFT}.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=LEFT):
+        import_cvat(**study, unreadable="skip")

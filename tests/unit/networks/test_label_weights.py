@@ -39,14 +39,22 @@ def test_estimates_beyond_0_and_1_stay_within(estimate):
 def test_weights_are_read_by_case_and_class(tmp_path):
     write_weights(tmp_path / "a.csv", [("x", "Ulna, left", 0.25), ("x", "Radius", 1.0)])
     write_weights(tmp_path / "b.csv", [("y", "Ulna, left", 0.5), ("y", "Radius", 0.0)])
-    found = read_weights([tmp_path / "a.csv", tmp_path / "b.csv"], ["y", "x"], ["Radius", "Ulna, left"])
+    found = read_weights(
+        [tmp_path / "a.csv", tmp_path / "b.csv"], ["y", "x"], ["Radius", "Ulna, left"], labelled=0
+    )
     assert found.tolist() == [[0.0, 0.5], [1.0, 0.25]]
     assert found.dtype == np.float32
+
+
+def test_labelled_cases_at_the_end_count_fully(tmp_path):
+    write_weights(tmp_path / "a.csv", [("x", "Ulna", 0.25)])
+    found = read_weights([tmp_path / "a.csv"], ["x", "one", "two"], ["Ulna"], labelled=2)
+    assert found.tolist() == [[0.25], [1.0], [1.0]]
 
 
 def test_a_missing_weight_is_reported_in_one_line(tmp_path):
     write_weights(tmp_path / "a.csv", [("x", "Ulna", 0.25)])
     with pytest.raises(InputError) as caught:
-        read_weights([tmp_path / "a.csv"], ["x", "y"], ["Ulna"])
+        read_weights([tmp_path / "a.csv"], ["x", "y"], ["Ulna"], labelled=0)
     assert "\n" not in str(caught.value)
     assert "'y'" in str(caught.value)

@@ -160,3 +160,22 @@ def test_cases_without_p_disagree_nowhere(tmp_path):
     unsure = disagreement(data, [], ["a", "b"], tmp_path / "unsure")
     assert unsure.shape == data.masks.shape
     assert not unsure.any()
+
+
+def test_probabilities_can_be_learned_themselves(tmp_path):
+    images = Stack(np.zeros((2, 4, 4), np.uint8), "image", ("a", "b"))
+    values = np.full((1, 1, 4, 4), 51, np.uint8)
+    pairs = [
+        (images, Stack(values, "probability", ("a",), ("c",))),
+        (images, Stack(np.ones((1, 1, 4, 4), np.uint8), "mask", ("b",), ("c",))),
+    ]
+    soft = gather(pairs, ["a", "b"], tmp_path / "soft", soft=True)
+    assert soft.masks.dtype == np.uint8
+    assert (soft.masks[0] == 51).all()
+    assert (soft.masks[1] == 255).all()
+    statistics = SubsetStatistics(("a",), ("c",), 0.0, 1.0, (1.0,))
+    batch = draw_batch(soft, statistics, 8, generator_of(0, 0), "cpu")
+    assert set(batch.masks.unique().tolist()) <= {np.float32(0.2), 1.0}
+    hard = gather(pairs, ["a", "b"], tmp_path / "hard")
+    assert not hard.masks[0].any()
+    assert hard.masks[1].all()

@@ -213,12 +213,15 @@ def test_a_loss_that_is_not_finite_is_never_saved(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_compilation_is_reported_in_one_line(tmp_path, monkeypatch):
+def test_a_failed_compilation_is_reported_in_one_line(tmp_path):
     from torch._inductor import config  # imported here: it takes a second
 
     torch.compiler.reset()
-    monkeypatch.setattr(config.cpp, "cxx", ("no-such-compiler",))
-    with pytest.raises(InputError, match=r"cannot be compiled on this machine .*training\.compile: false"):
+    # pytest's monkeypatch would delete the setting at its end, so that no later test could compile.
+    with (
+        config.patch({"cpp.cxx": ("no-such-compiler",)}),
+        pytest.raises(InputError, match=r"cannot be compiled on this machine .*training\.compile: false"),
+    ):
         run(tmp_path, compile=True)
 
 

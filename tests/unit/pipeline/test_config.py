@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+import yaml
 
 from samcarry.errors import InputError
 from samcarry.methods import PAIRS
@@ -10,6 +11,7 @@ from samcarry.pipeline.config import (
     asking_of,
     check_settings,
     compose_names,
+    embedding_notes,
     is_papers_way,
     main_sams,
     method_notes,
@@ -17,9 +19,13 @@ from samcarry.pipeline.config import (
     needs_much_memory,
     pairs_of,
     primary_of,
+    reading_notes,
     refiners_tuned,
     sams_of,
 )
+from samcarry.sam.checkpoints import BUILDERS
+from samcarry.sam.own_models import EMBEDDING_BYTES
+from support.paths import ROOT
 
 
 @pytest.fixture
@@ -85,6 +91,23 @@ def test_a_good_config_passes_and_its_models_are_completed(config):
         ({"evaluation__primary": ["ours_p", "unet"]}, ("evaluation.primary compares ours_p", "lists both")),
         ({"medsam__model": None, "methods": ["unet_medsam"]}, ("unet_medsam needs medsam.model",)),
         ({"sam__models__tiny__file": "no/where.pth"}, ("no/where.pth", "no such file")),
+        ({"sam__models__tiny": {"model": "vit_b"}}, ("sam.models.tiny has neither file nor folder",)),
+        (
+            {"sam__models__tiny": {"model": "vit_b", "file": str(ROOT / "README.md"), "folder": "b"}},
+            ("sam.models.tiny has both file and folder",),
+        ),
+        (
+            {"sam__models__tiny": {"model": "tiny", "folder": "b", "file": str(ROOT / "README.md")}},
+            ("'tiny' is not read from a folder",),
+        ),
+        (
+            {"sam__models__tiny": {"model": "sam2.1_tiny", "folder": "no/where"}},
+            ("no/where/config.json", "no such file"),
+        ),
+        (
+            {"sam__models__small": {"model": "sam2.1_tiny", "folder": "b", "protocol": "medsam"}},
+            ("sam.models.small", "protocol medsam is for MedSAM"),
+        ),
     ],
 )
 def test_what_does_not_fit_is_reported_in_one_line(config, change, parts):
@@ -92,6 +115,35 @@ def test_what_does_not_fit_is_reported_in_one_line(config, change, parts):
         check_settings(changed(config, **change))
     assert all(part in str(caught.value) for part in parts)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_stands_for_its_config_and_checking_twice_changes_nothing(config, tmp_path):
+    (tmp_path / "config.json").touch()
+    config["sam"]["models"]["tiny"] = {"model": "sam2.1_tiny", "folder": str(tmp_path)}
+    for _ in range(2):
+        check_settings(config)
+        assert config["sam"]["models"]["tiny"]["file"] == f"{tmp_path}/config.json"
+
+
+def test_large_embeddings_are_announced_with_their_size(config):
+    config["sam"] |= {"embeddings": "keep", "zoom": None, "image": "network"}
+    config["zoom"] |= {"zoom": 3.0, "image": "original"}
+    assert embedding_notes(config, 250) == []  # the tiny SAM
+    config["sam"]["models"]["tiny"]["model"] = "sam2.1_large"
+    [unknown], [known] = embedding_notes(config, None), embedding_notes(config, 250)
+    assert "`tiny` (sam2.1_large) take 8.4 MB an image; `sam.embeddings: temporary`" in unknown
+    assert "8.4 MB an image, 2.1 GB for 250 images;" in known
+    config["sam"]["embeddings"] = "temporary"
+    assert embedding_notes(config, 250)[0].endswith("they are removed after use.")
+    config["sam"]["zoom"] = 3.0  # crops are not stored
+    assert embedding_notes(config, 250) == []
+
+
+def test_every_model_of_the_schema_has_a_builder_and_a_size():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+    entry = schema["properties"]["sam"]["properties"]["models"]["additionalProperties"]
+    names = entry["properties"]["model"]["enum"]
+    assert names == list(EMBEDDING_BYTES) == list(BUILDERS)
 
 
 IMPORT = {
@@ -341,3 +393,24 @@ def test_names_are_composed_like_those_of_files_and_paths_are_kept():
 )
 def test_only_an_import_with_a_table_mirrors_a_side(source, side):
     assert mirrored_side({"source": source}) == side
+
+
+def test_readers_learn_which_sam_was_not_an_official_one(config):
+    (note,) = reading_notes(config, ["unet_sam", "ours_r"])
+    assert note.startswith("SAM `tiny` is the tiny one that is included")
+    assert reading_notes(changed(config, sam__models__tiny__model="vit_h"), ["unet_sam"]) == []
+    assert reading_notes(config, ["unet"]) == []
+    (note,) = reading_notes(config | {"preset": "fast"}, ["unet"])
+    assert "say nothing about a method" in note
+
+
+def test_measurements_are_checked_one_by_one(config):
+    block = {"gap": {"between": ["Radius", "Ulna"]}}
+    check_settings(changed(config, measurements=block, classes=None))
+    check_settings(changed(config, measurements=block, classes=["Radius", "Ulna"]))
+    wrong = {**block, "turn": {"between": ["axis of Radius", "Ulna"]}}
+    with pytest.raises(InputError) as caught:
+        check_settings(changed(config, measurements=wrong, classes=["Radius"]))
+    first, second = str(caught.value).splitlines()
+    assert first.startswith("measurements.gap: 'Ulna' is not a class")
+    assert second.startswith("measurements.turn: 'Ulna' is not a class")

@@ -48,7 +48,13 @@ def test_full_supervision_is_traced_below_full():
 
 @pytest.mark.parametrize(
     ("name", "subset"),
-    [("n45", Subset(45)), ("n45-without1of3", Subset(45, 1, 3)), ("full", Subset(0))],
+    [
+        ("n45", Subset(45)),
+        ("n45-without1of3", Subset(45, 1, 3)),
+        ("n45-draw2", Subset(45, draw=2)),
+        ("n45-draw2-without1of3", Subset(45, 1, 3, 2)),
+        ("full", Subset(0)),
+    ],
 )
 def test_a_subset_and_the_name_of_its_folder_stand_for_each_other(name, subset):
     assert subset_named(name) == subset
@@ -56,6 +62,8 @@ def test_a_subset_and_the_name_of_its_folder_stand_for_each_other(name, subset):
     assert re.fullmatch(SUBSETS, name)
 
 
-@pytest.mark.parametrize("name", ["n", "n45-without1", "45", "n45-without1of3/seed0", "fuller"])
+@pytest.mark.parametrize(
+    "name", ["n", "n45-without1", "45", "n45-without1of3/seed0", "n45-draw", "n-draw2", "fuller"]
+)
 def test_other_names_are_no_subsets(name):
     assert not re.fullmatch(SUBSETS, name)

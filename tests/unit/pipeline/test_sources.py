@@ -60,3 +60,13 @@ def test_the_phantom_watches_nothing_and_a_folder_what_is_read_of_it():
 def test_an_import_watches_its_files_and_folders():
     source = {"format": "coco", "coco": {"images": "i", "annotations": "a.json", "cases": "c.csv"}}
     assert user_paths(source) == ["c.csv", "a.json", "i"]
+
+
+def test_a_table_of_masks_is_read_with_the_folder_of_the_masks(tmp_path):
+    (tmp_path / "masks").mkdir()
+    block = {"images": "i", "annotations": f"{tmp_path}/masks.csv", "masks": None}
+    assert source_folders({"format": "mask_table", "mask_table": block}) == ["i", str(tmp_path)]
+    in_folder = block | {"annotations": f"{tmp_path}/masks"}
+    assert source_folders({"format": "mask_table", "mask_table": in_folder}) == ["i", f"{tmp_path}/masks"]
+    block["masks"] = f"{tmp_path}/masks"
+    assert source_folders({"format": "mask_table", "mask_table": block}) == ["i", f"{tmp_path}/masks"]

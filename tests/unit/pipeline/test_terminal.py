@@ -2,11 +2,12 @@
 
 import io
 import logging
+import sys
 import time
 
 import pytest
 
-from samcarry.pipeline.terminal import Terminal, faults_in
+from samcarry.pipeline.terminal import PlainFaults, Terminal, faults_in
 
 PLAN = {0: "all", 1: "train_f_theta", 2: "refine", 3: "train_f_phi"}
 HINT = "Complete log(s): .snakemake/log/x.log"
@@ -214,3 +215,28 @@ def test_a_traceback_is_called_a_bug(log):
 def test_a_log_without_an_error_message_is_reported(log):
     log.write_text("10:00:00 [refine n=8] refined 1\n")
     assert "killed" in faults_in(["no such file", str(log)])[0]
+
+
+def test_the_number_of_jobs_has_a_plus_until_the_cases_are_listed(run, monkeypatch):
+    plan = {0: "all", 1: "draw_phantoms", 2: "list_cases", 3: "train_f_theta"}
+    monkeypatch.setattr(sys.modules[__name__], "PLAN", plan)
+    run.terminal._unfinished = lambda: plan
+    for number in (1, 2, 3):
+        run.start(number)
+        run.finish(number, done=number)
+    assert [line.split("]")[0].split("[")[1] for line in run.lines()] == ["1/4+", "2/4", "3/4"]
+
+
+def test_a_fault_of_a_dry_run_has_neither_a_place_in_the_rules_nor_a_stack():
+    record = logging.LogRecord(
+        "snakemake.logging",
+        logging.ERROR,
+        "",
+        0,
+        'WorkflowError in file "/x/setup.smk", line 85:\nconfig: n: wrong\n  File "/x/setup.smk", line 88',
+        None,
+        None,
+    )
+    record.event = "error"
+    assert PlainFaults().filter(record)
+    assert record.getMessage() == "config: n: wrong"

@@ -36,6 +36,8 @@ def test_a_model_file_holds_all_that_is_needed(tmp_path):
         {"preparation": {"version": 1, "mirrored": "up"}},
         {"preparation": "x"},
         {"training_look": {"images": 5}},
+        {"measurements": ["a"]},
+        {"measurements": {"gap": {"between": ["b", "c"]}}},
         {"training_look": {"images": 5, "measures": {"grey values": {"mean": [1], "precision": 2}}}},
     ],
 )
@@ -98,3 +100,21 @@ def test_a_damaged_onnx_file_is_an_error_of_one_line(models, tmp_path):
     with pytest.raises(InputError) as caught:
         load_onnx(tmp_path / "m.onnx")
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_may_list_measurements(tmp_path):
+    block = {"gap": {"between": ["Zähne", "b"]}}
+    assert load_model(save_tiny_model(tmp_path / "m.safetensors", measurements=block)).measurements == block
+    assert load_model(save_tiny_model(tmp_path / "n.safetensors")).measurements == {}
+
+
+def test_the_number_of_threads_can_be_set(models):
+    folder, _, _ = models
+    before = torch.get_num_threads()
+    try:
+        load_model(folder / "model.safetensors", "cpu", threads=1)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+    image = np.zeros((1, 16, 32), np.uint8)
+    assert load_model(folder / "model.onnx", "cpu", threads=1).predict(image).shape == (1, 2, 16, 32)

@@ -4,10 +4,13 @@ import csv
 import json
 from dataclasses import replace
 
+import highdicom as hd
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydicom import dcmread
 from torch import nn
 
 from samcarry.data.phantoms import draw_phantoms
@@ -17,7 +20,12 @@ from samcarry.images.masks import read_mask
 from samcarry.images.training_look import measure_look, read_look
 from samcarry.networks.prediction import predict
 from samcarry.predict.models import UNKNOWN, Model
-from samcarry.predict.new_images import find_new_images, predict_folder, predict_masks
+from samcarry.predict.new_images import (
+    find_new_images,
+    predict_folder,
+    predict_masks,
+    read_measurements,
+)
 from support.dicom_files import write as write_dicom
 
 
@@ -335,3 +343,216 @@ def test_the_working_directory_may_be_the_output_folder(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out"]
     with pytest.raises(InputError, match="choose another folder"):
         predict_folder(MODEL, tmp_path / "images", "/", ["png"])
+
+
+def measurements(out):
+    """{(case, class): row of measurements.csv}."""
+    with (out / "measurements.csv").open(newline="", encoding="utf-8") as stream:
+        return {(row["case"], row["class"]): row for row in csv.DictReader(stream)}
+
+
+def two_bars(size=(160, 160)):
+    """Bright bars of 100 by 20 and 60 by 20 pixels, at right angles, 15 pixels apart."""
+    image = np.zeros(size, np.uint8)
+    image[20:40, 20:120] = 255
+    image[55:115, 60:80] = 255
+    return image
+
+
+BARS = replace(
+    MODEL,
+    predict=lambda images: np.stack([_kept(images, True), _kept(images, False)], axis=1),
+    classes=("lying", "standing"),
+)
+
+
+def _kept(images, upper):
+    """What is bright in the upper quarter of images, or in the rest."""
+    kept, quarter = np.zeros_like(images), round(images.shape[1] * 47 / 160)
+    part = slice(None, quarter) if upper else slice(quarter, None)
+    kept[:, part] = images[:, part]
+    return kept
+
+
+BLOCK = {
+    "gap": {"between": ["lying", "standing"]},
+    "turn": {"between": ["axis of lying", "axis of standing"]},
+    "apart": {"between": ["centre of lying", "centre of standing"]},
+}
+
+
+def test_every_mask_is_measured_in_pixels(tmp_path):
+    write_images(tmp_path / "images", bars=two_bars(), empty=np.zeros((50, 40), np.uint8))
+    predict_folder(BARS, tmp_path / "images", tmp_path / "out", ["png"], measurements=BLOCK)
+    rows = measurements(tmp_path / "out")
+    assert list(rows) == [(case, name) for case in ("bars", "empty") for name in ("lying", "standing", "")]
+    lying = rows["bars", "lying"]
+    for column, value in {"length_px": 100, "width_px": 20, "centre_x_px": 70, "centre_y_px": 30}.items():
+        assert abs(float(lying[column]) - value) < 1.5  # a pixel of the network is 2.5 pixels
+        assert float(lying[f"{column}_low"]) <= float(lying[column]) <= float(lying[f"{column}_high"])
+        assert 0 <= float(lying[f"{column}_confidence"]) <= 1
+    image = rows["bars", ""]
+    assert abs(float(image["gap_px"]) - 15) < 2
+    assert abs(float(image["turn_deg"]) - 90) < 1
+    assert abs(float(image["apart_px"]) - 55) < 1.5
+    assert lying["gap_px"] == image["length_px"] == ""
+    # Classes that are missing have empty cells.
+    for name in ("lying", "standing", ""):
+        assert set([*rows["empty", name].values()][3:]) == {""}
+
+
+def test_measurements_are_in_mm_where_the_size_of_a_pixel_is_known(tmp_path, caplog):
+    (tmp_path / "images").mkdir()
+    values = two_bars().astype(np.uint16) * 16
+    for name, elements in {
+        "a": {"PixelSpacing": [0.5, 0.25]},
+        "b": {"ImagerPixelSpacing": [0.2, 0.2]},
+        "c": {},
+    }.items():
+        write_dicom(tmp_path / f"images/{name}.dcm", values, **elements)
+    predict_folder(BARS, tmp_path / "images", tmp_path / "out", ["nifti"], measurements=BLOCK)
+    rows = measurements(tmp_path / "out")
+    assert float(rows["a", "lying"]["length_mm"]) == pytest.approx(25, abs=0.7)
+    assert float(rows["a", "lying"]["width_mm"]) == pytest.approx(10, abs=0.7)
+    assert float(rows["a", "standing"]["length_mm"]) == pytest.approx(30, abs=0.7)
+    assert float(rows["a", "lying"]["area_mm2"]) == pytest.approx(250, rel=0.07)
+    assert float(rows["a", ""]["gap_mm"]) == pytest.approx(7.5, abs=1)
+    assert float(rows["b", "lying"]["length_mm"]) == pytest.approx(20, abs=0.5)
+    assert rows["a", "lying"]["length_px"] == rows["c", "lying"]["length_mm"] == ""
+    assert float(rows["c", "lying"]["length_px"]) == pytest.approx(100, abs=1.5)
+    sizes = [
+        (row["row_mm"], row["column_mm"], row["spacing_from"]) for row in table(tmp_path / "out").values()
+    ]
+    assert sizes == [("0.5", "0.25", "PixelSpacing"), ("0.2", "0.2", "ImagerPixelSpacing"), ("", "", "")]
+    assert "1 images give the size of a pixel at the detector" in caplog.text
+    zooms = [nib.load(tmp_path / f"out/nifti/{case}.nii.gz").header.get_zooms()[:2] for case in "abc"]
+    np.testing.assert_allclose(zooms, [(0.25, 0.5), (0.2, 0.2), (1, 1)])
+
+
+def test_a_given_size_of_a_pixel_is_for_images_that_do_not_say_it(tmp_path):
+    write_images(tmp_path / "images", bars=two_bars())
+    write_dicom(tmp_path / "images/d.dcm", two_bars().astype(np.uint16) * 16, PixelSpacing=[1, 1])
+    predict_folder(BARS, tmp_path / "images", tmp_path / "out", ["png"], spacing=(0.5, 0.25))
+    rows = measurements(tmp_path / "out")
+    assert float(rows["bars", "lying"]["length_mm"]) == pytest.approx(25, abs=0.7)
+    assert float(rows["d", "lying"]["length_mm"]) == pytest.approx(100, abs=1.5)
+    assert not any(column.startswith("length_px") for column in rows["d", "lying"])
+    with pytest.raises(InputError, match="not a size in mm"):
+        predict_folder(BARS, tmp_path / "images", tmp_path / "out2", ["png"], spacing=(0.0, 1.0))
+
+
+def test_the_model_lists_measurements_and_unknown_classes_are_refused(tmp_path):
+    write_images(tmp_path / "images", bars=two_bars())
+    model = replace(BARS, measurements={"m": {"between": ["axis of lying", "vertical"]}})
+    predict_folder(model, tmp_path / "images", tmp_path / "out", ["png"])
+    assert float(measurements(tmp_path / "out")["bars", ""]["m_deg"]) == pytest.approx(90, abs=1)
+    with pytest.raises(InputError, match="'bone' is not a class; choose from lying, standing"):
+        predict_folder(
+            model,
+            tmp_path / "images",
+            tmp_path / "out2",
+            measurements={"m": {"between": ["bone", "lying"]}},
+        )
+    assert not (tmp_path / "out2").exists()
+
+
+def test_measurements_of_a_config(tmp_path):
+    (tmp_path / "a.yaml").write_text("dataset: x\nmeasurements:\n  gap: {between: [a, b]}\n")
+    assert read_measurements(tmp_path / "a.yaml") == {"gap": {"between": ["a", "b"]}}
+    (tmp_path / "b.yaml").write_text("a: [")
+    (tmp_path / "c.yaml").write_text("a: 1")
+    for name, fault in {
+        "b": "line 1: is not valid YAML",
+        "c": "no key `measurements`",
+        "d": "no such",
+    }.items():
+        with pytest.raises(InputError, match=fault):
+            read_measurements(tmp_path / f"{name}.yaml")
+
+
+UIDS = {
+    "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1",
+    "SOPInstanceUID": "1.2.3.4",
+    "StudyInstanceUID": "1.2.3",
+    "SeriesInstanceUID": "1.2.5",
+    "Modality": "CR",
+    "PixelSpacing": [0.5, 0.25],
+}
+
+
+def test_a_dicom_image_has_a_report_beside_its_segmentation(tmp_path):
+    (tmp_path / "images").mkdir()
+    write_dicom(tmp_path / "images/a.dcm", two_bars().astype(np.uint16) * 16, **UIDS)
+    predict_folder(BARS, tmp_path / "images", tmp_path / "out", ["dicomseg"], measurements=BLOCK)
+    report = hd.sr.srread(tmp_path / "out/dicomsr/a.dcm")
+    groups = report.content.get_planar_roi_measurement_groups()
+    assert [group.tracking_identifier for group in groups] == ["lying", "standing"]
+    length = next(m for m in groups[0].get_measurements() if m.name.meaning == "Length")
+    assert float(length.value) == pytest.approx(25, abs=0.7)
+    assert length.unit.value == "mm"
+    segmentation = dcmread(tmp_path / "out/dicomseg/a.dcm")
+    measures = segmentation.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert list(measures.PixelSpacing) == [0.5, 0.25]
+
+
+def test_a_single_image(tmp_path):
+    write_images(tmp_path / "images", a=bright_square(), b=bright_square())
+    cases, faults = predict_folder(MODEL, tmp_path / "images/a.png", tmp_path / "out", ["png"])
+    assert (cases, faults) == (["a"], [])
+    assert [row["file"] for row in table(tmp_path / "out").values()] == ["a.png"]
+    with pytest.raises(InputError, match="not found"):
+        predict_folder(MODEL, tmp_path / "images/c.png", tmp_path / "out2", ["png"])
+    with pytest.raises(InputError, match="contain it"):
+        predict_folder(MODEL, tmp_path / "images/a.png", tmp_path / "images", ["png"], overwrite=True)
+    (tmp_path / "images/notes.txt").write_text("x")
+    with pytest.raises(InputError, match="contains no images"):
+        predict_folder(MODEL, tmp_path / "images/notes.txt", tmp_path / "out2", ["png"])
+
+
+def test_a_single_image_may_be_beside_its_output(tmp_path):
+    Image.fromarray(bright_square()).save(tmp_path / "a.png")
+    predict_folder(MODEL, tmp_path / "a.png", tmp_path / "out", ["png"])
+    assert (tmp_path / "out/masks/a").is_dir()
+
+
+def test_files_of_a_cd_without_an_image_are_skipped_and_counted(tmp_path, caplog):
+    (tmp_path / "cd").mkdir()
+    values = np.full((20, 30), 1000, np.uint16)
+    kinds = {
+        "DICOMDIR": "1.2.840.10008.1.3.10",
+        "SR1": "1.2.840.10008.5.1.4.1.1.88.22",
+        "SR2.dcm": "1.2.840.10008.5.1.4.1.1.88.22",
+        "ECG": "1.2.840.10008.5.1.4.1.1.9.1.2",
+        "IM1": "1.2.840.10008.5.1.4.1.1.1",
+    }
+    for name, uid in kinds.items():
+        path = write_dicom(tmp_path / "cd" / name, values)
+        header = dcmread(path)
+        header.file_meta.MediaStorageSOPClassUID = uid
+        if name != "IM1":
+            del header.PixelData, header.Rows
+        header.save_as(path)
+    cases, faults = predict_folder(MODEL, tmp_path / "cd", tmp_path / "out", ["png"])
+    assert (cases, faults) == (["IM1"], [])
+    [line] = [record.message for record in caplog.records if "without an image" in record.message]
+    assert "skipped 4 DICOM files without an image: 2 Enhanced SR, 1 " in line
+    assert "Media Storage Directory" in line
+
+
+def test_a_dicom_image_with_a_palette_is_predicted(tmp_path):
+    (tmp_path / "images").mkdir()
+    table_of = np.linspace(0, 65535, 256).astype(np.uint16).tobytes()
+    colours = ("Red", "Green", "Blue")
+    palette = {f"{colour}PaletteColorLookupTableDescriptor": [256, 0, 16] for colour in colours}
+    palette |= {f"{colour}PaletteColorLookupTableData": table_of for colour in colours}
+    write_dicom(
+        tmp_path / "images/a.dcm",
+        bright_square(),
+        bits=8,
+        PhotometricInterpretation="PALETTE COLOR",
+        **palette,
+    )
+    cases, faults = predict_folder(MODEL, tmp_path / "images", tmp_path / "out", ["png"])
+    assert (cases, faults) == (["a"], [])
+    expected = predict_masks(MODEL, bright_square())[0]
+    np.testing.assert_array_equal(read_mask(tmp_path / "out/masks/a/bright.png"), expected)

@@ -16,7 +16,7 @@ from samcarry.predict.models import Model
 from samcarry.predict.new_images import predict_folder
 from samcarry.predict.unfinished import _lock
 
-FORMATS = ("png", "overlay", "labelmap", "nifti", "coco", "cvat")
+FORMATS = ("png", "overlay", "labelmap", "nifti", "coco", "cvat", "yolo", "segnrrd", "nnunet")
 NAMES = [f"{number}.png" for number in range(6)]
 
 

@@ -63,6 +63,14 @@ def test_the_values_of_n_are_labels_in_order(tmp_path, drawn):
     assert [label.get_text() for label in drawn[0].axes[0].get_xticklabels()] == ["1", "10", "43"]
 
 
+def test_a_bar_shows_the_spread_over_draws_at_its_n(tmp_path, drawn):
+    rows = dice_rows((1, "unet", "a", 0, 0.2), (5, "unet", "a", 0, 0.5))
+    draws = pd.DataFrame({"method": ["unet"], "n": [5], "mean": [52.0], "draw_std": [4.0]})
+    draw_ablation([tmp_path / "a.png"], rows, ["unet"], NAMES, draws)
+    (bar,) = [line for line in drawn[0].axes[0].collections if line.get_gid() == "draws-unet"]
+    assert bar.get_segments()[0][:, 1] == pytest.approx([48, 56])
+
+
 def test_svg_and_png_are_written_and_the_same_each_time(tmp_path):
     rows = dice_rows((1, "unet", "a", 0, 0.2), (5, "unet", "a", 0, 0.5))
     for name in ("one", "two"):

@@ -12,9 +12,11 @@ from samcarry.report.figures import (
     STAGES,
     CaseView,
     best_median_worst,
+    columns_for,
     draw_cases,
     draw_qualitative,
     draw_training,
+    panel_size,
     rank_cases,
     spread_over_ranks,
 )
@@ -174,3 +176,52 @@ def test_a_qualitative_picture_is_fit_for_print(tmp_path):
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.info["dpi"] == pytest.approx((300, 300), abs=1)
     assert colourful(tmp_path / "a.png") > 300
+
+
+@pytest.mark.parametrize("aspect", [0.5, 0.67, 1, 2, 3])
+def test_wide_images_are_drawn_as_large_as_tall_ones(aspect):
+    width, height = panel_size(aspect, 5)
+    assert width / height == pytest.approx(aspect)
+    assert 6 < width * height < 9
+    assert panel_size(aspect, 32)[0] >= width
+
+
+@pytest.mark.parametrize(("aspect", "columns"), [(0.67, 7), (1, 7), (2, 4)])
+def test_panels_stand_in_lines_of_about_the_same_length(aspect, columns):
+    assert columns_for(7, panel_size(aspect, 32 if aspect == 2 else 5)[0]) == columns
+
+
+def wide_view(stages, shape=None, size=(20, 40)):
+    masks = np.zeros((2, *size), dtype=bool)
+    masks[0, 5:15, 5:12] = True
+    return CaseView(
+        "a", np.full(size, 128, np.uint8), dict.fromkeys(stages, masks), extract_prompts(masks), shape
+    )
+
+
+def axes_of(monkeypatch):
+    """A list that fills with the axes on which images are drawn."""
+    drawn, show = [], figures._show
+    monkeypatch.setattr(figures, "_show", lambda axis, *given: (drawn.append(axis), show(axis, *given)))
+    return drawn
+
+
+@pytest.mark.parametrize("shape", [(1000, 2000), (600, 400)])
+def test_pictures_have_the_aspect_of_the_users_image(tmp_path, monkeypatch, shape):
+    drawn = axes_of(monkeypatch)
+    draw_cases(tmp_path / "a.png", [wide_view(STAGES, shape, (30, 30))], CLASSES, "ours_r", seed=0)
+    draw_qualitative(
+        tmp_path / "b.png", wide_view(["reference", "x"], shape, (30, 30)), CLASSES, {"x": "x"}, "best"
+    )
+    assert len(drawn) == 1 + len(STAGES) + 2
+    for axis in drawn:
+        box = axis.get_window_extent()
+        assert box.width / box.height == pytest.approx(shape[1] / shape[0], rel=0.02)
+
+
+def test_a_panoramic_picture_is_not_a_thumb_wide(tmp_path, monkeypatch):
+    drawn = axes_of(monkeypatch)
+    draw_cases(tmp_path / "a.png", [wide_view(STAGES)] * 2, [f"{n}" for n in range(32)][:2], "ours_r", seed=0)
+    assert min(axis.get_window_extent().width for axis in drawn) > 380  # pixels
+    places = {round(axis.get_window_extent().y0) for axis in drawn}
+    assert len(places) == 4  # two lines for each case

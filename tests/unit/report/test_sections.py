@@ -78,7 +78,7 @@ def test_the_page_explains_intervals_ranks_the_primary_comparison_and_the_margin
     text = whole[1].text
     assert "the 95 % interval of the mean, by patient (Student's t, 8 patients)" in text
     assert "Ranks are by mean Dice" in text
-    assert "ours w/ SAM (R) against U-Net (f_θ) is the primary comparison" in text
+    assert "ours_r (ours w/ SAM (R)) against unet (U-Net (f_θ)) is the primary comparison" in text
     assert "within ±2 points" in text
 
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from samcarry.runtime import processes
-from samcarry.runtime.processes import usable_cpus
+from samcarry.runtime.processes import usable_cpus, wait_asleep
 from support.paths import SCRIPTS
 
 CHILD = (
@@ -101,3 +101,31 @@ def alive(process, seconds):
 def test_only_cpus_that_this_process_may_use_are_counted(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3}, raising=False)
     assert usable_cpus() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("max 100000", 8),
+        ("200000 100000", 2),
+        ("50000 100000", 1),
+        ("9900000 100000", 8),
+        ("", 8),
+        ("1 0", 8),
+    ],
+)
+def test_the_quota_of_a_container_counts(monkeypatch, tmp_path, text, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    (tmp_path / "cpu.max").write_text(text)
+    assert usable_cpus(tmp_path / "cpu.max") == expected
+    assert usable_cpus(tmp_path / "none") == 8
+
+
+def test_threads_that_wait_sleep_unless_the_user_wants_otherwise(monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "")  # so that it is put back afterwards
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    wait_asleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    wait_asleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"

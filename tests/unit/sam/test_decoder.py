@@ -5,8 +5,9 @@ import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder, TwoWayTransformer
 
 from samcarry.sam import decoder as module
+from samcarry.sam.answers import SINGLE_MASK, THREE_MASKS
 from samcarry.sam.checkpoints import load_sam
-from samcarry.sam.decoder import SINGLE_MASK, THREE_MASKS, decode
+from samcarry.sam.decoder import decode
 from samcarry.sam.small.model import build_small_sam
 from support.paths import TINY_SAM as TINY
 

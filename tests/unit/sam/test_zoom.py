@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from samcarry.prompting.cleaning import most_likely_components
 from samcarry.prompting.prompts import Prompt, extract_prompts
+from samcarry.sam.answers import Answers
 from samcarry.sam.crops import whole
-from samcarry.sam.decoder import Answers
 from samcarry.sam.embedding import embed
 from samcarry.sam.inputs import input_size
 from samcarry.sam.refinement import decode_prompts, full_size, refine

@@ -1,17 +1,22 @@
-"""A job of an earlier run writes nothing."""
+"""A job of an earlier run writes nothing, and the earlier run ends."""
 
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
 from samcarry.errors import InputError
 from samcarry.storage import runs
+from support.paths import ROOT
 
 
 @pytest.fixture(autouse=True)
 def a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(runs, "_joined", [])
+    monkeypatch.setattr(runs, "_SECONDS", 0.01)
     monkeypatch.setenv(runs._RUN, "")  # so that it is restored after the test
     monkeypatch.delenv(runs._RUN)
 
@@ -56,3 +61,34 @@ def test_a_cluster_job_belongs_to_the_run_that_submitted_it(monkeypatch):
     monkeypatch.delenv(runs._RUN)
     runs.announce_run(is_main=False, dataset="demo")
     assert os.environ[runs._RUN] == token
+
+
+EARLIER = """
+import time
+from samcarry.storage import runs
+
+runs._SECONDS = 0.01
+runs.announce_run(is_main=True, dataset="demo")
+runs.claim_results("demo")
+runs.watch_claim("demo")
+print("claimed", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_run_ends_at_once_when_a_newer_one_claims_its_results():
+    earlier = subprocess.Popen(
+        [sys.executable, "-c", EARLIER],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
+    )
+    assert earlier.stdout.readline() == "claimed\n"
+    time.sleep(0.2)
+    assert earlier.poll() is None
+    runs.announce_run(is_main=True, dataset="demo")
+    runs.claim_results("demo")
+    _, message = earlier.communicate(timeout=30)
+    assert earlier.returncode == 1
+    assert message == "Stopped, because a newer run of this data set has started.\n"

@@ -63,3 +63,13 @@ def test_texts_are_composed_after_the_fields_are_separated(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("case,ge\u0301nou\nfe\u0301mur,a\u037eb\n", encoding="utf-8")  # a Greek question mark
     assert read_sheet(path) == [{"case": "f\u00e9mur", "g\u00e9nou": "a;b"}]
+
+
+def test_a_sheet_in_windows_1252_is_reported_with_row_and_column(tmp_path):
+    path = sheet(tmp_path, "case;patient;split\nK1;Muller;train\nK2;Müller;val\n".encode("cp1252"))
+    with pytest.raises(InputError) as caught:
+        read_sheet(path)
+    assert "row 3, column 'patient' is probably in Windows-1252 (in which it reads 'Müller')" in str(
+        caught.value
+    )
+    assert str(caught.value).endswith("save it as CSV UTF-8")

@@ -53,7 +53,8 @@ class Mixture:
     whole_share: float = 0.1  # of the crops are whole images
     nothing_share: float = 0.4  # of the crops have a prompt that points at nothing, where that is known
     seed: int = 0
-    cell: int = CELL  # pixels of the input per cell of a low-resolution mask
+    cell: float = CELL  # pixels of the input per cell of a low-resolution mask
+    squeezed: bool = False  # both sides of each crop fill the input
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def draw_crop(
     """
     height, width = picture.occupied.shape
     window = draw_window(rng, bounding_box(picture.masks[subject]), (height, width), mixture.whole_share)
-    size = draw_size(rng, window, mixture.side)
+    size = (mixture.side, mixture.side) if mixture.squeezed else draw_size(rng, window, mixture.side)
     image = picture.image[window.view]
     if expose is not None:
         image = expose(rng, image)
@@ -227,7 +228,7 @@ def _predicted(
     logits = torch.from_numpy(picture.predicted[subject][None].astype(np.float32))
     height, width = picture.occupied.shape
     view = View(window, (height, width), picture.predicted.shape[1:], *size)
-    count = mixture.side // mixture.cell
+    count = round(mixture.side / mixture.cell)
     found = cut_logits(logits, [view], (count, count), mixture.cell)[0].numpy()
     return found if iou(found > 0, mask) >= LEAST_OVERLAP else None
 
@@ -262,7 +263,7 @@ def _nothing(
         fair = found.sum() >= LEAST_CELLS and (found & solid.any(axis=0)).sum() < 0.5 * found.sum()
         return found if fair else None
     taken = (cut_masks(picture.occupied[None], window, size, mixture.side, mixture.cell)[0] > 0.2).numpy()
-    rows, columns = (-(-edge // mixture.cell) for edge in size)
+    rows, columns = (int(-(-edge // mixture.cell)) for edge in size)
     taken[rows:], taken[:, columns:] = True, True  # beyond the crop nothing is asked for
     copy = nothing_mask(rng, solid[0], taken)
     return copy if copy is not None and copy.sum() >= LEAST_CELLS else None
@@ -274,7 +275,7 @@ def _ask(
     rough: NDArray[np.bool_],
     mask: NDArray[np.bool_],
     others: NDArray[np.bool_],
-    cell: int,
+    cell: float,
     logits: NDArray[np.float32] | None = None,
 ) -> None:
     """Add a prompt to a crop: a rough mask's box, point and logits, or the true box moved a little.
@@ -286,7 +287,7 @@ def _ask(
     else:
         box = jittered_box(rng, mask, float(rng.choice([0.02, 0.05, 0.1, 0.15, 0.2])))
     box[2:] = np.maximum(box[2:], box[:2] + 1)
-    rows, columns = (-(-edge // cell) for edge in crop.size)
+    rows, columns = (int(-(-edge // cell)) for edge in crop.size)
     crop.boxes.append(box * cell)
     crop.points.append(_points(rng, rough, mask, others, (rows, columns)) * cell)
     crop.priors.append(soft_logits(rng, rough) if logits is None else logits)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from samcarry.runtime.device import autocast
+from samcarry.sam.answers import Answers
 from samcarry.sam.checkpoints import load_sam
-from samcarry.sam.decoder import Answers
 from samcarry.sam.small.model import build_small_sam
 from samcarry.sam.small.samples import CropBatches, Mixture
 from samcarry.sam.small.training import (

@@ -1,0 +1,169 @@
+"""What in a readable data set is likely a mistake: warnings with the line of the config that settles them."""
+
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from samcarry.data.cases import Case
+from samcarry.data.contract import SPLITS
+from samcarry.errors import shortlist
+
+_DARK = 32  # of 255: an image whose brightest pixel is at most this was likely made with fewer bits
+_SQUEEZED = 1.6  # times narrower or wider than the network's input
+_MOST = 0.5  # share of the image: an inverted mask covers more than this
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one case shows.
+
+    Attributes:
+        size: (height, width) of its image in pixels.
+        low: its darkest grey value, 0..255, as the workflow reads it.
+        high: its brightest one.
+        shares: {class: share of the image that its mask covers, 0..1}, of masks with at least one pixel.
+    """
+
+    size: tuple[int, int]
+    low: int
+    high: int
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+
+def network_size(sizes: Iterable[tuple[int, int]], pixels: int, step: int) -> tuple[int, int]:
+    """(height, width) of about `pixels` pixels with the median aspect of images, as multiples of `step`."""
+    aspect = statistics.median(width / height for height, width in sizes)
+    height = max(step, round((pixels / aspect) ** 0.5 / step) * step)
+    width = max(step, round((pixels * aspect) ** 0.5 / step) * step)
+    return height, width
+
+
+def find_oddities(
+    cases: Sequence[Case],
+    looks: Mapping[str, Look],
+    size: tuple[int, int],
+    step: int,
+    window: Sequence[float] | None,
+) -> list[str]:
+    """Warnings, one line each; none of them keeps a run from starting.
+
+    Args:
+        cases: the cases.
+        looks: {case: what it shows}.
+        size: (height, width) of the network's input.
+        step: what both have to be a multiple of.
+        window: as `images.window` in the config.
+    """
+    of = {case.case: case for case in cases}
+    return [
+        *_dark_images(of, looks, window),
+        *_squeezed_images(looks, size, step),
+        *_inverted_masks(of, looks),
+        *_similar_classes({name for look in looks.values() for name in look.shares}),
+    ]
+
+
+def _dark_images(
+    of: Mapping[str, Case], looks: Mapping[str, Look], window: Sequence[float] | None
+) -> list[str]:
+    dark = sorted(name for name, look in looks.items() if 0 < look.high <= _DARK)
+    if not dark or window is not None:
+        return []
+    files = shortlist([str(of[name].image) for name in dark], 2)
+    return [
+        f"{files}: nearly black, the brightest pixel is {max(looks[name].high for name in dark)} of 255, as "
+        f"of 12-bit data in a 16-bit file ({len(dark)} of {len(looks)} images): set "
+        "`images: {window: [0.5, 99.5]}`"
+    ]
+
+
+def _squeezed_images(looks: Mapping[str, Look], size: tuple[int, int], step: int) -> list[str]:
+    wanted = size[1] / size[0]
+    factors = {name: look.size[1] / look.size[0] / wanted for name, look in looks.items()}
+    far = {name: max(by, 1 / by) for name, by in factors.items() if max(by, 1 / by) > _SQUEEZED}
+    if not far:
+        return []
+    worst = max(far, key=lambda name: far[name])
+    height, width = looks[worst].size
+    line = (
+        f"{len(far)} of {len(looks)} images are squeezed to the network's {size[1]} x {size[0]} (width x "
+        f"height), the most by {far[worst]:.1f} to 1 ({worst}: {width} x {height})"
+    )
+    better = network_size([look.size for look in looks.values()], size[0] * size[1], step)
+    if better == tuple(size) or len(far) < len(looks) / 2:
+        return [f"{line}: check these images, their aspect is unlike that of the others"]
+    return [f"{line}: set `images: {{height: {better[0]}, width: {better[1]}}}`"]
+
+
+def _inverted_masks(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list[str]:
+    shares: dict[str, dict[str, float]] = defaultdict(dict)
+    for name, look in looks.items():
+        for of_class, share in look.shares.items():
+            shares[of_class][name] = share
+    lines = []
+    for of_class, by_case in sorted(shares.items()):
+        usual = statistics.median(by_case.values())
+        for name, share in sorted(by_case.items()):
+            inverse = abs(1 - share - usual) < abs(share - usual) / 2
+            if len(by_case) >= 3 and share > _MOST > usual and inverse:
+                lines.append(
+                    f"{of[name].labels}/{of_class}.png: may be inverted, it covers {share:.0%} of the image, "
+                    f"the others about {usual:.0%}: look at it, and save it with 0 outside of the object"
+                )
+    return lines
+
+
+def _similar_classes(classes: Iterable[str]) -> list[str]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(classes):
+        groups[re.sub(r"[\s_\-.]+", "", name).lower()].append(name)
+    return [
+        f"classes {' and '.join(map(repr, names))} differ only in case, blanks or signs: if they are one, "
+        f"rename the files, or in an import set `classes: {{{names[0]!r}: {names[1]!r}}}` in its block of "
+        "`source`"
+        for names in groups.values()
+        if len(names) > 1
+    ]
+
+
+def overview(cases: Sequence[Case], looks: Mapping[str, Look]) -> list[str]:
+    """A table of cases by split and class, and lines with the sizes and grey values of images."""
+    by_split = {split: [case for case in cases if case.split == split] for split in SPLITS}
+    classes = sorted({name for look in looks.values() for name in look.shares})
+    rows = [["", *SPLITS]]
+    rows.append(["images", *(str(len(of_split)) for of_split in by_split.values())])
+    rows.append(["patients", *(str(len({case.patient for case in s})) for s in by_split.values())])
+    rows.append(["with labels", *(str(sum(c.labels is not None for c in s)) for s in by_split.values())])
+    rows += [
+        [
+            name,
+            *(
+                str(sum(name in looks[c.case].shares for c in s if c.case in looks))
+                for s in by_split.values()
+            ),
+        ]
+        for name in classes
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    if looks:
+        heights = sorted(look.size[0] for look in looks.values())
+        breadths = sorted(look.size[1] for look in looks.values())
+        lows, highs = [look.low for look in looks.values()], [look.high for look in looks.values()]
+        lines.append(
+            f"width {breadths[0]} to {breadths[-1]}, height {heights[0]} to {heights[-1]} pixels (median "
+            f"{statistics.median(breadths):g} x {statistics.median(heights):g})"
+        )
+        lines.append(
+            f"grey values as read: darkest pixel {min(lows)} to {max(lows)}, brightest {min(highs)} to "
+            f"{max(highs)} of 255"
+        )
+    return lines

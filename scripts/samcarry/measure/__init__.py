@@ -1,0 +1,1 @@
+"""Measurements of masks: area, centre, length and width, gaps and angles, each with an interval."""

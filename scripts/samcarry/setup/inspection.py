@@ -1,0 +1,194 @@
+"""All faults and warnings of a data set at once, found as the workflow finds them, without running it."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from samcarry.data.cases import Case, find_cases
+from samcarry.data.checks import Contents, check_cases
+from samcarry.data.duplicates import find_duplicates
+from samcarry.data.hidden_labels import check_numbers, hide_labels
+from samcarry.data.manifest import order_training_cases
+from samcarry.data.oddities import find_oddities, overview
+from samcarry.errors import InputError, shortlist
+from samcarry.pipeline.config import Config, methods_on_unlabelled
+from samcarry.pipeline.sources import is_table_study, paths_by_split, source_folder
+
+_DUPLICATES = ("near_duplicates", "accepted_duplicates")
+
+
+@dataclass
+class Inspection:
+    """What was found.
+
+    Attributes:
+        cases: the cases; [] if they could not be listed.
+        contents: what images and labels show; None if any of them has a fault.
+        order: the labelled training cases in the order in which they join X^n.
+        faults: one line each; a run would stop at them.
+        warnings: one line each.
+    """
+
+    cases: list[Case] = field(default_factory=list)
+    contents: Contents | None = None
+    order: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, error: InputError) -> None:
+        """Note the faults of an error."""
+        self.faults += str(error).splitlines()
+
+
+def inspect(config: Config, threads: int = 1) -> Inspection:
+    """Look at every image and label of a data set, as the workflow does before it trains; nothing is written.
+
+    Args:
+        config: a complete config without faults, whose source is not `phantom`.
+        threads: how many cases are decoded in parallel.
+    """
+    found = Inspection()
+    try:
+        with _data_set(config) as (folder, name):
+            _look(config, folder, threads, found)
+            for lines in (found.faults, found.warnings):
+                lines[:] = [line.replace(str(folder), name) for line in lines]
+    except InputError as error:
+        found.add(error)
+    return found
+
+
+def table(found: Inspection) -> list[str]:
+    """The counts by split and class, sizes and grey values, as lines; [] if the cases could not be read."""
+    return overview(found.cases, found.contents.looks) if found.contents else []
+
+
+def _look(config: Config, folder: Path, threads: int, found: Inspection) -> None:
+    splits = {
+        key: value
+        for key, value in config["splits"].items()
+        if key not in (*_DUPLICATES, "hide_labels_beyond")
+    }
+    if fault := labels_of_another_set(folder):
+        found.faults.append(fault)
+        return
+    try:
+        # The first labels of a data set may be corrections.
+        later = bool(config["corrections"])
+        found.cases, found.warnings = find_cases(folder, **splits, labels_follow=later)
+    except InputError as error:
+        found.add(error)
+        return
+    size = (config["images"]["height"], config["images"]["width"])
+    window = config["images"]["window"]
+    try:
+        contents = check_cases(found.cases, config["classes"], window=window, threads=threads)
+    except InputError as error:
+        found.add(error)
+        return
+    duplicates = {key: config["splits"][key] for key in _DUPLICATES}
+    copies = find_duplicates(found.cases, contents.appearances, **duplicates)
+    found.faults += copies.faults
+    found.warnings += copies.warnings
+    found.cases = [case for case in found.cases if case.case not in copies.left_out]
+    found.contents = contents
+    order = order_training_cases(found.cases, contents.of_case, splits["seed"])
+    most, largest = config["splits"]["hide_labels_beyond"], max([config["n"], *config["ablation"]["n"]])
+    try:
+        found.cases, order = hide_labels(found.cases, order, most, contents.of_case)
+        if config["corrections"]:
+            found.warnings.append("corrections: are read by a run; these checks do not count their cases")
+        else:
+            check_numbers(folder, found.cases, config["n"], largest, methods_on_unlabelled(config))
+    except InputError as error:
+        found.add(error)
+    found.order = order
+    step = 2 ** config["training"]["depth"]
+    found.warnings += find_oddities(found.cases, contents.looks, size, step, window)
+    if config["classes"] is None and len(contents.classes) == 1:
+        found.warnings.append(
+            f"{folder}: there is one class only, {contents.classes[0]!r}: if that is all, set "
+            f"`classes: [{contents.classes[0]}]`; else add the labels of the others"
+        )
+
+
+def labels_of_another_set(folder: Path) -> str:
+    """A line if no folder of labels belongs to any image, '' otherwise."""
+    images, labels = folder / "images", folder / "labels"
+    if not images.is_dir() or not labels.is_dir():
+        return ""
+    ours = {file.stem for file in images.iterdir() if not file.name.startswith(".")}
+    theirs = {entry.name for entry in labels.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
+    if not ours or not theirs or ours & theirs:
+        return ""
+    return (
+        f"{labels}: these are labels of another data set: none of its {len(theirs)} folders "
+        f"({shortlist(sorted(theirs), 3)}) is named after one of the {len(ours)} images "
+        f"({shortlist(sorted(ours), 3)}): put the labels of these images there, or rename one of the two"
+    )
+
+
+@contextmanager
+def _data_set(config: Config) -> Iterator[tuple[Path, str]]:
+    """The data set's folder, and what messages call it; that of an import is removed afterwards."""
+    name = source_folder(config)
+    if config["source"]["format"] == "folder":
+        yield Path(name), name
+        return
+    with tempfile.TemporaryDirectory(prefix="samcarry-check-") as private:
+        folder = Path(private) / "data"
+        _import(config, folder)
+        yield folder, name
+
+
+def _import(config: Config, folder: Path) -> list[str]:
+    # Imported here: highdicom takes seconds.
+    from samcarry.importing.annotations import import_annotations
+    from samcarry.importing.readers import reader_options
+
+    source = config["source"]
+    block: dict[str, Any] = source[source["format"]]
+    window = config["images"]["window"]
+    annotations: dict[str, Sequence[Path]] = {
+        split: [Path(file) for file in files] for split, files in paths_by_split(block["annotations"]).items()
+    }
+    if is_table_study(source):
+        from samcarry.importing.wrist import import_cvat
+
+        listed = block["unlabelled"]
+        return import_cvat(
+            images=Path(block["images"]),
+            annotations=annotations,
+            table=Path(block["table"]),
+            order=Path(block["order"]) if block["order"] else None,
+            unlabelled=Path(listed) if isinstance(listed, str) else listed,
+            label=block["label"],
+            attribute=block["attribute"],
+            classes=config["classes"],
+            destination=folder,
+            frontal_only=block["frontal_only"],
+            mirror_right=block["mirror_right"],
+            window=window,
+            seed=block["unlabelled_seed"],
+            unreadable=block["unreadable"],
+        )
+    return import_annotations(
+        source["format"],
+        images=Path(block["images"]),
+        annotations=annotations,
+        destination=folder,
+        classes={str(theirs): ours for theirs, ours in block["classes"].items()},
+        only_named=block["only_named"],
+        wanted=config["classes"],
+        combine=block["combine"],
+        empty_is_labelled=block["empty"] == "labelled",
+        cases=Path(block["cases"]) if block["cases"] else None,
+        counts=block["counts"],
+        window=window,
+        unreadable=block["unreadable"],
+        link=True,
+        options=reader_options(source["format"], block),
+    )

@@ -1,0 +1,53 @@
+"""samcarry doctor: what a run needs of this machine."""
+
+import subprocess
+
+from samcarry.setup import doctoring, hardware
+from samcarry.setup.doctoring import examine
+from samcarry.setup.hardware import Hardware, find_hardware
+from samcarry.storage.files import sha256
+from support.paths import ROOT
+
+HERE = Hardware((), 2, 24.0, 100.0)
+
+
+def config(file, digest):
+    return {"training": {"threads": 8}, "sam": {"models": {"sam": {"file": str(file), "sha256": digest}}}}
+
+
+def test_a_good_machine(tmp_path):
+    file = tmp_path / "sam"
+    file.write_bytes(b"weights")
+    lines, faults = examine(config(file, sha256(file)), ROOT, HERE)
+    assert faults == []
+    assert any("no GPU, 2 CPUs" in line for line in lines)
+    assert any("SHA-256 as in the config" in line for line in lines)
+    assert any(line.startswith("SLURM: ") for line in lines)
+    assert any("fewer than training.threads" in line for line in lines)
+
+
+def test_missing_and_other_checkpoints_and_a_full_disk_are_faults(tmp_path):
+    file = tmp_path / "sam"
+    full = Hardware((("A card", 11.0),), 2, 24.0, 0.5)
+    _, faults = examine(config(file, None), tmp_path, full)
+    assert [fault.split(":")[0] for fault in faults] == ["disk", "checkpoint sam", str(tmp_path)]
+    file.write_bytes(b"weights")
+    assert "another SHA-256" in examine(config(file, "0" * 64), ROOT, HERE)[1][0]
+    assert any("not checked" in line for line in examine(config(file, None), ROOT, HERE)[0])
+
+
+def test_gpus_are_those_that_nvidia_smi_lists(monkeypatch):
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: name)
+    done = subprocess.CompletedProcess([], 0, "NVIDIA H100, 81559\nbroken\n", "")
+    monkeypatch.setattr(hardware.subprocess, "run", lambda *_, **__: done)
+    (gpu,) = find_hardware().gpus
+    assert gpu[0] == "NVIDIA H100"
+    assert 85 < gpu[1] < 86
+
+    def fails(*_, **__):
+        raise OSError
+
+    monkeypatch.setattr(hardware.subprocess, "run", fails)
+    assert find_hardware().gpus == ()
+    assert "does not answer" in doctoring._slurm()
+    assert "not known" in doctoring._torch()
