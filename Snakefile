@@ -7,9 +7,14 @@
 #   snakemake --cores 8 --resources gpu=1 --configfile config/own-data.yaml
 #
 # A target comes first: --resources and --configfile take all that follows them.
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.0")
+
+# The folder of this file, also if another workflow uses this one as a module, or runs it in another folder.
+HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 
 
 include: "workflow/common/terminal.smk"
@@ -17,9 +22,10 @@ include: "workflow/common/terminal.smk"
 
 # A config with the key `preset` is complete; others are merged over the demo's.
 WITHOUT_DEMO = "preset" in config
+DEMO = "config.yaml" if Path("config.yaml").exists() else str(HERE / "config.yaml")
 if not WITHOUT_DEMO:
 
-    configfile: "config.yaml"
+    configfile: DEMO
 
 
 include: "workflow/common/setup.smk"

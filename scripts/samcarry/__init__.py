@@ -22,7 +22,7 @@ __version__ = "0.1.0"
 _MODULE_OF = {
     "Model": "samcarry.predict.models",
     "load_model": "samcarry.predict.models",
-    "predict_masks": "samcarry.predict.new_images",
+    "predict_masks": "samcarry.predict.arrays",
     "predict_folder": "samcarry.predict.new_images",
 }
 """The public names and where they are defined; a module is imported when one of its names is first used."""

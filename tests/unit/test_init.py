@@ -10,8 +10,9 @@ from PIL import Image
 
 import samcarry
 from samcarry.pipeline.code_digest import modules_of
+from samcarry.predict.arrays import predict_masks
 from samcarry.predict.models import Model, load_model
-from samcarry.predict.new_images import predict_folder, predict_masks
+from samcarry.predict.new_images import predict_folder
 from support.paths import SCRIPTS
 from support.tiny_models import save_tiny_model
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from snakemake.exceptions import WorkflowError
 
-SCRIPTS = Path(workflow.basedir) / "scripts"  # on the path since terminal.smk
+SCRIPTS = HERE / "scripts"  # on the path since terminal.smk
 
 from samcarry.data.contract import SPLITS
 from samcarry.data.folds import draw_of, folds_of
@@ -77,20 +77,20 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 def check_config():
     """Fill in the preset and the defaults, and stop with one line for each fault of the config."""
-    faults = complete(config, workflow.basedir)
+    faults = complete(config, HERE)
     if faults:
         raise WorkflowError("\n".join(f"config: {fault}" for fault in faults))
     if workflow.is_main_process and not WITHOUT_DEMO:
         own = [Path(path) for path in workflow.overwrite_configfiles]
-        for note in note_on_base(own, Path(workflow.basedir) / "config.yaml"):
+        for note in note_on_base(own, HERE / "config.yaml"):
             logger.info(note)
 
 
 def check_path():
     """Stop if Snakemake cannot run from here: it takes braces in the path of its environments for wildcards."""
-    if {"{", "}"} & set(str(workflow.basedir)):
+    if {"{", "}"} & set(str(HERE)):
         raise WorkflowError(
-            f"{workflow.basedir}: Snakemake cannot run from a folder with braces in its path: rename or move it"
+            f"{HERE}: Snakemake cannot run from a folder with braces in its path: rename or move it"
         )
 
 
@@ -211,7 +211,7 @@ def check_clock():
     originals = [*images, *annotations, *config["corrections"], *sams]
     # A script from the future would rerun its rules each time.
     paths = [RESULTS.root, *originals, _from_here(SCRIPTS)]
-    tool = _from_here(Path(workflow.basedir) / "tools/mend_times.py")
+    tool = _from_here(HERE / "tools/mend_times.py")
     fault = clock_fault(paths, time.time_ns(), [_from_here(sys.executable), tool])
     if fault:
         raise WorkflowError(fault)

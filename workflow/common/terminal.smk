@@ -4,7 +4,7 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+sys.path.insert(0, str(HERE / "scripts"))
 
 from samcarry.pipeline.terminal import DEFAULT_HANDLER, PlainFaults, Terminal
 

@@ -119,12 +119,22 @@ def complete(config: Config, root: str | Path) -> list[str]:
         config.update(chosen)
     schema = yaml.safe_load((Path(root) / SCHEMA).read_text(encoding="utf-8"))
     faults = list(_schema_faults(config, schema))
+    _find_included_sams(config, Path(root))
     if not faults:
         try:
             compose_names(config)
         except InputError as error:
             return [*str(error).splitlines(), *setting_faults(config, is_valid=True)]
     return [*faults, *setting_faults(config, is_valid=not faults)]
+
+
+def _find_included_sams(config: Config, root: Path) -> None:
+    """Let entries of sam.models name files of the workflow's folder where the run's own has none."""
+    models = sam.get("models") if isinstance(sam := config.get("sam"), dict) else None
+    for entry in models.values() if isinstance(models, dict) else ():
+        file = entry.get("file") if isinstance(entry, dict) else None
+        if isinstance(file, str) and not Path(file).exists() and (root / file).exists():
+            entry["file"] = str(root / file)
 
 
 def _schema_faults(config: Config, schema: Config) -> Iterator[str]:

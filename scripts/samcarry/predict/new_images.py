@@ -1,4 +1,4 @@
-"""Predictions of a trained model on new images, given as arrays or as a folder of files."""
+"""Predictions of a trained model on new images, as files of one folder to files of another."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import yaml
@@ -25,10 +25,8 @@ from samcarry.formats.writers import OVERLAP_RULE, MaskWriter
 from samcarry.geometry.run_lengths import encode_image, image_from_json
 from samcarry.images import IMAGE_SUFFIXES
 from samcarry.images.dicom import dicom_codes, dicom_pixel_size, is_dicom, other_dicom_object
-from samcarry.images.grey import as_grey, read_grey, resize_grey
-from samcarry.images.masks import mask_at_size
-from samcarry.images.preparation import SIDES
-from samcarry.images.training_look import FEWEST, Unlikeness, compare
+from samcarry.images.grey import read_grey
+from samcarry.images.training_look import FEWEST
 from samcarry.measure.expressions import parse_expressions
 from samcarry.measure.intervals import COVERAGE
 from samcarry.measure.shapes import Spacing
@@ -40,14 +38,11 @@ from samcarry.measure.table import (
     write_measurements,
 )
 from samcarry.predict import promises
+from samcarry.predict.arrays import MAY_BE_WRONG, predict_grey
 from samcarry.predict.laterality import NONE, check_laterality, find_sides, side_to_mirror
 from samcarry.predict.models import Model
 from samcarry.predict.promises import OUTSIDE_REASON, Asked, check_asked, how_like, write_sureness
 from samcarry.predict.unfinished import SUFFIX, Unfinished, unfinished
-from samcarry.predict.views import predict_views
-from samcarry.presence.judgement import judge
-from samcarry.presence.tables import without_absent
-from samcarry.prompting.cleaning import most_likely_components
 from samcarry.runtime.progress import progress
 from samcarry.storage.files import sha256, write_text
 from samcarry.storage.reading import reading
@@ -66,138 +61,6 @@ COLUMNS = (
 """The columns of images.csv: one row for each image."""
 
 UNLIKE = ("warn", "refuse")
-_MAY_BE_WRONG = "its masks may be wrong"
-
-
-@overload
-def predict_masks(
-    model: Model,
-    images: NDArray[Any],
-    *,
-    one_component: bool = ...,
-    laterality: str | Sequence[str] | None = ...,
-) -> NDArray[np.bool_]: ...
-
-
-@overload
-def predict_masks(
-    model: Model,
-    images: Sequence[NDArray[Any]],
-    *,
-    one_component: bool = ...,
-    laterality: str | Sequence[str] | None = ...,
-) -> list[NDArray[np.bool_]]: ...
-
-
-def predict_masks(
-    model: Model,
-    images: NDArray[Any] | Sequence[NDArray[Any]],
-    *,
-    one_component: bool = False,
-    laterality: str | Sequence[str] | None = None,
-) -> NDArray[np.bool_] | list[NDArray[np.bool_]]:
-    """Masks of one or several grey images, each at the size of its image.
-
-    The grey values are mapped to 0..255 as in `samcarry predict`: by the model's window, or from the full
-    range of the data type. Images of the side that was mirrored in training are mirrored, and their masks
-    back. The image is resized to the size of the network. The probabilities are resized back and thresholded
-    at 0.5 (see `masks.mask_at_size`). An image unlike the training images is logged as a warning.
-
-    Args:
-        model: a model from `load_model`.
-        images: one image or a sequence of images of any sizes. An image has shape (height, width) and
-            type uint8 or uint16; 0 is black.
-        one_component: keep only the component of each class with the highest mean probability (Eq. 1).
-        laterality: the side that the images show, 'left' or 'right', or one of these for each image; needed
-            if images of one side were mirrored in training (`Model.mirrored`).
-
-    Returns:
-        For one image, bool masks (class, height, width) in the order of `model.classes`; classes may
-        overlap. For a sequence, a list of such masks.
-
-    Raises:
-        InputError: an image has another shape or type, or `laterality` is missing or does not fit.
-    """
-    if isinstance(images, np.ndarray):
-        named = {"image": images}
-    else:
-        named = {f"image {number}": image for number, image in enumerate(images, 1)}
-    masks = []
-    for (name, image), mirror in zip(named.items(), _mirroring(model, laterality, len(named)), strict=True):
-        answer = _predict_grey(model, _checked_grey(image, model.window, name), one_component, mirror)
-        if answer.unlikeness and answer.unlikeness.reason:
-            log.warning("%s: %s; %s", name, answer.unlikeness.reason, _MAY_BE_WRONG)
-        masks.append(answer.masks)
-    return masks[0] if isinstance(images, np.ndarray) else masks
-
-
-def _mirroring(model: Model, laterality: str | Sequence[str] | None, count: int) -> list[bool]:
-    """Whether to mirror each of `count` images."""
-    sides = [laterality] * count if laterality is None or isinstance(laterality, str) else list(laterality)
-    if len(sides) != count:
-        raise InputError(f"laterality: has {len(sides)} entries for {count} images; give one for each image")
-    for side in sides or [None]:
-        if side not in (None, NONE, *SIDES):
-            raise InputError(f"laterality: {side!r} is not a side; write 'left' or 'right'")
-        if count:
-            check_laterality(model, side)
-    return [side is not None and side == side_to_mirror(model, side) for side in sides]
-
-
-def _checked_grey(image: NDArray[Any], window: tuple[float, float] | None, name: str) -> NDArray[np.uint8]:
-    """The grey values 0..255 of an array from the user."""
-    if image.ndim != 2 or image.size == 0:
-        raise InputError(
-            f"{name}: its shape is {image.shape}, not (height, width); pass grey images, several as a list"
-        )
-    if image.dtype not in (np.uint8, np.uint16):
-        raise InputError(f"{name}: its type is {image.dtype}; convert it to uint8 or uint16")
-    return as_grey(image, window, name)
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """What the network says of an image.
-
-    Attributes:
-        masks: (class, height, width), at the size of the image.
-        unlikeness: how the image compares with the training images, if known.
-        probabilities: (class, height, width) at network size, 0..255, in the orientation of the image.
-        prepared: the image as the network saw it, (height, width).
-        absent: names of the classes whose masks were removed, because the presence step judges them absent.
-    """
-
-    masks: NDArray[np.bool_]
-    unlikeness: Unlikeness | None
-    probabilities: NDArray[np.uint8]
-    prepared: NDArray[np.uint8]
-    absent: tuple[str, ...] = ()
-
-
-def _predict_grey(
-    model: Model, image: NDArray[np.uint8], one_component: bool, mirror: bool, tta: bool = False
-) -> _Answer:
-    """Masks of grey values (height, width), 0..255; the network sees the mirrored image if `mirror`."""
-    seen = np.ascontiguousarray(image[:, ::-1]) if mirror else image
-    prepared = resize_grey(seen, *model.size)
-    unlikeness = compare(prepared, model.training_look) if model.training_look else None
-    small = predict_views(model.predict, prepared) if tta else model.predict(prepared[None])[0]
-    absent: tuple[str, ...] = ()
-    if model.presence is not None:
-        judged = judge(model.presence, small).absent
-        small = without_absent(small, judged)
-        absent = tuple(name for name, one in zip(model.classes, judged, strict=True) if one)
-    height, width = image.shape
-    masks = np.empty((len(small), height, width), dtype=bool)
-    for index, probability in enumerate(small):
-        if one_component:
-            enlarged = resize_grey(probability, height, width)
-            masks[index] = most_likely_components(enlarged[None])[0]
-        else:
-            masks[index] = mask_at_size(probability, height, width)
-    if mirror:
-        masks, small = np.ascontiguousarray(masks[..., ::-1]), np.ascontiguousarray(small[..., ::-1])
-    return _Answer(masks, unlikeness, small, prepared, absent)
 
 
 def find_new_images(folder: str | Path) -> tuple[dict[str, Path], list[str]]:
@@ -472,7 +335,7 @@ def _predict_file(
     burned_in = _burned_in(file)
     grey = read_grey(file, settings.window)
     mirror = keys.mirror(case)
-    answer = _predict_grey(model, grey, settings.one_component, mirror, settings.tta)
+    answer = predict_grey(model, grey, settings.one_component, mirror, settings.tta)
     score, reason = (answer.unlikeness.score, answer.unlikeness.reason) if answer.unlikeness else (None, "")
     p_value = how_like(model, answer.prepared)
     if p_value is not None and p_value <= OUTSIDE:
@@ -480,7 +343,7 @@ def _predict_file(
     if reason and settings.unlike == "refuse":
         raise _RefusedError(f"{file}: {reason}; it was left out (--unlike refuse)")
     if reason:
-        log.warning("%s: %s; %s", file, reason, _MAY_BE_WRONG)
+        log.warning("%s: %s; %s", file, reason, MAY_BE_WRONG)
     name = file.relative_to(keys.folder).as_posix()
     before = len(files.faults)
     spacing, spacing_from = _pixel_size(file, settings.spacing)

@@ -293,7 +293,7 @@ def _source_lines(source: dict[str, Any]) -> str:
     places = block["annotations"]
     listed = f"[{', '.join(map(_quoted, places))}]" if isinstance(places, list) else _quoted(places)
     entries = [f"images: {_quoted(block['images'])}", f"annotations: {listed}"]
-    entries += [f"table: {_quoted(block['table'])}"] if "table" in block else []
+    entries += [f"table: {_quoted(block['table'])}"] if block.get("table") else []
     return f"source:\n  format: {form}\n  {form}: {{{', '.join(entries)}}}"
 
 

@@ -8,8 +8,8 @@ from samcarry.errors import InputError
 from samcarry.images.preparation import preparation
 from samcarry.images.training_look import measure_look
 from samcarry.networks.unet import load_unet
+from samcarry.predict.arrays import predict_masks
 from samcarry.predict.models import UNKNOWN, load_model, load_onnx
-from samcarry.predict.new_images import predict_masks
 from support.tiny_models import save_tiny_model
 
 

@@ -19,11 +19,11 @@ from samcarry.images.grey import resize_grey
 from samcarry.images.masks import read_mask
 from samcarry.images.training_look import measure_look, read_look
 from samcarry.networks.prediction import predict
+from samcarry.predict.arrays import predict_masks
 from samcarry.predict.models import UNKNOWN, Model
 from samcarry.predict.new_images import (
     find_new_images,
     predict_folder,
-    predict_masks,
     read_measurements,
 )
 from support.dicom_files import write as write_dicom

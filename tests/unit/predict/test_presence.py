@@ -9,8 +9,9 @@ from PIL import Image
 
 from samcarry.confidence.fitted import Confidence
 from samcarry.errors import InputError
+from samcarry.predict.arrays import predict_masks
 from samcarry.predict.models import Model, load_model
-from samcarry.predict.new_images import predict_folder, predict_masks
+from samcarry.predict.new_images import predict_folder
 from samcarry.predict.promises import Asked, check_asked
 from samcarry.predict.release import release
 from samcarry.presence.anatomy import find_objects, measure_anatomy
