@@ -3,8 +3,6 @@
 import csv
 import dataclasses
 import io
-import resource
-import subprocess
 from pathlib import Path
 
 from support.tiny_project import Project, make_project
@@ -20,13 +18,9 @@ class Surrounded(Project):
     def environment(self) -> dict[str, str]:
         return super().environment() | dict(self.variables)
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (self.open_files, hard))
-        try:
-            return super().run(*arguments)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    def command(self, *arguments: str) -> list[str]:
+        limited = f'ulimit -n {self.open_files}; exec "$@"'
+        return ["bash", "-c", limited, "bash", *super().command(*arguments)]
 
 
 def scores(project: Project) -> list[dict[str, str]]:

@@ -213,7 +213,7 @@ def test_another_length_of_tuning_sam_reruns_the_masks_of_this_sam_and_what_foll
     folders = {
         output.split("/seed0/")[1].split("/")[0] for rule, output in made if rule in ("refine", "predict")
     }
-    assert folders == {"adapted", "best", "best_again"}
+    assert folders == {"adapted", "best", "best_again", "best_presence", "ensemble", "distilled"}
     cleaned = {output.split("/seed0/")[1].split("/")[0] for rule, output in made if rule == "clean"}
     assert cleaned == {"best_again"}  # it starts from a network that learned from this SAM's masks
 

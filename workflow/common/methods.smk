@@ -274,9 +274,11 @@ def sam_entry(name):
 
 def say_embedding_sizes():
     """Print how much room stored embeddings take, as far as the number of images is known."""
-    listed = Path(RESULTS.manifest)
-    lines = listed.read_text("utf-8", "replace").splitlines() if listed.exists() else []
-    for note in embedding_notes(config, len(lines) - 1 if lines else None):
+    try:
+        cases = len(read_manifest(check_result(RESULTS.manifest)))
+    except InputError:  # not listed yet, or to be listed again
+        cases = None
+    for note in embedding_notes(config, cases):
         logger.info(note)
 
 

@@ -250,10 +250,15 @@ def or_stop(read, *arguments):
         raise WorkflowError(with_remedy(error)) from None
 
 
-def intact(path):
-    """The path of a result that is read here and not in a job, if it is as its job has left it."""
-    or_stop(check, path, RESULTS.root)
+def check_result(path):
+    """The path of a result that is read here and not in a job; raises InputError if it is not as its job left it."""
+    check(path, RESULTS.root)
     return path
+
+
+def intact(path):
+    """As `check_result`, but a fault stops the run with one line."""
+    return or_stop(check_result, path)
 
 
 def report_success():

@@ -10,7 +10,11 @@ rule draw_cases:
         images=prepared("images", judged_shards),
         masks=prepared("masks", judged_shards),
     output:
-        picture="results/{dataset}/n{n}/figures/cases.png",
+        picture=report(
+            "results/{dataset}/n{n}/figures/cases.png",
+            caption="../report/cases.rst",
+            category="Masks",
+        ),
     log:
         "results/{dataset}/logs/n{n}/draw_cases.log",
     benchmark:
@@ -34,7 +38,11 @@ rule draw_training:
     input:
         curves=training_curves,
     output:
-        picture="results/{dataset}/n{n}/figures/training.png",
+        picture=report(
+            "results/{dataset}/n{n}/figures/training.png",
+            caption="../report/training.rst",
+            category="Training",
+        ),
     log:
         "results/{dataset}/logs/n{n}/draw_training.log",
     benchmark:
@@ -57,7 +65,11 @@ rule draw_ablation:
         dice=ablation_dice,
         draws=spread_over_draws,
     output:
-        svg="results/{dataset}/figures/ablation.svg",
+        svg=report(
+            "results/{dataset}/figures/ablation.svg",
+            caption="../report/ablation.rst",
+            category="Results",
+        ),
         png="results/{dataset}/figures/ablation.png",
     log:
         "results/{dataset}/logs/draw_ablation.log",
@@ -81,7 +93,11 @@ rule draw_ranks:
     input:
         ranks="results/{dataset}/ranks.csv",
     output:
-        picture="results/{dataset}/figures/ranks.png",
+        picture=report(
+            "results/{dataset}/figures/ranks.png",
+            caption="../report/ranks.rst",
+            category="Results",
+        ),
     log:
         "results/{dataset}/logs/draw_ranks.log",
     benchmark:
@@ -106,9 +122,21 @@ rule draw_qualitative:
         images=prepared("images", judged_shards),
         masks=prepared("masks", judged_shards),
     output:
-        best="results/{dataset}/figures/qualitative_best.png",
-        median="results/{dataset}/figures/qualitative_median.png",
-        worst="results/{dataset}/figures/qualitative_worst.png",
+        best=report(
+            "results/{dataset}/figures/qualitative_best.png",
+            caption="../report/qualitative.rst",
+            category="Masks",
+        ),
+        median=report(
+            "results/{dataset}/figures/qualitative_median.png",
+            caption="../report/qualitative.rst",
+            category="Masks",
+        ),
+        worst=report(
+            "results/{dataset}/figures/qualitative_worst.png",
+            caption="../report/qualitative.rst",
+            category="Masks",
+        ),
     log:
         "results/{dataset}/logs/draw_qualitative.log",
     benchmark:
@@ -132,7 +160,11 @@ rule draw_tuning:
     input:
         trials="results/{dataset}/n{n}/tuned/{refiner}_trials.csv",
     output:
-        picture="results/{dataset}/n{n}/figures/tuning_{refiner}.png",
+        picture=report(
+            "results/{dataset}/n{n}/figures/tuning_{refiner}.png",
+            caption="../report/tuning.rst",
+            category="Tuning",
+        ),
     log:
         "results/{dataset}/logs/n{n}/draw_tuning_{refiner}.log",
     benchmark:
@@ -155,7 +187,11 @@ rule write_report:
     input:
         unpack(report_files),
     output:
-        page="results/{dataset}/report.html",
+        page=report(
+            "results/{dataset}/report.html",
+            caption="../report/page.rst",
+            category="Results",
+        ),
     log:
         "results/{dataset}/logs/write_report.log",
     benchmark:
