@@ -9,12 +9,17 @@ import yaml
 from support.paths import ROOT
 from support.tiny_project import TINY
 
-SNAKEMAKE = (sys.executable, "-m", "snakemake", "--cores", "2", "--resources", "gpu=1")
+SNAKEMAKE = (sys.executable, "-m", "snakemake")
+OPTIONS = ("--cores", "2", "--resources", "gpu=1")
 
 
 def start(folder, *arguments):
     return subprocess.Popen(
-        [*SNAKEMAKE, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*SNAKEMAKE, *arguments, *OPTIONS],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
