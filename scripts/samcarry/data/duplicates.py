@@ -25,7 +25,8 @@ their sides about 0.85.
 
 _SIDE = 48  # pixels of a thumbnail
 _DETAIL = 1.5  # pixels (standard deviation): what is smoother is common to all radiographs of a kind
-_HELD_AT_ONCE = 64  # images of val or test that are compared with all images at once; more need more memory
+HELD_AT_ONCE = 64
+"""Images that are compared with all images at once; more need more memory."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,26 @@ def find_duplicates(
     return found
 
 
+Parts = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""The even and the odd part of thumbnails, each (image, pixel)."""
+
+
+def even_and_odd(thumbnails: Sequence[NDArray[np.float16]]) -> Parts:
+    """The parts of thumbnails that mirroring keeps, and those whose sign it changes."""
+    even, odd = (np.empty((len(thumbnails), _SIDE * _SIDE // 2), dtype=np.float32) for _ in range(2))
+    for place, thumbnail in enumerate(thumbnails):
+        left, right = np.split(thumbnail.astype(np.float32) / np.sqrt(2), 2, axis=1)
+        even[place], odd[place] = (left + right[:, ::-1]).ravel(), (left - right[:, ::-1]).ravel()
+    return even, odd
+
+
+def similarities(parts: Parts, some: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Similarity, 0..1, of some images with all of them (some, image), and where one of two is mirrored."""
+    of_even, of_odd = (part[some] @ part.T for part in parts)
+    # The larger of |e + o| and, with one image mirrored, |e - o|. An inverted copy has nearly -1.
+    return np.abs(of_even) + np.abs(of_odd), of_even * of_odd < 0
+
+
 def _alike(
     cases: Sequence[Case], appearances: Mapping[str, Appearance], accepted: set[frozenset[str]]
 ) -> list[tuple[Case, Case, float, bool]]:
@@ -130,23 +151,16 @@ def _alike(
     At least one of the two is in val or test, and they are in different splits. The most similar come first.
     """
     splits = np.array([case.split for case in cases])
-    even, odd = (np.empty((len(cases), _SIDE * _SIDE // 2), dtype=np.float32) for _ in range(2))
-    for place, case in enumerate(cases):
-        # Mirroring keeps the even part of an image and changes the sign of its odd part.
-        left, right = np.split(appearances[case.case].thumbnail.astype(np.float32) / np.sqrt(2), 2, axis=1)
-        even[place], odd[place] = (left + right[:, ::-1]).ravel(), (left - right[:, ::-1]).ravel()
+    parts = even_and_odd([appearances[case.case].thumbnail for case in cases])
     held = np.flatnonzero(np.isin(splits, HELD_OUT))
     found: dict[tuple[int, int], tuple[float, bool]] = {}
-    for start in range(0, len(held), _HELD_AT_ONCE):
-        some = held[start : start + _HELD_AT_ONCE]
-        of_even, of_odd = even[some] @ even.T, odd[some] @ odd.T
-        # The larger of |e + o| and, with one image mirrored, |e - o|. An inverted copy has nearly -1.
-        similarity = np.abs(of_even) + np.abs(of_odd)
+    for start in range(0, len(held), HELD_AT_ONCE):
+        some = held[start : start + HELD_AT_ONCE]
+        similarity, mirrored = similarities(parts, some)
         similarity[splits[some][:, None] == splits] = 0
         for row, column in np.argwhere(similarity > ALIKE):
             one, other = sorted((int(some[row]), int(column)))
-            is_mirrored = bool(of_even[row, column] * of_odd[row, column] < 0)
-            found[one, other] = (float(similarity[row, column]), is_mirrored)
+            found[one, other] = (float(similarity[row, column]), bool(mirrored[row, column]))
     ranked = sorted(found.items(), key=lambda item: -item[1][0])
     return [
         (cases[one], cases[other], *how)

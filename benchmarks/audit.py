@@ -1,0 +1,385 @@
+"""Plant errors in given labels, and count which of them the audit finds.
+
+    python benchmarks/audit.py results/demo --subset n8 --seeds 0 1 2 --hidden --repeats 10
+    python benchmarks/audit.py results/demo --subset full --seeds 0 1 2 --errors 3 --repeats 40
+    python benchmarks/audit.py results/mine --subset n45 --without     # what is found if nothing is planted
+
+A results folder of a run is read, and nothing is written. Errors are planted in labels that no network has
+learned from (val, test and, with --hidden, hidden labels), so that no training is needed. With --folds, they
+are planted in the labelled subset as well, but there the networks of the other folds have learned from labels
+without errors.
+
+Each repeat plants errors of all twelve kinds, or --errors of them in turn, in different cases, one error a
+case. An error is found if a finding that stands out is in its case, and, if the error concerns some classes
+only, names one of them. It is named right if the finding's kind is one of those that describe it. Every other
+finding that stands out counts as a false alarm, also if the label that was there before was wrong itself.
+"""
+
+import argparse
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy import ndimage
+
+sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
+
+from samcarry.audit.agreement import Judged
+from samcarry.audit.cases import read_judged
+from samcarry.audit.explanations import usual_centres
+from samcarry.audit.findings import audit
+from samcarry.audit.table import Row, collect
+from samcarry.audit.twins import Origin, find_twins
+from samcarry.data.folds import folds_of
+from samcarry.data.manifest import ManifestRow, read_manifest
+from samcarry.pipeline.paths import subset_named
+from samcarry.storage.stacks import read_shards
+from samcarry.storage.texts import read_text
+
+Masks = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One error: its kind, its case, and the classes that it concerns; none for the whole case."""
+
+    kind: str
+    case: str
+    classes: frozenset[int]
+
+
+# ---- planting -----------------------------------------------------------------------------------
+# Each function changes masks (class, height, width) in place and returns the classes concerned, or None if
+# the case does not allow the error.
+
+Plant = Callable[[Masks, NDArray[np.float64], Generator], "Sequence[int] | None"]
+
+
+def _present(masks: Masks) -> list[int]:
+    return np.flatnonzero(masks.any(axis=(1, 2))).tolist()
+
+
+def _swap(masks: Masks, one: int, other: int) -> list[int]:
+    masks[[one, other]] = masks[[other, one]]
+    return [one, other]
+
+
+def _nearest(centres: NDArray[np.float64], one: int, among: Sequence[int]) -> int | None:
+    others = [index for index in among if index != one]
+    distance = np.linalg.norm(centres[others] - centres[one], axis=1) if others else np.empty(0)
+    return others[int(distance.argmin())] if others else None
+
+
+def plant_sides(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """The masks of a class and of its counterpart on the other side are exchanged."""
+    present = _present(masks)
+    middle = np.nanmean(centres[:, 1])
+    pairs = []
+    for one in present:
+        mirrored = np.array([centres[one, 0], 2 * middle - centres[one, 1]])
+        rest = [other for other in present if (centres[other, 1] - middle) * (centres[one, 1] - middle) < 0]
+        if rest:
+            pairs.append((one, min(rest, key=lambda other: np.linalg.norm(centres[other] - mirrored))))
+    return _swap(masks, *pairs[rng.integers(len(pairs))]) if pairs else None
+
+
+def plant_neighbours(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """The masks of two neighbouring classes are exchanged."""
+    one = int(rng.choice(_present(masks)))
+    other = _nearest(centres, one, _present(masks))
+    return None if other is None else _swap(masks, one, other)
+
+
+def plant_numbering(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """Along a row of three to five neighbours, each class gets the mask of the next one."""
+    row = [int(rng.choice(_present(masks)))]
+    while len(row) < 5:
+        following = _nearest(centres, row[-1], [i for i in _present(masks) if i not in row[:-1]])
+        if following is None:
+            break
+        row.append(following)
+    if len(row) < 3:
+        return None
+    masks[row] = masks[[*row[1:], row[0]]]
+    return row
+
+
+def plant_missing(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """A class has no mask."""
+    one = int(rng.choice(_present(masks)))
+    masks[one] = False
+    return [one]
+
+
+def plant_extra(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """A class that is not in the image has a mask: where it usually is, or else far from where it is."""
+    absent = [index for index in range(len(masks)) if index not in _present(masks)]
+    shape = masks[int(rng.choice(_present(masks)))]
+    height, width = shape.shape
+    rows, columns = np.nonzero(shape)
+    if absent:
+        one = int(rng.choice(absent))
+        row, column = np.nan_to_num(centres[one], nan=0.5) * (height, width)
+    else:
+        return None
+    rows = (rows - rows.mean() + row).round().astype(int).clip(0, height - 1)
+    columns = (columns - columns.mean() + column).round().astype(int).clip(0, width - 1)
+    masks[one, rows, columns] = True
+    return [one]
+
+
+def plant_all_shifted(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """All masks are moved by a tenth of the image."""
+    masks[:] = _moved(masks, 0.1, rng)
+    return []
+
+
+def plant_shifted(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """One mask is moved by its own width."""
+    one = int(rng.choice(_present(masks)))
+    extent = max(np.ptp(axis) for axis in np.nonzero(masks[one])) + 1
+    masks[one] = _moved(masks[[one]], extent / max(masks.shape[1:]), rng)[0]
+    return [one]
+
+
+def _moved(masks: Masks, share: float, rng: Generator) -> Masks:
+    angle = rng.uniform(0, 2 * np.pi)
+    rows, columns = (
+        (np.array([np.sin(angle), np.cos(angle)]) * share * max(masks.shape[1:])).round().astype(int)
+    )
+    moved = np.zeros_like(masks)
+    height, width = masks.shape[1:]
+    to, source = [], []
+    for way, size in ((rows, height), (columns, width)):
+        to.append(slice(max(way, 0), size + min(way, 0)))
+        source.append(slice(max(-way, 0), size - max(way, 0)))
+    moved[:, to[0], to[1]] = masks[:, source[0], source[1]]
+    return moved
+
+
+def plant_mirrored(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """All masks are mirrored."""
+    masks[:] = masks[:, :, ::-1].copy()
+    return []
+
+
+def plant_cut_off(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """Two thirds of a mask are missing, on one side."""
+    one = int(rng.choice(_present(masks)))
+    axis = int(rng.integers(2))
+    places = np.nonzero(masks[one])[axis]
+    limit = np.quantile(places, 1 / 3)
+    index = np.arange(masks.shape[1 + axis])
+    masks[one] &= (index <= limit)[:, None] if axis == 0 else (index <= limit)[None, :]
+    return [one]
+
+
+def plant_leaking(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """A mask is dilated until it is three times as large."""
+    one = int(rng.choice(_present(masks)))
+    size = masks[one].sum()
+    grown = masks[one]
+    while grown.sum() < 3 * size and not grown.all():
+        grown = ndimage.binary_dilation(grown, np.ones((3, 3), dtype=bool))
+    masks[one] = grown
+    return [one]
+
+
+CHANGES: dict[str, Plant] = {
+    "left and right swapped": plant_sides,
+    "neighbours swapped": plant_neighbours,
+    "numbering shifted": plant_numbering,
+    "missing class": plant_missing,
+    "extra class": plant_extra,
+    "all masks shifted": plant_all_shifted,
+    "one mask shifted": plant_shifted,
+    "mirrored": plant_mirrored,
+    "cut off": plant_cut_off,
+    "leaking": plant_leaking,
+}
+OTHER_IMAGE, TWICE = "labels of another image", "same radiograph twice"
+KINDS = (*CHANGES, OTHER_IMAGE, TWICE)
+
+DESCRIBE = {
+    "left and right swapped": {"sides swapped", "swapped"},
+    "neighbours swapped": {"swapped", "sides swapped"},
+    "numbering shifted": {"numbering"},
+    "missing class": {"missing"},
+    "extra class": {"extra"},
+    "all masks shifted": {"all shifted"},
+    "one mask shifted": {"shifted", "extra"},
+    "mirrored": {"mirrored", "sides swapped"},
+    "cut off": {"cut off"},
+    "leaking": {"leaking"},
+    OTHER_IMAGE: {"other image"},
+    TWICE: {"same image"},
+}
+"""The kinds of findings that name an error right."""
+
+
+def plant(
+    cases: Sequence[Judged],
+    images: dict[str, NDArray[np.uint8]],
+    centres: NDArray[np.float64],
+    kinds: Sequence[str],
+    rng: Generator,
+) -> tuple[list[Judged], dict[str, NDArray[np.uint8]], list[Planted]]:
+    """Cases and images with an error of each of `kinds`, and the list of errors."""
+    of, planted, images = {case.case: case for case in cases}, [], dict(images)
+    free = [case.case for case in cases if case.given.any()]
+    rng.shuffle(free)
+    for number, kind in enumerate(kinds):
+        if kind in CHANGES:
+            for name in list(free):
+                masks = of[name].given.copy()
+                concerned = CHANGES[kind](masks, centres, rng)
+                if concerned is not None:
+                    of[name] = replace(of[name], given=masks)
+                    planted.append(Planted(kind, name, frozenset(concerned)))
+                    free.remove(name)
+                    break
+            continue
+        name = free.pop()
+        if kind == OTHER_IMAGE:
+            of[name] = replace(of[name], given=of[free.pop()].given)
+        else:  # saved again by another program: other grey values, and blurred a little
+            copy = ndimage.gaussian_filter(images[name].astype(float), 0.4) * 0.9 + 8
+            images[f"copy {number} of {name}"] = copy.clip(0, 255).astype(np.uint8)
+        planted.append(Planted(kind, name, frozenset()))
+    return list(of.values()), images, planted
+
+
+# ---- judging ------------------------------------------------------------------------------------
+
+
+def find(
+    cases: Sequence[Judged],
+    images: dict[str, NDArray[np.uint8]],
+    origins: dict[str, Origin],
+    classes: Sequence[str],
+    share: float,
+) -> list[Row]:
+    """The findings that stand out."""
+    # A copy is of an unknown patient.
+    origins = {case: origins.get(case, Origin("unlabelled", case)) for case in images}
+    rows = collect(
+        audit(cases),
+        find_twins(images, origins),
+        [],
+        judged=cases,
+        origins=origins,
+        classes=classes,
+        share=share,
+    )
+    return [row for row in rows if row.stands_out]
+
+
+def count(planted: Sequence[Planted], rows: Sequence[Row], classes: Sequence[str]) -> dict[str, Counter[str]]:
+    """{kind: counts of 'planted', 'found', 'named' and, for all kinds together (''), 'false' findings}."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    explained: set[int] = set()
+    for error in planted:
+        hits = []
+        for place, row in enumerate(rows):
+            twins = row.kind == "same image"
+            here = error.case in (row.case, row.other) if twins else row.case == error.case
+            named = {classes.index(name) for name in row.classes}
+            whole = not error.classes or not named
+            if here and twins == (error.kind == TWICE) and (whole or named & error.classes):
+                hits.append(place)
+        explained |= set(hits)
+        counts[error.kind]["planted"] += 1
+        counts[error.kind]["found"] += bool(hits)
+        counts[error.kind]["named"] += any(rows[place].kind in DESCRIBE[error.kind] for place in hits)
+    counts[""]["false"] += len(rows) - len(explained)
+    counts[""]["true"] += len(explained)
+    return counts
+
+
+# ---- reading ------------------------------------------------------------------------------------
+
+
+def read_run(
+    root: Path, subset: str, seeds: Sequence[int], folds: int, *, hidden: bool
+) -> tuple[list[Judged], dict[str, NDArray[np.uint8]], dict[str, Origin], list[str]]:
+    """Cases, images, their origins and the classes of a results folder."""
+    rows = read_manifest(root / "manifest.csv")
+    classes = read_text(root / "classes.txt").splitlines()
+    chosen: dict[str, list[ManifestRow]] = {}
+    n = subset_named(subset).n
+    training = sorted((row for row in rows if row.split == "train"), key=lambda row: row.order or 0)[:n]
+    dealt = (
+        dict(zip(training, folds_of([row.patient for row in training], folds), strict=True)) if folds else {}
+    )
+    for row in rows:
+        wanted = row.labels and (row.split in ("val", "test") or (hidden and row.split == "unlabelled"))
+        if wanted or row in dealt:
+            of_row = f"{subset}-without{dealt[row]}of{folds}" if row in dealt else subset
+            for seed in seeds:
+                path = root / of_row / f"seed{seed}/f_theta/probabilities/{row.shard}.nii.gz"
+                if path.exists():
+                    chosen.setdefault(str(path), []).append(row)
+    shards = sorted({row.shard for of_file in chosen.values() for row in of_file})
+    names = [[row.case for row in of_file] for of_file in chosen.values()]
+    masks = [str(root / f"prepared/{shard}/masks.nii.gz") for shard in shards]
+    cases = read_judged(masks, list(chosen), names, classes)
+    images = read_shards(
+        [str(root / f"prepared/{shard}/images.nii.gz") for shard in shards], [case.case for case in cases]
+    )
+    return cases, images, {row.case: Origin(row.split, row.patient) for row in rows}, classes
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path, help="results folder of a data set")
+    parser.add_argument("--subset", required=True, help="folder of the networks: n8, n45, full")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--folds", type=int, default=0, help="audit the labelled subset too")
+    parser.add_argument("--hidden", action="store_true", help="audit hidden labels too")
+    parser.add_argument("--errors", type=int, default=len(KINDS), help="errors in a repeat")
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--share", type=float, default=0.4, help="as audit.share in the config")
+    parser.add_argument("--without", action="store_true", help="plant nothing")
+    options = parser.parse_args()
+    cases, images, origins, classes = read_run(
+        options.results, options.subset, options.seeds, options.folds, hidden=options.hidden
+    )
+    print(f"{options.results}: {len(cases)} cases, {len(classes)} classes, seeds {options.seeds}")
+    if options.without:
+        rows = find(cases, images, origins, classes, options.share)
+        print(f"nothing planted: {len(rows)} findings stand out")
+        for row in rows:
+            print(f"  {row.case}: {row.text} ({row.by_chance:.2g} by chance)")
+        return
+    centres = usual_centres(cases)
+    total: dict[str, Counter[str]] = defaultdict(Counter)
+    for repeat in range(options.repeats):
+        rng = np.random.default_rng(repeat)
+        first = repeat * options.errors
+        kinds = [KINDS[(first + number) % len(KINDS)] for number in range(options.errors)]
+        changed, changed_images, planted = plant(cases, images, centres, kinds, rng)
+        rows = find(changed, changed_images, origins, classes, options.share)
+        for kind, counts in count(planted, rows, classes).items():
+            total[kind].update(counts)
+        print(f"repeat {repeat}: {len(planted)} planted, {len(rows)} stand out", file=sys.stderr, flush=True)
+    print("| planted | n | found | named right |\n|---|---|---|---|")
+    for kind in KINDS:
+        if planted_count := total[kind]["planted"]:
+            shares = [f"{100 * total[kind][what] / planted_count:.0f} %" for what in ("found", "named")]
+            print(f"| {kind} | {planted_count} | {' | '.join(shares)} |")
+    everything = sum((total[kind] for kind in KINDS), Counter())
+    shares = [f"{100 * everything[what] / everything['planted']:.0f} %" for what in ("found", "named")]
+    print(f"| all | {everything['planted']} | {' | '.join(shares)} |")
+    right, wrong = total[""]["true"], total[""]["false"]
+    precision = 100 * right / max(right + wrong, 1)
+    print(f"findings that stand out: {right + wrong}, of planted errors: {right} ({precision:.0f} %)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Likely errors in the given labels, found by networks that did not learn from them."""
