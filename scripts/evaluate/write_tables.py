@@ -2,43 +2,38 @@
 
 from job import job
 from samcarry.data.manifest import judged_split, missing_methods, read_manifest
-from samcarry.evaluation.agreement import agreement_table
 from samcarry.evaluation.convergence import not_converged
-from samcarry.evaluation.detection import detection_table
-from samcarry.evaluation.draws import add_draws, read_draws
-from samcarry.evaluation.significance import all_pairs, compare, rank_stability
-from samcarry.evaluation.summary import read_dice, summarise_classes, summarise_groups
-from samcarry.evaluation.table1 import tabulate, to_markdown, to_tex, write_statistics
+from samcarry.evaluation.draws import read_draws
+from samcarry.evaluation.readers import read_readers
+from samcarry.evaluation.summary import read_dice
+from samcarry.evaluation.table1 import to_markdown, to_tex, write_statistics
+from samcarry.evaluation.tables import evaluation_tables
 from samcarry.methods import in_order, paper_figures
 from samcarry.storage.files import write_text
 
 with job(snakemake):
-    params, output = snakemake.params, snakemake.output
-    rows = read_dice(snakemake.input.dice)
-    cases = read_manifest(snakemake.input.manifest)
-    split = judged_split(cases)
-    patients = {case.case: case.patient for case in cases}
-    faults = not_converged(rows, {method: snakemake.input[method] for method in params.trained})
+    given, params, output = snakemake.input, snakemake.params, snakemake.output
+    rows = read_dice(given.dice)
+    cases = read_manifest(given.manifest)
     methods = in_order(params.methods)
-    table = tabulate(
+    tables = evaluation_tables(
         rows,
         methods,
+        patients={case.case: case.patient for case in cases},
+        groups={case.case: case.group for case in cases},
         missing=missing_methods(methods, cases),
         notes=params.notes,
         paper=paper_figures(params.paper),
-        patients=patients,
-        not_converged=faults,
+        not_converged=not_converged(rows, {method: given[method] for method in params.trained}),
+        primary=params.primary,
+        margin=params.margin,
+        draws=read_draws(given.draws),
+        readers=read_readers(given.readers),
     )
-    table = add_draws(table, read_draws(snakemake.input.draws))
-    write_statistics(output.csv, table)
-    shown = (table, split, params.tolerance, params.at)
+    table1 = tables.pop("table1")
+    write_statistics(output.csv, table1)
+    shown = (table1, judged_split(cases), params.tolerance, params.at)
     write_text(output.md, to_markdown(*shown))
     write_text(output.tex, to_tex(*shown))
-    write_statistics(output.per_class, summarise_classes(rows, methods, patients))
-    groups = {case.case: case.group for case in cases}
-    write_statistics(output.per_group, summarise_groups(rows, methods, groups, patients))
-    write_statistics(output.detection, detection_table(rows, methods, patients))
-    write_statistics(output.agreement, agreement_table(rows, methods, patients))
-    differences = compare(rows, all_pairs(methods), patients, primary=params.primary, margin=params.margin)
-    write_statistics(output.differences, differences)
-    write_statistics(output.ranks, rank_stability(rows, methods, patients, faults))
+    for name, table in tables.items():
+        write_statistics(output[name], table)

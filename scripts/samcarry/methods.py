@@ -8,6 +8,8 @@ from samcarry.errors import InputError
 
 BEYOND = "beyond the paper"
 ALL_LABELS = "all labels"
+READER = "second reader"
+"""The group of the row that no program made: a second person's labels."""
 GROUPS = ("fully", "refinement", "semi", "pseudo", BEYOND, ALL_LABELS)
 STUDIES = ("wrist", "teeth")
 """The paper's two studies."""
@@ -110,7 +112,12 @@ class Method:
     @property
     def in_paper(self) -> bool:
         """Whether it is a row of the paper's Table 1."""
-        return self.group not in (BEYOND, ALL_LABELS)
+        return self.group not in (BEYOND, ALL_LABELS, READER)
+
+    @property
+    def competes(self) -> bool:
+        """Whether it can have a rank: full supervision and people are no competitors."""
+        return self.group != READER and not self.needs_hidden_labels
 
     @property
     def asks_tuned_sam(self) -> bool:
@@ -496,7 +503,16 @@ METHODS = (
 )
 
 METHOD_IDS = tuple(method.id for method in METHODS)
-_BY_ID = {method.id: method for method in METHODS}
+SECOND_READER = "second_reader"
+"""The id of the row of Table 1 that shows how well two people agree. It cannot be chosen in a config."""
+_SECOND_READER = Method(
+    SECOND_READER,
+    "a second reader",
+    READER,
+    "the Dice between the masks of two people, where two people labelled the same images",
+)
+_BY_ID = {method.id: method for method in (*METHODS, _SECOND_READER)}
+_ORDER = {method_id: place for place, method_id in enumerate(_BY_ID)}
 
 PAIRS = (
     ("unet_sam", "unet"),
@@ -527,7 +543,7 @@ def in_order(method_ids: Iterable[str]) -> list[str]:
     Raises:
         InputError: one of them is not a method.
     """
-    return sorted({method_of(method_id).id for method_id in method_ids}, key=METHOD_IDS.index)
+    return sorted({method_of(method_id).id for method_id in method_ids}, key=_ORDER.__getitem__)
 
 
 def method_of_network(network: str, *, full: bool = False) -> Method:

@@ -18,7 +18,7 @@ from samcarry.evaluation.formatting import (
 )
 from samcarry.evaluation.intervals import explain_intervals
 from samcarry.evaluation.summary import Patients, summarise, unit_of
-from samcarry.methods import BEYOND, in_order, method_of
+from samcarry.methods import BEYOND, SECOND_READER, in_order, method_of
 from samcarry.storage.frames import write_frame
 
 TABLE1_COLUMNS = (
@@ -190,6 +190,10 @@ def caption(table: pd.DataFrame, split: str, tolerance: float, at: str = "networ
         sentences.insert(0, f"This data set has no test case: methods are evaluated on {split}.")
     if BEYOND in set(table["supervision"]):
         sentences.append("Methods beyond the paper are below the rule and never bold.")
+    if SECOND_READER in set(table["method"]):
+        sentences.append(
+            "A second reader: the Dice between two people who labelled the same images; it has no rank."
+        )
     if "paper_mean" in table:
         sentences.append("Paper: the Dice that the paper reports for its own runs.")
     return " ".join(sentences)

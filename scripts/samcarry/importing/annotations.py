@@ -12,12 +12,15 @@ from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
 from samcarry.images.grey import read_grey
 from samcarry.importing.folders import copy_image, find_image_files, keep_timestamps
-from samcarry.importing.labels import COMBINATIONS, write_labels
+from samcarry.importing.labels import COMBINATIONS, Reading, compared, write_labels
 from samcarry.importing.matching import Match, match_images
 from samcarry.importing.readers import Reader, list_annotation_files, make_reader
 from samcarry.storage.files import atomic
+from samcarry.storage.tables import write_table
 
 NO_SPLIT = ""
+READERS_FILE = "readers.csv"
+"""How well people agree who annotated the same image; without rows if none has two annotations."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def import_annotations(
     link: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Write images/, labels/ and cases.csv to `destination`, completely or not at all.
+    """Write images/, labels/, cases.csv and readers.csv to `destination`, completely or not at all.
 
     Images are copied unchanged, except DICOM (see `folders.copy_image`). Images without annotation become
     unlabelled cases. Annotated images without an image file are left out and named in the summary. A case is
@@ -166,11 +169,13 @@ def import_annotations(
         if not row.get("spacing") and len(sizes) == 1:
             row["spacing"] = " ".join(f"{size:.6g}" for size in sizes.pop() or ())
     class_counts: Counter[str] = Counter()
+    readings: list[Reading] = []
     with atomic(destination) as private:
         (private / "images").mkdir(parents=True)
         for case in sorted(labelled):
             folder = private / "labels" / case
-            class_counts.update(write_labels(folder, files[case], found.by_case[case], combine, faults))
+            annotations_of = found.by_case[case]
+            class_counts.update(write_labels(folder, files[case], annotations_of, combine, faults, readings))
         for case, file in sorted(files.items()):
             try:
                 copy_image(file, private / "images" / case, window, link=link)
@@ -178,6 +183,14 @@ def import_annotations(
                 faults.append(str(error))
         raise_faults(list(dict.fromkeys(faults)))
         write_case_rows(private / "cases.csv", rows, path_of)
+        write_table(
+            private / READERS_FILE,
+            ("case", "class", "readers", "dice"),
+            (
+                [reading.case, reading.name, reading.readers, f"{reading.dice:.6f}"]
+                for reading in compared(readings)
+            ),
+        )
         keep_timestamps(private, destination)
     lines += skipped_line(left_out.values())
     return [*_summary(found, len(files) - len(labelled), class_counts, choice.dropped), *lines]

@@ -1,12 +1,15 @@
 """Writing the annotations of an image as label files."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from samcarry.errors import InputError
+from samcarry.evaluation.dice import dice
 from samcarry.geometry.rasterise import draw_masks
 from samcarry.geometry.shapes import Annotation
 from samcarry.images.grey import image_size
@@ -15,8 +18,36 @@ from samcarry.images.masks import write_mask
 COMBINATIONS = ("union", "intersection", "refuse")
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How well the annotations of one class by several people agree in one case.
+
+    Attributes:
+        case: name of the case.
+        name: the class.
+        readers: number of annotations of the case.
+        drawn: number of annotations that have the class, 1 or more.
+        dice: Dice between the masks of two people, 0..1, the mean over every two who do not both lack it.
+    """
+
+    case: str
+    name: str
+    readers: int
+    drawn: int
+    dice: float
+
+
+Masks = Mapping[str, NDArray[np.bool_]]
+"""{class: mask}."""
+
+
 def write_labels(
-    folder: Path, image: Path, annotations: Sequence[Annotation], combine: str, faults: list[str]
+    folder: Path,
+    image: Path,
+    annotations: Sequence[Annotation],
+    combine: str,
+    faults: list[str],
+    readings: list[Reading] | None = None,
 ) -> list[str]:
     """Write the masks of a case, one PNG for each class that has a pixel.
 
@@ -27,6 +58,7 @@ def write_labels(
         combine: one of COMBINATIONS: how the masks of a class from several files are combined.
         faults: gets one line for each image whose size differs from its annotation's, and for each shape
             that cannot be drawn. If it has any line, nothing is written.
+        readings: gets what several annotations say about each class, before they are combined.
 
     Returns:
         The classes written.
@@ -49,11 +81,34 @@ def write_labels(
     if faults:
         return []
     folder.mkdir(parents=True)
+    if readings is not None and len(drawn) > 1:
+        readings += _readings(folder.name, drawn)
     masks = _combine(drawn, combine)
     present = [name for name, mask in masks.items() if mask.any()]
     for name in present:  # a very small shape may cover no pixel's centre
         write_mask(folder / f"{name}.png", masks[name])
     return present
+
+
+def compared(readings: Sequence[Reading]) -> list[Reading]:
+    """The readings of classes that two people drew in some case; others were shared out among the files."""
+    shared = {reading.name for reading in readings if reading.drawn > 1}
+    return [reading for reading in readings if reading.name in shared]
+
+
+def _readings(case: str, drawn: Sequence[Masks]) -> list[Reading]:
+    found = []
+    for name in sorted({name for masks in drawn for name, mask in masks.items() if mask.any()}):
+        empty = np.zeros_like(next(masks[name] for masks in drawn if name in masks))
+        masks = [of_one.get(name, empty) for of_one in drawn]
+        pairs = [
+            (one, other) if one.any() else (other, one) for one, other in itertools.combinations(masks, 2)
+        ]
+        known = [value for value in (dice(*pair) for pair in pairs) if value is not None]
+        found.append(
+            Reading(case, name, len(masks), sum(bool(m.any()) for m in masks), float(np.mean(known)))
+        )
+    return found
 
 
 def _combine(drawn: Sequence[dict[str, NDArray[np.bool_]]], combine: str) -> dict[str, NDArray[np.bool_]]:

@@ -94,6 +94,14 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class MoreLabels:
+    """Section 'How many more labels?': what the learning curve of the final network says, and by class."""
+
+    sentences: Sequence[str]
+    gains: Table
+
+
+@dataclass(frozen=True)
 class Gallery:
     """Section 'Gallery': cases of the evaluated split, and unlabelled cases."""
 
@@ -142,6 +150,7 @@ class Report:
         data: section 'Data'.
         scores: section 'Results'.
         sureness: section 'Confidence'; None without validation cases.
+        more_labels: section 'How many more labels?'; None with fewer than three sizes of X^n.
         figures: section 'Figures'.
         gallery: section 'Gallery'.
         settings: section 'Settings'.
@@ -163,6 +172,7 @@ class Report:
     limits: Sequence[str]
     trace: Sequence[tuple[str, str]]
     sureness: SurenessSection | None = None
+    more_labels: MoreLabels | None = None
 
 
 def render(report: Report) -> str:

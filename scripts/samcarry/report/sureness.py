@@ -115,12 +115,8 @@ def _coverage_table(table: pd.DataFrame, methods: Sequence[str]) -> Table:
                     *_achieved(seeds.to_dict("records")),
                 )
             )
-    heads = (
-        *("Method", "Promise", "Promised, %", "Achieved, %", "Area", "Validation patients", "Patients"),
-        "Remark",
-    )
     caption = "Promised against achieved coverage; means over classes and seeds."
-    return Table(caption, heads, tuple(rows), frozenset(range(2, 7)))
+    return _promises_table(caption, "Method", rows)
 
 
 def _class_table(table: pd.DataFrame, method: str) -> Table:
@@ -134,15 +130,16 @@ def _class_table(table: pd.DataFrame, method: str) -> Table:
         )
         for row in first.to_dict("records")
     ]
-    heads = (
-        *("Class", "Promise", "Promised, %", "Achieved, %", "Area", "Validation patients", "Patients"),
-        "Remark",
-    )
     caption = (
         f"Promised against achieved coverage by class, {method_of(method).name}, first seed; with exact "
         "binomial 95 % intervals."
     )
-    return Table(caption, heads, tuple(rows), frozenset(range(2, 7)))
+    return _promises_table(caption, "Class", rows)
+
+
+def _promises_table(caption: str, first: str, rows: Sequence[tuple[str, ...]]) -> Table:
+    heads = ("Promise", "Promised, %", "Achieved, %", "Area", "Validation patients", "Patients", "Remark")
+    return Table(caption, (first, *heads), tuple(rows), frozenset(range(2, 7)))
 
 
 def _achieved(seeds: Sequence[Mapping[Any, Any]]) -> tuple[str, ...]:

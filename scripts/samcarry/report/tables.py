@@ -9,7 +9,7 @@ import pandas as pd
 from samcarry.data.contract import CORRECTED_BY, CORRECTED_MINUTES
 from samcarry.data.manifest import ManifestRow
 from samcarry.evaluation.formatting import footnote_numbers, interval_text, number
-from samcarry.evaluation.summary import DIFFERENCE_HEADS, difference_cells
+from samcarry.evaluation.summary_page import DIFFERENCE_HEADS, difference_cells
 from samcarry.evaluation.table1 import best_figure, columns_of, figure_of, is_bold
 from samcarry.methods import method_of
 
@@ -116,6 +116,21 @@ def class_table(caption: str, classes: pd.DataFrame, by: str = "class") -> Table
     ]
     heads = (_capital(by), "Cases", "Patients", *(method_of(method).name for method in methods))
     return Table(caption, heads, tuple(rows), frozenset(range(1, len(heads))))
+
+
+def gains_table(caption: str, gains: pd.DataFrame) -> Table:
+    """Expected gains from more labels by class, from label_curve.csv."""
+    rows = [
+        (
+            row["class"] or "all classes",
+            str(row["more"]),
+            number(row["now"]),
+            number(row["gain"], "+.1f") + interval_text(row["low"], row["high"]),
+        )
+        for row in gains.to_dict("records")
+    ]
+    heads = ("Class", "More labels", "Dice now, %", "Gain")
+    return Table(caption, heads, tuple(rows), frozenset({1, 2, 3}))
 
 
 def detection_table(caption: str, detection: pd.DataFrame) -> Table:

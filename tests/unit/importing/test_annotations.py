@@ -74,9 +74,24 @@ def test_annotations_of_an_image_in_several_files_are_combined(study, tmp_path, 
     files = [coco(tmp_path / f"{i}.json", "a.png", segmentation=s) for i, s in enumerate((LEFT_HALF, MIDDLE))]
     import_annotations(**study | {"annotations": {NO_SPLIT: files}, "combine": combine})
     assert labels(study) == {"Radius": pixels, "Ulna": pixels}
+    readers = (study["destination"] / "readers.csv").read_text().splitlines()
+    assert readers == ["case,class,readers,dice", "a,Radius,2,0.500000", "a,Ulna,2,0.500000"]
     (study["destination"] / "cases.csv").unlink()  # a later import replaces the whole folder
     import_annotations(**study)
     assert labels(study) == {"Radius": 6, "Ulna": 6}
+    assert len((study["destination"] / "readers.csv").read_text().splitlines()) == 1
+
+
+def test_files_that_share_out_the_classes_are_not_two_readers(study, tmp_path):
+    files = [coco(tmp_path / f"{name}.json", "a.png") for name in ("one", "other")]
+    for file, dropped in zip(files, ("Ulna", "Radius"), strict=True):
+        content = json.loads(file.read_text())
+        number = next(entry["id"] for entry in content["categories"] if entry["name"] == dropped)
+        content["annotations"] = [a for a in content["annotations"] if a["category_id"] != number]
+        file.write_text(json.dumps(content))
+    import_annotations(**study | {"annotations": {NO_SPLIT: files}})
+    assert set(labels(study)) == {"Radius", "Ulna"}
+    assert len((study["destination"] / "readers.csv").read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize(("combine", "pixels"), [("union", 30), ("intersection", 10)])

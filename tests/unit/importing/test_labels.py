@@ -8,7 +8,7 @@ from PIL import Image
 
 from samcarry.geometry.shapes import Annotation, LabelledShape, Polygon
 from samcarry.images.masks import read_mask
-from samcarry.importing.labels import COMBINATIONS, write_labels
+from samcarry.importing.labels import COMBINATIONS, Reading, compared, write_labels
 
 
 def rectangle(left, top, right, bottom, class_name="ulna"):
@@ -82,3 +82,25 @@ def test_an_unreadable_image_is_a_fault(tmp_path):
     faults: list[str] = []
     assert write_labels(tmp_path / "out", tmp_path / "a.png", [annotation()], "union", faults) == []
     assert "a.png: the file is empty" in faults[0]
+
+
+def test_readings_compare_two_people_and_count_a_class_that_one_of_them_lacks(tmp_path, image):
+    readings: list[Reading] = []
+    several = [
+        annotation(rectangle(0, 0, 2, 1), rectangle(0, 0, 6, 5, "radius")),
+        annotation(rectangle(0, 0, 4, 1), source="b.json"),
+        annotation(rectangle(0, 0, 4, 1), source="c.json"),
+    ]
+    write_labels(tmp_path / "out/a", image, several, "union", [], readings)
+    # ulna: two pairs of 2 and 4 pixels, and one of equal masks; radius: without the pair who both lack it
+    assert readings == [
+        Reading("a", "radius", 3, 1, 0.0),
+        Reading("a", "ulna", 3, 3, pytest.approx((2 / 3 + 2 / 3 + 1) / 3)),
+    ]
+    assert [reading.name for reading in compared(readings)] == ["ulna"]
+
+
+def test_one_annotation_gives_no_reading(tmp_path, image):
+    readings: list[Reading] = []
+    write_labels(tmp_path / "out/a", image, [annotation(rectangle(0, 0, 2, 1))], "union", [], readings)
+    assert readings == []

@@ -1,7 +1,9 @@
 """The content of the report comes from the files of a run; missing files leave their section out."""
 
+import pandas as pd
 import pytest
 
+from samcarry.evaluation.label_curve import COLUMNS
 from support.report_run import UNLABELLED
 
 
@@ -93,3 +95,25 @@ def test_the_page_shows_detection_and_agreement_of_the_first_and_the_ranked_netw
     assert "Is the class there?" in text
     assert "Limits of agreement, px" in text
     assert "HD95 is the 95 % Hausdorff distance in pixels at network size" in text
+
+
+def test_more_labels_have_a_section_where_three_sizes_are_compared(files, tmp_path, page_of, monkeypatch):
+    assert not page_of()[1].all("section", id="more-labels")
+    rows = [
+        ("demo", "unet", name, 8, 3, 7, "seeds", 8, 8, more, 80.0, more / 10, 0.1, high)
+        for name in ("", "ulna")
+        for more, high in ((5, 0.5), (20, 4.0))
+    ]
+    curve = tmp_path / "label_curve.csv"
+    pd.DataFrame(rows, columns=COLUMNS).to_csv(curve, index=False)
+    monkeypatch.setitem(files, "label_curve", [str(curve)])
+    _, page = page_of()
+    assert page.all("section", id="more-labels")
+    for words in (
+        "U-Net (f_θ) now reaches 80.0 % with 8 labelled cases.",
+        "5 more labels: stop, less than 2 points are expected.",
+        "20 more labels: +2.0 (0.1 to 4.0).",
+        "differ in their seeds only",
+        "all classes",
+    ):
+        assert words in page.text

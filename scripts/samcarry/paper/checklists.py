@@ -1,0 +1,452 @@
+"""CLAIM 2024 and TRIPOD+AI, filled in as far as the pipeline knows; what it cannot know is marked.
+
+The items are given in short and in our own words. The wording that counts is that of the publications.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from samcarry.paper.content import ranked_method
+from samcarry.paper.document import BLANK, Document, Grid, Paragraph, Section, Sentence, say
+from samcarry.paper.sources import Sources
+
+CLAIM_SOURCE = "Tejani et al., Radiol Artif Intell 6(4):e240300, 2024"
+TRIPOD_SOURCE = "Collins et al., BMJ 385:e078378, 2024"
+HEADS = ("Item", "In short", "Filled in by the pipeline")
+
+Items = tuple[tuple[str, str, str | None], ...]
+"""(number, item in short, key of the answer in `_answers`; None where only the authors can answer)."""
+
+CLAIM: tuple[tuple[str, Items], ...] = (
+    (
+        "Title and abstract",
+        (
+            ("1", "AI named, with its kind", "kind"),
+            ("2", "summary of design, methods, results, conclusions", None),
+        ),
+    ),
+    (
+        "Introduction",
+        (("3", "background, intended use and role of the AI", None), ("4", "aims and hypotheses", None)),
+    ),
+    (
+        "Methods: study design",
+        (("5", "prospective or retrospective", None), ("6", "goal of the study", None)),
+    ),
+    (
+        "Methods: data",
+        (
+            ("7", "sources of the data", "source"),
+            ("8", "inclusion and exclusion criteria", None),
+            ("9", "preprocessing", "preprocessing"),
+            ("10", "selection of subsets of the data", "subset"),
+            ("11", "de-identification", "names"),
+            ("12", "handling of missing data", "missing"),
+            ("13", "image acquisition protocol", None),
+        ),
+    ),
+    (
+        "Methods: reference standard",
+        (
+            ("14", "how the reference standard was obtained", "reference"),
+            ("15", "why this reference standard", None),
+            ("16", "who made the annotations", None),
+            ("17", "annotation of the test set", None),
+            ("18", "variability between and within annotators", "readers"),
+        ),
+    ),
+    (
+        "Methods: partitions",
+        (
+            ("19", "how cases were assigned to partitions", "partitions"),
+            ("20", "level at which partitions are disjoint", "disjoint"),
+        ),
+    ),
+    ("Methods: testing data", (("21", "intended sample size", "size"),)),
+    (
+        "Methods: model",
+        (
+            ("22", "the model in detail", "model"),
+            ("23", "software and versions", "software"),
+            ("24", "initial parameters", "start"),
+        ),
+    ),
+    (
+        "Methods: training",
+        (
+            ("25", "training in detail", "training"),
+            ("26", "selection of the final model", "selection"),
+            ("27", "ensembling", "ensembles"),
+        ),
+    ),
+    (
+        "Methods: evaluation",
+        (
+            ("28", "measures of performance", "metrics"),
+            ("29", "significance and uncertainty", "uncertainty"),
+            ("30", "robustness or sensitivity", "robustness"),
+            ("31", "explainability", None),
+            ("32", "evaluation on internal data", "internal"),
+            ("33", "testing on external data", None),
+            ("34", "registration of a clinical trial", None),
+        ),
+    ),
+    (
+        "Results: data",
+        (
+            ("35", "patients or examinations included and excluded", "flow"),
+            ("36", "characteristics of the cases in each partition", None),
+        ),
+    ),
+    (
+        "Results: performance",
+        (
+            ("37", "performance with uncertainty", "performance"),
+            ("38", "estimates of diagnostic performance, with precision", "diagnostic"),
+            ("39", "analysis of failures", "failures"),
+        ),
+    ),
+    ("Discussion", (("40", "limits of the study", "limits"), ("41", "implications for practice", None))),
+    (
+        "Other information",
+        (
+            ("42", "study protocol or further technical details", "details"),
+            ("43", "availability of software, model and data", "availability"),
+            ("44", "funding and role of the funders", None),
+        ),
+    ),
+)
+
+TRIPOD: tuple[tuple[str, Items], ...] = (
+    (
+        "Title and abstract",
+        (
+            ("1", "development or evaluation, population and outcome named", None),
+            ("2", "abstract as in TRIPOD+AI for Abstracts", None),
+        ),
+    ),
+    (
+        "Introduction",
+        (
+            ("3a", "healthcare context and rationale", None),
+            ("3b", "target population, purpose and users", None),
+            ("3c", "known health inequalities", None),
+            ("4", "objectives: development, evaluation or both", "kind"),
+        ),
+    ),
+    (
+        "Methods",
+        (
+            ("5a", "sources of data for development and evaluation", "source"),
+            ("5b", "dates of the data", None),
+            ("6a", "setting, number and place of centres", None),
+            ("6b", "eligibility", None),
+            ("6c", "treatments, if relevant", None),
+            ("7", "preparation and quality checks of the data", "preprocessing"),
+            ("8a", "outcome: definition and assessment", "reference"),
+            ("8b", "assessors' qualifications, if assessment is subjective", None),
+            ("8c", "blinding of the assessment", None),
+            ("9a", "choice of predictors", "predictors"),
+            ("9b", "definition and measurement of predictors", "predictors"),
+            ("9c", "assessors of predictors, if assessment is subjective", "not_subjective"),
+            ("10", "sample size", "size"),
+            ("11", "missing data", "missing"),
+            ("12a", "use and partition of the data", "partitions"),
+            ("12b", "handling of predictors", "preprocessing"),
+            ("12c", "type of model, building and tuning, internal validation", "model"),
+            ("12d", "heterogeneity between clusters", "clusters"),
+            ("12e", "measures and plots of performance", "metrics"),
+            ("12f", "updating of the model", "updating"),
+            ("12g", "how predictions were made for evaluation", "predictions"),
+            ("13", "handling of class imbalance", "imbalance"),
+            ("14", "fairness", None),
+            ("15", "output of the model, and its threshold", "output"),
+            ("16", "differences between development and evaluation data", "internal"),
+            ("17", "ethical approval", None),
+        ),
+    ),
+    (
+        "Open science",
+        (
+            ("18a", "funding", None),
+            ("18b", "conflicts of interest", None),
+            ("18c", "protocol", None),
+            ("18d", "registration", None),
+            ("18e", "availability of the data", None),
+            ("18f", "availability of the code", "availability"),
+        ),
+    ),
+    ("Patient and public involvement", (("19", "involvement, or none", None),)),
+    (
+        "Results",
+        (
+            ("20a", "flow of participants", "flow"),
+            ("20b", "characteristics, by data source", None),
+            ("20c", "comparison of development and evaluation data", None),
+            ("21", "participants and outcomes in each analysis", "analyses"),
+            ("22", "the full model, and how to get it", "availability"),
+            ("23a", "performance with intervals, also of subgroups", "performance"),
+            ("23b", "heterogeneity of performance between clusters", "clusters"),
+            ("24", "results of updating", "updating"),
+        ),
+    ),
+    (
+        "Discussion",
+        (
+            ("25", "interpretation, fairness included", None),
+            ("26", "limitations", "limits"),
+            ("27a", "poor or missing input in use", None),
+            ("27b", "interaction and expertise that use needs", None),
+            ("27c", "next steps", None),
+        ),
+    ),
+)
+
+
+def claim(sources: Sources, about: Mapping[str, Any]) -> Document:
+    """The CLAIM 2024 checklist."""
+    return _checklist("CLAIM 2024", CLAIM_SOURCE, CLAIM, sources, about)
+
+
+def tripod(sources: Sources, about: Mapping[str, Any]) -> Document:
+    """The TRIPOD+AI checklist."""
+    return _checklist("TRIPOD+AI", TRIPOD_SOURCE, TRIPOD, sources, about)
+
+
+def _checklist(
+    title: str,
+    publication: str,
+    groups: tuple[tuple[str, Items], ...],
+    sources: Sources,
+    about: Mapping[str, Any],
+) -> Document:
+    answers = _answers(sources, about)
+    count = sum(answer is None for _, items in groups for _, _, answer in items)
+    total = sum(len(items) for _, items in groups)
+    note = Paragraph(
+        (
+            (f"Items in short and in other words: take the official wording from {publication}.",),
+            (
+                f"{total - count} of {total} items are filled in as far as the pipeline knows; {count} "
+                f"are blank and marked.",
+            ),
+            ("What is filled in describes this run only; check it before you submit it.",),
+        )
+    )
+    sections = [Section("How to use this list", (note,))]
+    for name, items in groups:
+        rows = tuple(
+            ((number,), (text,), answers[key] if key else (BLANK.format(text),))
+            for number, text, key in items
+        )
+        sections.append(Section(name, (Grid((f"{title}, {name.lower()}",), HEADS, rows),)))
+    return Document(f"{title}: {sources.setting('dataset').text}", tuple(sections))
+
+
+def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
+    table1, flow = "data/table1.csv", "data/flow.csv"
+    judged = {
+        name: sources.number(flow, name, ".0f", split=about["split"]) for name in ("images", "patients")
+    }
+    trained = sources.setting("n")
+    seeds = sources.setting("seeds")
+    method = ranked_method(sources)
+    todo = BLANK.format
+    readers = sources.find(table1, method="second_reader")
+    return {
+        "kind": (
+            "Deep learning: semantic segmentation by U-Nets, trained on few labels and on pseudo labels "
+            "refined by "
+            "Segment Anything. The run develops models and evaluates them on held-out cases. ",
+            todo("title, population and purpose"),
+        ),
+        "source": say(
+            "{images} images of {patients} patients; format of the source: {form}. {todo}",
+            images=sources.number(flow, "images", ".0f", split="all"),
+            patients=sources.number(flow, "patients", ".0f", split="all"),
+            form=sources.setting("source.format"),
+            todo=todo("where the images come from, when they were taken, how representative they are"),
+        ),
+        "preprocessing": say(
+            "Images were converted to grey values and resized to {height} × {width} pixels; files were "
+            "checked "
+            "for damage, copies of images and patients in two splits. {todo}",
+            height=sources.setting("images.height"),
+            width=sources.setting("images.width"),
+            todo=todo("steps before the import"),
+        ),
+        "subset": say(
+            "{n} of the training images were used with labels, in a nested order that was fixed before "
+            "training.",
+            n=trained,
+        ),
+        "names": (
+            "In this folder, names of cases and patients are replaced by numbers. ",
+            todo("images themselves"),
+        ),
+        "missing": (
+            "Unlabelled images were used without labels. Classes absent from an image count for false "
+            "positives "
+            "only. ",
+            todo("images that could not be used"),
+        ),
+        "reference": (
+            f"Masks of {len(about['classes'])} classes: {', '.join(about['classes'])}. ",
+            todo("who drew them, with what instructions and tool"),
+        ),
+        "readers": say(
+            "Dice between two people: {mean} %, {cases} images. {todo}",
+            mean=sources.mean(table1, "mean", method="second_reader"),
+            cases=sources.number(table1, "cases", ".0f", method="second_reader"),
+            todo=todo("variability within annotators"),
+        )
+        if readers
+        else (
+            "The data have one set of masks for each image, so nothing was measured. ",
+            todo("known from elsewhere"),
+        ),
+        "partitions": say(
+            "{train} images for training, {val} for validation, {test} for testing and {unlabelled} "
+            "unlabelled, given "
+            "in the data set or drawn at random by patient. {todo}",
+            **{
+                split: sources.number(flow, "images", ".0f", split=split)
+                for split in ("train", "val", "test", "unlabelled")
+            },
+            todo=todo("which of the two, and whether the splits are those of an earlier study"),
+        ),
+        "disjoint": ("Patient: no patient is in two of train, val and test.",)
+        if about["patients_named"]
+        else ("Image: the data do not name patients. ", todo("whether patients are disjoint")),
+        "size": say(
+            "No sample size was computed by the pipeline: {images} images of {patients} patients were "
+            "evaluated. {todo}",
+            **judged,
+            todo=todo("how the number was decided"),
+        ),
+        "model": say(
+            "U-Net with {width} channels at full resolution and {depth} halvings, {height} × {width_px} "
+            "pixels in, one "
+            "sigmoid output per class; see Methods.",
+            width=sources.setting("training.width"),
+            depth=sources.setting("training.depth"),
+            height=sources.setting("images.height"),
+            width_px=sources.setting("images.width"),
+        ),
+        "software": say(
+            "samcarry {version}; every package with its version is in sbom.cdx.json.",
+            version=sources.setting("version.samcarry"),
+        ),
+        "start": say(
+            "f_θ and f_φ: random weights, from the seeds {seeds}; for others, see Methods.", seeds=seeds
+        ),
+        "training": say(
+            "{iterations} iterations with Adam, batch size {batch}, learning rate {first} to {last}; see "
+            "Methods.",
+            iterations=sources.setting("training.iterations"),
+            batch=sources.setting("training.batch_size"),
+            first=sources.setting("training.learning_rate"),
+            last=sources.setting("training.final_learning_rate"),
+        ),
+        "selection": say(
+            "The network after the last iteration was used; no checkpoint was chosen by its score. "
+            "Settings were "
+            "tuned on the validation split with {trials} trials per study (0: not at all).",
+            trials=sources.setting("tuning.trials"),
+        ),
+        "ensembles": (
+            "Rows named 'all seeds' are ensembles of all seeds."
+            if any(name.endswith("_ensemble") for name in about["methods"])
+            else "None: the scores of seeds are averaged, not their predictions.",
+        ),
+        "metrics": say(
+            "Dice, 95 % Hausdorff distance, surface Dice with a tolerance of {tolerance}, false "
+            "positives of absent "
+            "classes; sensitivity, specificity and AUROC of presence; areas and centres "
+            "(data/agreement.csv).",
+            tolerance=sources.setting("evaluation.surface_tolerance"),
+        ),
+        "uncertainty": say(
+            "95 % intervals by patient ({interval}); Wilcoxon's signed-rank test on patients with Holm's "
+            "correction; "
+            "standard deviation over the seeds {seeds}.",
+            interval=sources.number(table1, "interval", "", method=method),
+            seeds=seeds,
+        ),
+        "robustness": (
+            "Ranks under resampling of patients (data/ranks.csv)"
+            + (
+                ", and smaller numbers of labels (data/ablation.csv)"
+                if "data/ablation.csv" in sources
+                else ""
+            )
+            + ". ",
+            todo("other devices, centres or image quality"),
+        ),
+        "internal": say(
+            "The {split} split of the same data set: {images} images of {patients} patients. {todo}",
+            split=about["split"],
+            **judged,
+            todo=todo("whether it differs in setting, dates or devices"),
+        ),
+        "flow": say(
+            "{images} images of {patients} patients are in the data set; {judged} images were evaluated "
+            "(section "
+            "Participants). {todo}",
+            images=sources.number(flow, "images", ".0f", split="all"),
+            patients=sources.number(flow, "patients", ".0f", split="all"),
+            judged=judged["images"],
+            todo=todo("what was excluded before the import"),
+        ),
+        "performance": say(
+            "Mean Dice {mean} % on {cases} images; all methods are in Table 1, classes in "
+            "data/per_class.csv, groups "
+            "in data/per_group.csv.",
+            mean=sources.mean(table1, "mean", method=method),
+            cases=sources.number(table1, "cases", ".0f", method=method),
+        ),
+        "diagnostic": (
+            "Whether a class is there: sensitivity, specificity and AUROC with intervals, "
+            "data/detection.csv. ",
+            todo("diagnostic use, if there is any"),
+        ),
+        "failures": (
+            "The worst case by Dice is among the figures; data/dice.csv has every case. ",
+            todo("why cases fail"),
+        ),
+        "limits": ("See Limitations. ", todo("limits of the data and of the design")),
+        "details": (
+            "This folder: settings, data, ro-crate-metadata.json and sbom.cdx.json. ",
+            todo("protocol"),
+        ),
+        "availability": ("samcarry is open source (MIT licence). ", todo("trained model and data")),
+        "predictors": ("The only input is the image.",),
+        "not_subjective": ("Does not apply: the only input is the image.",),
+        "clusters": (
+            "Scores by group of cases are in data/per_group.csv."
+            if sources.rows("data/per_group.csv")
+            else "The data name no groups, so nothing was measured. ",
+            *(() if sources.rows("data/per_group.csv") else (todo("centres or devices"),)),
+        ),
+        "updating": ("No model was updated after its evaluation.",),
+        "predictions": (
+            "The trained networks predicted the evaluated images; samcarry predict does the same for new "
+            "images.",
+        ),
+        "imbalance": say(
+            "Pixels of rarer classes weighed more in the loss of f_θ, by a factor of at most {weight}.",
+            weight=sources.setting("training.max_positive_weight"),
+        ),
+        "output": (
+            "A probability for each class and pixel; a mask is where it is above 0.5, and classes may "
+            "overlap.",
+        ),
+        "analyses": say(
+            "Trained with {n} labelled and {unlabelled} unlabelled images, evaluated on {images} images "
+            "of {patients} "
+            "patients.",
+            n=trained,
+            unlabelled=sources.number(flow, "images", ".0f", split="unlabelled"),
+            **judged,
+        ),
+    }

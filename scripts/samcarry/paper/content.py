@@ -1,0 +1,531 @@
+"""The text of the paper: methods, participants, results and limits of a run, from the data in its folder."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from samcarry.evaluation.intervals import BCA, STUDENT
+from samcarry.methods import READER, SECOND_READER, method_of
+from samcarry.paper.document import (
+    BLANK,
+    Document,
+    Figure,
+    Grid,
+    Number,
+    Paragraph,
+    Section,
+    Sentence,
+    joined,
+    say,
+)
+from samcarry.paper.sources import Sources
+
+TABLE1, DIFFERENCES = "data/table1.csv", "data/differences.csv"
+FLOW, CURVE = "data/flow.csv", "data/label_curve.csv"
+
+FIGURES = {
+    "ranks": "How often each method has each rank by mean Dice if patients are drawn again (bootstrap).",
+    "ablation": "Dice for different numbers of labelled cases; boxes show the spread over cases.",
+    "reliability": "How often what a network predicts with some probability is true, before and after the "
+    "temperature.",
+    "qualitative_best": "The best case: reference and methods side by side.",
+    "qualitative_median": "The median case: reference and methods side by side.",
+    "qualitative_worst": "The worst case: reference and methods side by side.",
+    "training": "Loss of each network over iterations, one line per seed.",
+}
+"""{file name without suffix: caption}."""
+
+_CLEANING = {
+    "dilation": "and dilated with a {element} of radius {radius} pixels",
+    "erosion": "and eroded with a {element} of radius {radius} pixels",
+}
+
+
+def paper(sources: Sources, about: Mapping[str, Any], figures: Mapping[str, str], stop: float) -> Document:
+    """The page: methods, participants, results, how many more labels, and limits.
+
+    Args:
+        sources: the data of the folder.
+        about: what the tables were computed with, see `recompute.read_about`.
+        figures: {key of FIGURES: file in the folder}.
+        stop: gains below are not worth more labels, in points of Dice.
+    """
+    name = sources.setting("dataset").text
+    sections = [
+        Section("About this page", (Paragraph(tuple(_about())),)),
+        Section(
+            "Methods",
+            (
+                Paragraph(tuple(_data(sources, about))),
+                Paragraph(tuple(_networks(sources, about))),
+                Paragraph(tuple(_refinement(sources))),
+                Paragraph(tuple(_compared(sources))),
+                Paragraph(tuple(_statistics(sources, about))),
+            ),
+        ),
+        Section("Participants", (Paragraph(tuple(_participants(sources))), _flow(sources))),
+        Section(
+            "Results",
+            (
+                Paragraph(tuple(_results(sources, about))),
+                _table1(sources),
+                _differences(sources),
+                _classes(sources),
+            ),
+        ),
+    ]
+    if sources.rows(CURVE):
+        blocks = (Paragraph(tuple(_more_labels(sources, stop))), _gains(sources))
+        sections.append(Section("How many more labels?", blocks))
+    shown = tuple(Figure(file, (FIGURES[key],)) for key, file in figures.items())
+    if shown:
+        sections.append(Section("Figures", shown))
+    sections.append(Section("Limitations", (Paragraph(tuple(_limits(sources, about))),)))
+    return Document(f"{name}: a draft from the numbers of the run", tuple(sections))
+
+
+def _about() -> Iterator[Sentence]:
+    yield ("Each number of this page is taken from a file in this folder.",)
+    yield ("In index.html, it shows file, row and column when you point at it; sources.csv lists them all.",)
+    yield ("`samcarry verify` on this folder recomputes all of them, without the images.",)
+    yield ("The checklists CLAIM 2024 and TRIPOD+AI are in claim.html and tripod.html.",)
+    yield ("Names of cases and patients are replaced by numbers, in alphabetical order.",)
+    yield ("Square brackets mark what the pipeline cannot know.",)
+
+
+def _data(sources: Sources, about: Mapping[str, Any]) -> Iterator[Sentence]:
+    yield (BLANK.format("source, setting and dates of the images, and who labelled them"),)
+    yield say(
+        "The data set has {images} images of {patients} patients, of which {labelled} have labels.",
+        images=sources.number(FLOW, "images", ".0f", split="all"),
+        patients=sources.number(FLOW, "patients", ".0f", split="all"),
+        labelled=sources.number(FLOW, "labelled", ".0f", split="all"),
+    )
+    yield say(
+        "Networks were trained with {n} labelled images; methods were evaluated on the {split} split, which "
+        "no training has seen.",
+        n=sources.setting("n"),
+        split=about["split"],
+    )
+    if about["patients_named"]:
+        yield ("No patient is in two of the splits train, val and test.",)
+    else:
+        yield ("The data do not name patients, so each image counts as another patient.",)
+        yield (BLANK.format("whether images of one patient may be in two splits"),)
+    yield say(
+        "Images were resized to {height} × {width} pixels (height × width){window}.",
+        height=sources.setting("images.height"),
+        width=sources.setting("images.width"),
+        window=say(
+            ", after stretching the grey values between their percentiles {ends}",
+            ends=sources.setting("images.window"),
+        )
+        if sources.has_setting("images.window")
+        else "",
+    )
+    if about["classes"]:
+        yield (f"The classes were {', '.join(about['classes'])}; they may overlap.",)
+
+
+def _networks(sources: Sources, about: Mapping[str, Any]) -> Iterator[Sentence]:
+    yield say(
+        "The first network was a U-Net with {width} channels at full resolution and {depth} halvings, with "
+        "one sigmoid output per class.",
+        width=sources.setting("training.width"),
+        depth=sources.setting("training.depth"),
+    )
+    yield say(
+        "It was trained for {iterations} iterations with Adam, a batch size of {batch}, a learning rate that "
+        "fell from {first} to {last} along a cosine, and weighted binary cross-entropy with class "
+        "weights of at "
+        "most {weight}.",
+        iterations=sources.setting("training.iterations"),
+        batch=sources.setting("training.batch_size"),
+        first=sources.setting("training.learning_rate"),
+        last=sources.setting("training.final_learning_rate"),
+        weight=sources.setting("training.max_positive_weight"),
+    )
+    yield say(
+        "Each sample was warped by a random affine map whose six numbers had a standard deviation of "
+        "{sigma}.",
+        sigma=sources.setting("training.affine_sigma"),
+    )
+    yield say(
+        "Second networks of the same design were trained on pseudo labels for {iterations} iterations.",
+        iterations=sources.setting("training.second_iterations"),
+    )
+    yield say("Each training was repeated with the seeds {seeds}.", seeds=sources.setting("seeds"))
+    yield say(
+        "The software was samcarry {version} with {packages}.",
+        version=sources.setting("version.samcarry"),
+        packages=joined(
+            [
+                say("{name} {version}", name=package, version=sources.setting(f"version.{package}"))
+                for package in about["packages"]
+            ]
+        ),
+    )
+
+
+def _compared(sources: Sources) -> Iterator[Sentence]:
+    yield ("The compared methods:",)
+    for row in sources.rows(TABLE1):
+        method = method_of(row["method"])
+        yield (f"{method.name}: {method.description.replace('`', '')}.",)
+
+
+def _refinement(sources: Sources) -> Iterator[Sentence]:
+    form = _CLEANING.get(sources.setting("cleaning.operation").text)
+    cleaned: Sentence | str = ""
+    if form:
+        parts = {name: sources.setting(f"cleaning.{name}") for name in ("element", "radius")}
+        cleaned = say(" " + form, **parts)
+    yield say(
+        "The predictions of the first network for the unlabelled images were cleaned: of each class, the "
+        "connected "
+        "component with the highest mean probability was kept{cleaned}.",
+        cleaned=cleaned,
+    )
+    yield say(
+        "Segment Anything ({sam}, architecture {architecture}) redrew each mask from prompts that follow "
+        "from it: "
+        "{first} first{second}.",
+        sam=sources.setting("sam.model"),
+        architecture=sources.setting("sam.architecture"),
+        first=sources.setting("sam.first"),
+        second=say(", then {second} with the first mask", second=sources.setting("sam.second"))
+        if sources.has_setting("sam.second")
+        else "",
+    )
+    if sources.has_setting("sam.sha256"):
+        yield say("The SHA-256 of its checkpoint is {sha256}.", sha256=sources.setting("sam.sha256"))
+    trials = sources.setting("tuning.trials", ".0f")
+    if trials.text not in ("0", "–"):
+        yield say(
+            "Cleaning and prompts were tuned on the validation split with {trials} trials per study; the "
+            "values "
+            "above are the tuned ones.",
+            trials=trials,
+        )
+    else:
+        yield say("Nothing was tuned ({trials} trials).", trials=trials)
+
+
+def _statistics(sources: Sources, about: Mapping[str, Any]) -> Iterator[Sentence]:
+    yield (
+        "The score of a case is the mean Dice over the classes present in its reference; the seeds of a "
+        "case are "
+        "averaged first.",
+    )
+    yield say(
+        "Surface Dice has a tolerance of {tolerance} {unit}; masks were scored at {at} size.",
+        tolerance=sources.setting("evaluation.surface_tolerance"),
+        unit=_unit(sources),
+        at=sources.setting("evaluation.at"),
+    )
+    method = ranked_method(sources)
+    count = sources.number(TABLE1, "patients", ".0f", method=method)
+    used = sources.number(TABLE1, "interval", "", method=method)
+    if used.text in (STUDENT, BCA):
+        yield say(
+            "Means have 95 % intervals by patient ({method}; {patients} patients).",
+            method=used,
+            patients=count,
+        )
+    else:
+        yield say("Means have no interval, because there are too few patients ({patients}).", patients=count)
+    if any(row["p"] for row in sources.rows(DIFFERENCES)):
+        yield (
+            "Methods were compared case by case; p values are of Wilcoxon's signed-rank test on the "
+            "patients' mean "
+            "differences, corrected by Holm's method.",
+        )
+    primary = next((row for row in sources.rows(DIFFERENCES) if row["primary"] == "1"), None)
+    if primary:
+        names = [method_of(primary[key]).name for key in ("method", "against")]
+        yield (
+            f"The comparison of {names[0]} with {names[1]} was declared as the primary one in the "
+            f"settings; its p "
+            "value is not corrected.",
+        )
+    if sources.has_setting("evaluation.margin"):
+        yield say(
+            "Two methods count as equal if the interval of their difference is within ±{margin} points.",
+            margin=sources.setting("evaluation.margin"),
+        )
+
+
+def _participants(sources: Sources) -> Iterator[Sentence]:
+    yield (
+        BLANK.format(
+            "eligibility, and how many images and patients were excluded before the import, and why"
+        ),
+    )
+    for row in sources.rows(FLOW):
+        if row["split"] == "all" or row["images"] == "0":
+            continue
+        yield say(
+            "{split}: {images} images (patients: {patients}; with labels: {labelled}).",
+            split=row["split"],
+            **{
+                name: sources.number(FLOW, name, ".0f", split=row["split"])
+                for name in ("images", "patients", "labelled")
+            },
+        )
+    yield say("Of the training images, {n} were used as the labelled subset.", n=sources.setting("n"))
+
+
+def _flow(sources: Sources) -> Grid:
+    columns = ("images", "patients", "labelled")
+    rows = tuple(
+        ((row["split"],), *(sources.cell(FLOW, name, ".0f", split=row["split"]) for name in columns))
+        for row in sources.rows(FLOW)
+    )
+    return Grid(
+        ("Flow of cases: images and patients in each split.",),
+        ("Split", "Images", "Patients", "With labels"),
+        rows,
+    )
+
+
+def ranked_method(sources: Sources) -> str:
+    """The method that the text is about."""
+    known = [row["method"] for row in sources.rows(TABLE1) if row["mean"]]
+    return "ours_r" if "ours_r" in known else ([m for m in known if m != SECOND_READER] or known)[-1]
+
+
+def _unit(sources: Sources) -> Number:
+    return sources.number(TABLE1, "unit", "", method=ranked_method(sources))
+
+
+def _results(sources: Sources, about: Mapping[str, Any]) -> Iterator[Sentence]:
+    method = ranked_method(sources)
+    yield say(
+        "On {cases} {split} images (patients: {patients}), {name} reached a mean Dice of {mean} %, with "
+        "a standard "
+        "deviation over cases of {std}.",
+        cases=sources.number(TABLE1, "cases", ".0f", method=method),
+        split=about["split"],
+        patients=sources.number(TABLE1, "patients", ".0f", method=method),
+        name=method_of(method).name,
+        mean=sources.mean(TABLE1, "mean", method=method),
+        std=sources.number(TABLE1, "std", method=method),
+    )
+    if sources.has(TABLE1, "seed_std", method=method):
+        yield say(
+            "The standard deviation of its mean over {seeds} seeds was {seed_std} points.",
+            seeds=sources.number(TABLE1, "seeds", ".0f", method=method),
+            seed_std=sources.number(TABLE1, "seed_std", method=method),
+        )
+    best = sources.find(TABLE1, rank="1")
+    if best:
+        yield say(
+            "Of all methods with few labels, {name} had the highest mean Dice, {mean} %.",
+            name=method_of(best["method"]).name,
+            mean=sources.mean(TABLE1, "mean", method=best["method"]),
+        )
+    for row in _main_differences(sources):
+        if row["primary"] == "1" or row["against"] == "unet":
+            yield _difference(sources, row)
+    if sources.has(TABLE1, "mean", method="unet_full"):
+        yield say(
+            "With all labels, a U-Net reached {mean} %.",
+            mean=sources.mean(TABLE1, "mean", method="unet_full"),
+        )
+    if sources.has(TABLE1, "mean", method=SECOND_READER):
+        yield say(
+            "Where two people labelled the same image ({cases} {split} images), the Dice between them "
+            "was {mean} %.",
+            cases=sources.number(TABLE1, "cases", ".0f", method=SECOND_READER),
+            split=about["split"],
+            mean=sources.mean(TABLE1, "mean", method=SECOND_READER),
+        )
+
+
+def _main_differences(sources: Sources) -> list[Mapping[str, str]]:
+    """The primary comparison, those of the method that the text is about, and what SAM did to the masks."""
+    method = ranked_method(sources)
+    return [
+        row
+        for row in sources.rows(DIFFERENCES)
+        if row["primary"] == "1"
+        or method in (row["method"], row["against"])
+        or (row["method"], row["against"]) == ("unet_sam", "unet")
+    ]
+
+
+def _difference(sources: Sources, row: Mapping[str, str]) -> Sentence:
+    pair = {"method": row["method"], "against": row["against"]}
+    names = {key: method_of(method).name for key, method in pair.items()}
+    text = "{method} minus {against}: {difference} points of Dice"
+    parts: dict[str, Any] = {**names, "difference": sources.number(DIFFERENCES, "difference", "+.1f", **pair)}
+    if row["low"]:
+        text += " (95 % interval {low} to {high})"
+        parts |= {end: sources.number(DIFFERENCES, end, "+.1f", **pair) for end in ("low", "high")}
+    p = "p" if row["primary"] == "1" else "p_holm"
+    if row[p]:
+        text += ", p = {p}" + (" (primary comparison)" if p == "p" else " after Holm's correction")
+        parts["p"] = sources.number(DIFFERENCES, p, ".2g", **pair)
+    return say(text + ".", **parts)
+
+
+def _table1(sources: Sources) -> Grid:
+    columns = (
+        ("mean", True),
+        ("seed_std", False),
+        ("hd95", True),
+        ("surface_dice", True),
+        ("false_positives", True),
+    )
+    heads = (
+        *("Method", "Dice, %", "± over cases", "± over seeds", f"HD95, {_unit(sources).text}"),
+        *(
+            "Surface Dice, %",
+            "False positives, %",
+            "Rank",
+            "Seeds",
+            "Cases",
+            "Patients",
+            "Supervision",
+            "Note",
+        ),
+    )
+    rows = []
+    for row in sources.rows(TABLE1):
+        method = row["method"]
+        cells: list[Sentence] = [(method_of(method).name,)]
+        if row["missing"]:
+            cells += [(f"not available: {row['missing']}",), *[("",)] * (len(heads) - 2)]
+            rows.append(tuple(cells))
+            continue
+        scores = [
+            sources.mean(TABLE1, name, method=method)
+            if ends
+            else (sources.number(TABLE1, name, method=method),)
+            for name, ends in columns
+        ]
+        counts = [
+            (sources.number(TABLE1, name, ".0f", method=method),)
+            for name in ("rank", "seeds", "cases", "patients")
+        ]
+        spread = sources.cell(TABLE1, "std", method=method)
+        group = "two people" if method_of(method).group == READER else method_of(method).group
+        rows.append((*cells, scores[0], spread, *scores[1:], *counts, (group,), (row["note"],)))
+    caption = (
+        "Table 1: means over cases with their 95 % intervals by patient where there are enough patients."
+    )
+    return Grid((caption,), heads, tuple(rows))
+
+
+def _differences(sources: Sources) -> Grid:
+    columns = (
+        ("difference", "+.1f"),
+        ("low", "+.1f"),
+        ("high", "+.1f"),
+        ("p", ".2g"),
+        ("p_holm", ".2g"),
+        ("cases", ".0f"),
+    )
+    rows = []
+    for row in _main_differences(sources):
+        pair = {"method": row["method"], "against": row["against"]}
+        cells = [sources.cell(DIFFERENCES, name, form, **pair) for name, form in columns]
+        rows.append(((f"{method_of(pair['method']).name} – {method_of(pair['against']).name}",), *cells))
+    heads = ("Comparison", "Difference", "From", "To", "p", "p (Holm)", "Cases")
+    caption = (
+        "Main paired differences in points of Dice, with their 95 % intervals; data/differences.csv has all."
+    )
+    return Grid((caption,), heads, tuple(rows))
+
+
+def _classes(sources: Sources) -> Grid:
+    file = "data/per_class.csv"
+    methods = [m for m in ("unet", ranked_method(sources), SECOND_READER) if sources.find(file, method=m)]
+    methods = list(dict.fromkeys(methods))
+    names = dict.fromkeys(row["class"] for row in sources.rows(file))
+    rows = tuple(
+        (
+            (name,),
+            sources.cell(file, "cases", ".0f", method=methods[0], **{"class": name}),
+            *(sources.mean(file, "mean", method=method, **{"class": name}) for method in methods),
+        )
+        for name in names
+    )
+    heads = ("Class", "Cases", *(method_of(method).name for method in methods))
+    return Grid(("Mean Dice of each class in percent, where the class is present.",), heads, rows)
+
+
+def _more_labels(sources: Sources, stop: float) -> Iterator[Sentence]:
+    method = _curve_method(sources)
+    first = sources.find(CURVE, method=method, **{"class": ""})
+    if first is None:
+        return
+    own = {"method": method, "class": ""}
+    yield say(
+        "The curve of {name} over {sizes} sizes up to {n} labelled cases, with {repeats} trainings, was "
+        "followed to "
+        "more labels.",
+        name=method_of(method).name,
+        **{key: sources.number(CURVE, key, ".0f", **own) for key in ("sizes", "n", "repeats")},
+    )
+    if first["repeated"] == "seeds":
+        yield (
+            "Trainings differ in their seeds only, so the intervals leave out how much depends on which "
+            "cases are "
+            "labelled; the setting `draws` includes it.",
+        )
+    for row in sources.rows(CURVE):
+        if row["method"] != method or row["class"]:
+            continue
+        step = {**own, "more": row["more"]}
+        parts = {
+            key: sources.number(CURVE, key, "+.1f" if key == "gain" else ".1f", **step)
+            for key in ("gain", "low", "high")
+        }
+        more = sources.number(CURVE, "more", ".0f", **step)
+        if float(row["high"]) < stop:
+            text = (
+                "{more} more labels: stop, the interval of the gain ({low} to {high}) ends below "
+                + f"{stop:g} points."
+            )
+            yield say(text, more=more, low=parts["low"], high=parts["high"])
+        else:
+            yield say("{more} more labels: {gain} points of Dice ({low} to {high}).", more=more, **parts)
+
+
+def _curve_method(sources: Sources) -> str:
+    known = list(dict.fromkeys(row["method"] for row in sources.rows(CURVE)))
+    return ranked_method(sources) if ranked_method(sources) in known else known[-1]
+
+
+def _gains(sources: Sources) -> Grid:
+    method = _curve_method(sources)
+    rows = []
+    for row in sources.rows(CURVE):
+        if row["method"] != method:
+            continue
+        own = {"method": method, "class": row["class"], "more": row["more"]}
+        ends = {key: sources.number(CURVE, key, ".1f", **own) for key in ("low", "high")}
+        gain = say("{gain} ({low} to {high})", gain=sources.number(CURVE, "gain", "+.1f", **own), **ends)
+        now = sources.cell(CURVE, "now", **own)
+        rows.append(((row["class"] or "all classes",), sources.cell(CURVE, "more", ".0f", **own), now, gain))
+    caption = "Expected gain in points of Dice from more labels, with its 95 % interval for one new draw."
+    return Grid((caption,), ("Class", "More labels", "Dice now, %", "Gain"), tuple(rows))
+
+
+def _limits(sources: Sources, about: Mapping[str, Any]) -> Iterator[Sentence]:
+    yield (
+        "Each image has at most one object per class; of several pieces, only the most probable one "
+        "becomes a "
+        "pseudo label.",
+    )
+    yield ("SAM refines what the first network found, and cannot recover a structure that was missed.",)
+    if about["images_are_drawn"]:
+        yield ("The images are phantoms drawn by a computer; they say nothing about real radiographs.",)
+    if about["split"] != "test":
+        yield ("There is no test split, so scores may be too optimistic.",)
+    if sources.setting("sam.architecture").text in ("tiny", "small"):
+        yield (
+            "SAM is a small one trained on synthetic scenes; results with the official checkpoints differ.",
+        )
+    yield ("Scores were computed from masks; this folder cannot check the masks themselves.",)
+    yield (BLANK.format("limits of the data, and how far they carry over to other centres and devices"),)
