@@ -12,7 +12,7 @@ CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 
 needs_browser = pytest.mark.skipif(
     CHROMIUM is None,
-    reason="NO BROWSER: the annotation page is not tested (Debian: apt-get install chromium)",
+    reason="NO BROWSER: the pages are not tested (Debian: apt-get install chromium)",
 )
 
 
@@ -38,6 +38,7 @@ class Annotator:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        self._session: Any = None
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """A place of the image in pixels of the window."""
@@ -115,3 +116,24 @@ class Annotator:
         path = folder / download.value.suggested_filename
         download.value.save_as(path)
         return path
+
+    def touch(self, kind: str, *places: tuple[float, float]) -> None:
+        """Put fingers on places of the image, move them there, or (without places) lift them."""
+        points = [
+            dict(zip("xy", self.place(*place), strict=True), id=number) for number, place in enumerate(places)
+        ]
+        self.session().send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+    def pen(self, kind: str, x: float, y: float) -> None:
+        """Press, move or lift a pen at a place of the image."""
+        left, top = self.place(x, y)
+        names = {"down": "mousePressed", "move": "mouseMoved", "up": "mouseReleased"}
+        event = {"type": names[kind], "x": left, "y": top, "button": "left", "pointerType": "pen"}
+        buttons = {"buttons": 0 if kind == "up" else 1, "clickCount": int(kind != "move")}
+        self.session().send("Input.dispatchMouseEvent", event | buttons)
+
+    def session(self) -> Any:
+        """Chromium's own protocol, for what Playwright cannot do."""
+        if self._session is None:
+            self._session = self.page.context.new_cdp_session(self.page)
+        return self._session

@@ -22,9 +22,12 @@ def test_masks_model_card_and_onnx_are_exported_from_a_finished_run(copy_of_fini
     project = copy_of_finished
     project.configure(export={"formats": FORMATS})
     products = ("export/ours_r/export.json", "f_phi/model_card.md", "f_phi/model.onnx")
-    outcome = project.run(*(f"{ROOT}/{product}" for product in products))
+    outcome = project.run(*(f"{ROOT}/{product}" for product in products), "results/demo/model.html")
     assert outcome.returncode == 0, outcome.stdout
     assert "train_" not in outcome.stdout
+    page = project.read("results/demo/model.html")
+    assert "<title>demo: masks of an image</title>" in page
+    assert not [case for case in rows_of(project.folder / "results/demo/phantom") if case in page]
 
     folder = project.folder / ROOT / "export/ours_r"
     record = json.loads((folder / "export.json").read_text())

@@ -1,4 +1,4 @@
-# Masks for other programs, model cards and ONNX files. Nothing here runs unless asked for.
+# Masks for other programs, model cards, ONNX files and the model as a page. Nothing here runs unless asked for.
 
 
 rule export_masks:
@@ -76,3 +76,26 @@ rule export_onnx:
         code=code_of("export/export_onnx"),
     script:
         "../../scripts/export/export_onnx.py"
+
+
+rule write_model_page:
+    """The model of the main line as a page that draws masks on an image dropped on it; opens offline."""
+    input:
+        model=model_of_page,
+    output:
+        page="results/{dataset}/model.html",
+    log:
+        "results/{dataset}/logs/write_model_page.log",
+    benchmark:
+        "results/{dataset}/benchmarks/write_model_page.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=30,
+    params:
+        dataset=DATASET,
+        code=code_of("export/write_model_page"),
+    script:
+        "../../scripts/export/write_model_page.py"

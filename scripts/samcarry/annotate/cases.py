@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from segment_anything.modeling import Sam
 
-from samcarry.annotate.page import MOST_BYTES, PageCase, render_annotator
+from samcarry.annotate.frame import MOST_BYTES
+from samcarry.annotate.page import PageCase, render_annotator
 from samcarry.annotate.parts import decoder_weights, embed_parts, windows_of
 from samcarry.data.contract import CLASS_NAME_RULE, is_class_name
 from samcarry.errors import InputError
@@ -17,6 +17,7 @@ from samcarry.images.grey import image_size, read_grey
 from samcarry.images.masks import mask_at_size
 from samcarry.runtime.device import Precision
 from samcarry.runtime.progress import progress
+from samcarry.sam.official import Sam
 from samcarry.storage.files import sha256, write_text
 
 log = logging.getLogger(__name__)

@@ -1,35 +1,25 @@
-"""The page as one HTML file, which loads nothing and sends nothing."""
+"""The page on which masks are corrected, as one HTML file."""
 
-import base64
 import hashlib
 import io
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
+from samcarry.annotate.frame import MOST_BYTES, as_base64, page_colours, render_frame
 from samcarry.annotate.parts import DecoderWeights, Part, as_halves
 from samcarry.errors import InputError
 from samcarry.geometry.run_lengths import encode_runs
-from samcarry.images.colours import class_colours_8bit
 from samcarry.prompting.prompts import bounding_box
 from samcarry.report.html import data_uri
 
-MOST_BYTES = 100_000_000
-"""A larger page leaves out cases: browsers open it slowly, and mail programs refuse it."""
-
 _PICTURE_QUALITY = 90  # of WebP; SAM saw the image itself
 _LONGEST_WEBP = 16383  # pixels
-# Colours that readers with any kind of colour vision tell apart, after Okabe and Ito; without black and blue,
-# which can hardly be seen on a radiograph.
-_EASY_COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7")
 
 
 @dataclass(frozen=True)
@@ -49,15 +39,6 @@ class PageCase:
     digest: str
     start: NDArray[np.bool_] | None
     parts: Sequence[Part]
-
-
-def page_colours(count: int) -> list[str]:
-    """The colours of the classes as #rrggbb; the first six are easy to tell apart for everybody."""
-    others = class_colours_8bit(count)
-    return [
-        _EASY_COLOURS[index] if index < len(_EASY_COLOURS) else "#" + bytes(others[index]).hex()
-        for index in range(count)
-    ]
 
 
 def render_annotator(
@@ -86,7 +67,7 @@ def render_annotator(
     Raises:
         InputError: there is no case, or not even one fits.
     """
-    weights = "" if sam is None else _base64(sam.halves)
+    weights = "" if sam is None else as_base64(sam.halves)
     used = len(weights)
     entries: list[dict[str, Any]] = []
     blocks: list[dict[str, str]] = []
@@ -112,23 +93,8 @@ def render_annotator(
         "note": _note(len(entries), expected, most_bytes),
     }
     about["id"] = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
-    program, style = bundle("main"), _source("page.css")
-    return (
-        _render(
-            dataset=dataset,
-            task=task,
-            policy=_policy(program, style),
-            style=style,
-            program=program,
-            blocks=[
-                {"type": "application/json", "id": "page", "text": _json(about)},
-                {"type": "text/plain", "id": "worker", "text": bundle("worker")},
-                {"type": "text/plain", "id": "weights", "text": weights},
-                *blocks,
-            ],
-        ),
-        [entry["name"] for entry in entries],
-    )
+    page = render_frame("annotate", about=about, weights=weights, blocks=blocks)
+    return page, [entry["name"] for entry in entries]
 
 
 def _note(count: int, expected: int, most_bytes: int) -> str:
@@ -180,7 +146,7 @@ def _data_blocks(number: int, case: PageCase) -> list[dict[str, str]]:
         {
             "type": "text/plain",
             "id": f"embedding-{number}-{index}",
-            "text": _base64(as_halves(part.embedding)),
+            "text": as_base64(as_halves(part.embedding)),
         }
         for index, part in enumerate(case.parts)
     ]
@@ -194,71 +160,3 @@ def _picture(image: NDArray[np.uint8]) -> str:
         return data_uri(stream.getvalue(), "image/png")
     Image.fromarray(image).save(stream, "WEBP", quality=_PICTURE_QUALITY, method=4)
     return data_uri(stream.getvalue(), "image/webp")
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
-
-
-def _json(value: Any) -> str:
-    """JSON that cannot end the element that it is in."""
-    text = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
-    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-# ---- the program -------------------------------------------------------------------------------------------
-
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
-
-
-def bundle(entry: str) -> str:
-    """A module of the folder page/ and all that it imports, as one classic script.
-
-    A page that was opened as a file cannot load modules. All names at the top of the modules differ, so that
-    putting one after the other is enough.
-    """
-    sources: dict[str, str] = {}
-
-    def add(name: str) -> None:
-        if name in sources:
-            return
-        source = _source(f"{name}.js")
-        sources[name] = ""  # a circle of imports would otherwise not end
-        for imported in _IMPORT.findall(source):
-            add(imported)
-        del sources[name]
-        sources[name] = re.sub(r"^export ", "", _IMPORT.sub("", source), flags=re.MULTILINE)
-
-    add(entry)
-    return '(() => {\n"use strict";\n' + "\n".join(sources.values()) + "})();\n"
-
-
-def _source(name: str) -> str:
-    return files("samcarry.annotate").joinpath("page", name).read_text(encoding="utf-8")
-
-
-def _policy(program: str, style: str) -> str:
-    """A Content-Security-Policy that allows exactly this program and style, and no request to anywhere."""
-    return "; ".join(
-        [
-            "default-src 'none'",
-            f"script-src {_hash_of(program)}",
-            "worker-src blob:",
-            f"style-src {_hash_of(style)}",
-            "img-src data:",
-            "connect-src 'none'",
-            "form-action 'none'",
-            "base-uri 'none'",
-        ]
-    )
-
-
-def _hash_of(text: str) -> str:
-    return f"'sha256-{_base64(hashlib.sha256(text.encode()).digest())}'"
-
-
-def _render(**values: Any) -> str:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(_source("page.html.jinja")).render(**values)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segment_anything.modeling import Sam
 from torch import Tensor
 
 from samcarry.errors import InputError
@@ -15,6 +14,7 @@ from samcarry.runtime.device import Precision
 from samcarry.sam.answers import LevelsDecoder
 from samcarry.sam.crops import Window, input_size, whole
 from samcarry.sam.embedding import embed_images
+from samcarry.sam.official import Sam
 
 _IN_DECODER = ("prompt_encoder.", "mask_decoder.")
 _NOT_USED = ("mask_decoder.presence_prediction_head.",)

@@ -6,6 +6,7 @@ from PIL import Image
 
 from samcarry.annotate.cases import write_annotator
 from samcarry.sam.checkpoints import load_sam
+from support.model_pages import images, make_model
 from support.paths import ROOT
 
 CLASSES = ["Radius", "Ulna"]
@@ -60,3 +61,15 @@ def page_file(study, tiny, tmp_path_factory):
         precision="float32",
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A model file and its page."""
+    return make_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="session")
+def image_files(tmp_path_factory):
+    """Images of all kinds that the page reads without loss."""
+    return list(images(tmp_path_factory.mktemp("images")))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from samcarry.annotate.cases import write_annotator
-from samcarry.annotate.page import PageCase, bundle, page_colours, render_annotator
+from samcarry.annotate.frame import bundle, page_colours
+from samcarry.annotate.page import PageCase, render_annotator
 from samcarry.annotate.parts import decoder_weights, embed_parts, windows_of
 from samcarry.errors import InputError
 from samcarry.sam.crops import Window
@@ -58,12 +59,14 @@ def test_a_page_without_a_case_is_refused():
 
 
 def test_the_program_is_one_script_without_modules():
-    for entry in ("main", "worker"):
+    for entry in ("annotate_main", "annotate_worker", "model_main", "model_worker"):
         program = bundle(entry)
         assert not re.search(r"^(import|export) ", program, re.MULTILINE)
         assert "</script" not in program
-        assert program.count("class Store") == (entry == "main")
+        assert program.count("class Store") == (entry == "annotate_main")
         assert "http" not in program
+        names = re.findall(r"^(?:const|let|class|(?:async )?function) (\w+)", program, re.MULTILINE)
+        assert len(set(names)) == len(names)
 
 
 def test_nothing_may_be_loaded_and_only_the_program_may_run():

@@ -97,7 +97,7 @@ ATTEMPTS = """async () => {
 }"""
 
 
-def test_no_request_leaves_the_browser(playwright, page_file, tmp_path):
+def test_no_request_leaves_the_browser(playwright, page_file, trained, image_files, tmp_path):
     """Neither while somebody works, nor when the page itself tries to send something."""
     proxy = RecordingProxy()
     browser = launch(playwright, proxy={"server": proxy.address})
@@ -106,7 +106,11 @@ def test_no_request_leaves_the_browser(playwright, page_file, tmp_path):
         annotator.waiting_for_sam(annotator.click, 45, 60)
         annotator.finish()
         annotator.save(tmp_path)
-        assert annotator.page.evaluate(ATTEMPTS) == 10
+        model = open_page(browser, trained[1])
+        model.set_input_files("#file", image_files[0])
+        model.wait_for_selector("html[data-answers]")
+        for page in (annotator.page, model):
+            assert page.evaluate(ATTEMPTS) == 10
         assert [line for line in proxy.requests if not OWN_UPDATES.match(line)] == []
         # The proxy would have seen a request.
         browser.new_page().evaluate("fetch('http://elsewhere.test/').catch(() => null)")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from samcarry.annotate.page import bundle
+from samcarry.annotate.frame import bundle
 from samcarry.annotate.parts import as_halves, decoder_weights
 from samcarry.evaluation.dice import dice
 from samcarry.prompting.prompts import Prompt

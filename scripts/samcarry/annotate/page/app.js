@@ -2,7 +2,7 @@
  * The annotator's actions: what each of them changes, shows and stores.
  */
 import { atSize, boundsOf, componentAt, decodeRuns, encodeRuns, isEmpty } from "./masks.js";
-import { writeFile } from "./saved.js";
+import { readFile, writeFile } from "./saved.js";
 import {
   absent,
   Clock,
@@ -329,6 +329,32 @@ export class App {
     const who = this.annotator.replace(/[^\p{L}\p{N}]+/gu, "_");
     const name = `${this.page.dataset}-${this.page.task}-${who}-${now.slice(0, 16).replace(/[^0-9]/g, "")}.xml`;
     return { name, text: writeFile(this.page, this.works, this.annotator, now) };
+  }
+
+  /**
+   * Take the cases of a saved file over, unless they were worked on here.
+   * @returns {{taken: string[], kept: string[]}} names of cases
+   * @throws {Error} the file is damaged or not for this page; nothing is changed
+   */
+  openFile(text) {
+    const { annotator, works } = readFile(this.page, text);
+    this.tick(); // what has passed belongs to the work that is replaced
+    const [taken, kept] = [[], []];
+    for (const [number, work] of works) {
+      const { name } = this.page.cases[number];
+      if (untouched(this.works[number]).length < this.page.classes.length) {
+        kept.push(name);
+        continue;
+      }
+      this.works[number] = work;
+      this.write(name, toRecord(work));
+      taken.push(name);
+    }
+    if (!this.annotator) {
+      this.annotator = annotator;
+      this.keepAbout();
+    }
+    return { taken, kept };
   }
 }
 

@@ -1,14 +1,14 @@
 /**
- * The page's side of the worker that runs SAM.
+ * The page's side of the worker that runs a network.
  */
 
 export class Asker {
   /**
    * @param {string} code of the worker
-   * @param {{about: object, weights: string}} sam
-   * @param {(message: string) => void} onFault called if SAM cannot be used
+   * @param {{kind: string, about: object, weights: string}} network the first message to it
+   * @param {(message: string) => void} onFault called if something could not be answered
    */
-  constructor(code, sam, onFault) {
+  constructor(code, network, onFault) {
     this.answers = new Map();
     this.tickets = 0;
     this.failed = false;
@@ -32,7 +32,7 @@ export class Asker {
       this.answers.get(data.ticket)?.(data.kind === "answer" && data.bits ? data : null);
       this.answers.delete(data.ticket);
     };
-    this.worker.postMessage({ kind: "sam", ...sam });
+    this.worker.postMessage(network);
   }
 
   /** Show the worker the case whose questions follow. */
@@ -40,7 +40,7 @@ export class Asker {
     if (!this.failed) this.worker.postMessage({ kind: "case", number, views, embeddings });
   }
 
-  /** SAM's answer, or null if there is none. @returns {Promise<any>} */
+  /** The worker's answer, or null if there is none. @returns {Promise<any>} */
   ask(question) {
     if (this.failed) return Promise.resolve(null);
     const ticket = ++this.tickets;

@@ -3,7 +3,9 @@
  *
  * Names come from data. They are set as text and never as markup.
  */
+import { makeClassRow } from "./class_list.js";
 import { ABSENT, CONFIRMED, CORRECTED, UNTOUCHED, untouched } from "./session.js";
+import { clearWarning, showWarning } from "./warnings.js";
 
 const SIGNS = { [UNTOUCHED]: "○", [CORRECTED]: "✎", [CONFIRMED]: "✓", [ABSENT]: "∅" };
 
@@ -16,6 +18,7 @@ export class Panel {
     this.app = null;
     this.tools = null;
     this.rows = [];
+    this.opened = 0;
   }
 
   /** Fill the page and connect its buttons. */
@@ -47,6 +50,8 @@ export class Panel {
     on("window", () => app.viewer.setWindow(0, 255));
     on("finish", () => this.finish());
     on("save", () => this.save());
+    on("open", () => byId("saved").click());
+    byId("saved").addEventListener("change", (event) => this.open(event.target));
     on("help", () => byId("keys").showModal());
     on("confirm-rest", () => this.finishNow());
     byId("radius").addEventListener("input", (event) => tools.setRadius(Number(event.target.value)));
@@ -74,30 +79,14 @@ export class Panel {
   fillClasses() {
     const list = byId("classes");
     this.rows = this.page.classes.map((name, index) => {
-      const row = document.createElement("li");
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "class";
-      const swatch = document.createElement("span");
-      swatch.className = "swatch";
-      swatch.style.background = this.page.colours[index];
-      const label = document.createElement("span");
-      label.className = "name";
-      label.textContent = name;
-      const state = document.createElement("span");
-      state.className = "state";
-      button.append(swatch, label, state);
-      button.addEventListener("click", () => this.app.chooseClass(index));
-      const shown = document.createElement("input");
-      shown.type = "checkbox";
-      shown.checked = true;
-      shown.setAttribute("aria-label", `Show ${name}`);
-      shown.addEventListener("change", () => {
-        if (shown.checked) this.app.hidden.delete(index);
+      const show = (shown) => {
+        if (shown) this.app.hidden.delete(index);
         else this.app.hidden.add(index);
         this.app.repaint();
-      });
-      row.append(button, shown);
+      };
+      const { row, button, state } = makeClassRow(
+        name, this.page.colours[index], () => this.app.chooseClass(index), show,
+      );
       list.append(row);
       return { button, state };
     });
@@ -144,19 +133,12 @@ export class Panel {
     byId("status").textContent = text;
   }
 
-  /** A warning that stays until its reason is gone. */
   warn(kind, text) {
-    let line = document.querySelector(`#warnings [data-kind="${kind}"]`);
-    if (!line) {
-      line = document.createElement("p");
-      line.dataset.kind = kind;
-      byId("warnings").append(line);
-    }
-    line.textContent = text;
+    showWarning(kind, text);
   }
 
   clear(kind) {
-    document.querySelector(`#warnings [data-kind="${kind}"]`)?.remove();
+    clearWarning(kind);
   }
 
   /** Count something where tests can see it. */
@@ -211,6 +193,26 @@ export class Panel {
     this.say(`${app.finishedCount} finished cases are in the file ${name}, in your folder of downloads.`);
   }
 
+  /** Open a file that a page has saved. */
+  async open(input) {
+    const [file] = input.files;
+    input.value = ""; // so that the same file can be chosen again
+    if (!file) return;
+    try {
+      const { taken, kept } = this.app.openFile(await file.text());
+      byId("annotator").value = this.app.annotator;
+      this.clear("open");
+      if (kept.length) {
+        this.warn("open", `${file.name}: cases that you worked on here stay as they are here: ${kept.join(", ")}.`);
+      }
+      this.say(`${taken.length} finished cases were taken from ${file.name}.`);
+      this.app.showCase(this.app.number);
+    } catch (error) {
+      this.warn("open", `${file.name}: ${error.message}. Nothing was changed.`);
+    }
+    this.note("opened", ++this.opened);
+  }
+
   // ---- keys ---------------------------------------------------------------------------------------------------
 
   key(event) {
@@ -235,6 +237,7 @@ export class Panel {
       if (key === "z") return event.shiftKey ? () => app.redo() : () => app.undo();
       if (key === "y") return () => app.redo();
       if (key === "s") return () => this.save();
+      if (key === "o") return () => byId("saved").click();
       return undefined;
     }
     if (event.altKey) return undefined;

@@ -6,16 +6,12 @@
  *
  * The numbers are those of segment-anything; a test compares the masks with Python's.
  */
+import { applyLinear, asLinearOfFour, splitTensors } from "./layers.js";
 
 /** Limit of mask prompts, as in Python: SAM's own logits are rarely larger. */
 const LOGIT_LIMIT = 20;
 
 const SAM_MASK_THRESHOLD = 0;
-
-/**
- * One linear layer, weight (outputs, inputs).
- * @typedef {{weight: Float32Array, bias: Float32Array, inputs: number, outputs: number}} Linear
- */
 
 /**
  * The decoder of one SAM.
@@ -31,37 +27,6 @@ const SAM_MASK_THRESHOLD = 0;
  * @property {Map<string, any>} derived layers in the order in which they are needed here
  */
 
-/** Half-precision numbers as single precision. */
-export function fromHalf(halves) {
-  const numbers = new Float32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) {
-    const bits = halves[i];
-    const exponent = (bits >> 10) & 31;
-    const fraction = bits & 1023;
-    const size =
-      exponent === 0
-        ? fraction * 2 ** -24
-        : exponent === 31
-          ? fraction ? NaN : Infinity
-          : (1 + fraction / 1024) * 2 ** (exponent - 15);
-    numbers[i] = bits & 0x8000 ? -size : size;
-  }
-  return numbers;
-}
-
-/** Bytes of a base64 text. */
-export function fromBase64(text) {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
-}
-
-/** Single-precision numbers of a base64 text of half-precision ones. */
-export function decodeHalves(text) {
-  return fromHalf(new Uint16Array(fromBase64(text).buffer));
-}
-
 /**
  * A SAM from its description and weights.
  * @param {{side: number, grid: number, dim: number, heads: number, masks: number,
@@ -70,13 +35,7 @@ export function decodeHalves(text) {
  * @returns {Sam}
  */
 export function makeSam(about, weights) {
-  const places = new Map();
-  let start = 0;
-  for (const [name, shape] of about.tensors) {
-    const size = shape.reduce((product, extent) => product * extent, 1);
-    places.set(name, { values: weights.subarray(start, start + size), shape });
-    start += size;
-  }
+  const places = splitTensors(about.tensors, weights);
   const tensor = (name) => places.get(name).values;
   const linear = (name) => {
     const { values, shape } = places.get(`${name}.weight`);
@@ -107,21 +66,6 @@ export function makeSam(about, weights) {
   return sam;
 }
 
-/** A transposed 2×2 convolution of stride 2 as a linear layer: its outputs are four pixels' channels. */
-function asLinearOfFour(values, bias, inputs, channels) {
-  const weight = new Float32Array(4 * channels * inputs);
-  const biases = new Float32Array(4 * channels);
-  for (let place = 0; place < 4; place++) {
-    for (let out = 0; out < channels; out++) {
-      biases[place * channels + out] = bias[out];
-      for (let i = 0; i < inputs; i++) {
-        weight[(place * channels + out) * inputs + i] = values[(i * channels + out) * 4 + place];
-      }
-    }
-  }
-  return { weight, bias: biases, inputs, outputs: 4 * channels };
-}
-
 /** A 2×2 convolution of stride 2 as a linear layer: its inputs are four pixels' channels. */
 function asLinearOfPatch(values, bias, outputs, channels) {
   const weight = new Float32Array(outputs * 4 * channels);
@@ -136,45 +80,6 @@ function asLinearOfPatch(values, bias, outputs, channels) {
 }
 
 // ---- layers ---------------------------------------------------------------------------------------------------
-
-/** A linear layer applied to each of `rows` rows; two rows and four outputs at a time, which is fastest. */
-function applyLinear(layer, x, rows) {
-  const { weight, bias, inputs, outputs } = layer;
-  const result = new Float32Array(rows * outputs);
-  const evenRows = rows & ~1;
-  const fours = outputs & ~3;
-  for (let row = 0; row < evenRows; row += 2) {
-    const a = row * inputs;
-    const b = a + inputs;
-    for (let out = 0; out < fours; out += 4) {
-      const w0 = out * inputs;
-      const w1 = w0 + inputs;
-      const w2 = w1 + inputs;
-      const w3 = w2 + inputs;
-      let a0 = bias[out], a1 = bias[out + 1], a2 = bias[out + 2], a3 = bias[out + 3];
-      let b0 = a0, b1 = a1, b2 = a2, b3 = a3;
-      for (let i = 0; i < inputs; i++) {
-        const p = x[a + i];
-        const q = x[b + i];
-        const u0 = weight[w0 + i], u1 = weight[w1 + i], u2 = weight[w2 + i], u3 = weight[w3 + i];
-        a0 += p * u0; a1 += p * u1; a2 += p * u2; a3 += p * u3;
-        b0 += q * u0; b1 += q * u1; b2 += q * u2; b3 += q * u3;
-      }
-      let to = row * outputs + out;
-      result[to] = a0; result[to + 1] = a1; result[to + 2] = a2; result[to + 3] = a3;
-      to += outputs;
-      result[to] = b0; result[to + 1] = b1; result[to + 2] = b2; result[to + 3] = b3;
-    }
-  }
-  for (let row = 0; row < rows; row++) {
-    for (let out = row < evenRows ? fours : 0; out < outputs; out++) {
-      let sum = bias[out];
-      for (let i = 0; i < inputs; i++) sum += x[row * inputs + i] * weight[out * inputs + i];
-      result[row * outputs + out] = sum;
-    }
-  }
-  return result;
-}
 
 /** Normalise each row in place to mean 0 and variance 1, then scale and shift it. */
 function normalise(x, weight, bias, epsilon = 1e-5) {

@@ -1,9 +1,10 @@
 /**
- * The file that the page saves: CVAT 1.1 XML, and in addition who finished each case, when and how long it took.
+ * The file that the page saves and opens again: CVAT 1.1 XML, and in addition who finished each case, when and how long it took.
  *
  * The last line is a checksum of everything before it, so that a damaged or edited file is noticed.
  */
-import { ABSENT, CONFIRMED, CORRECTED } from "./session.js";
+import { crc32 } from "./crc32.js";
+import { ABSENT, CONFIRMED, CORRECTED, newWork } from "./session.js";
 
 /** Version of the additional attributes; Python refuses others. */
 export const FILE_VERSION = 1;
@@ -25,12 +26,7 @@ function attributes(values) {
 
 /** CRC-32 of the UTF-8 bytes of a text, as eight hexadecimal digits. */
 export function checksum(text) {
-  let sum = 0xffffffff;
-  for (const byte of new TextEncoder().encode(text)) {
-    sum ^= byte;
-    for (let bit = 0; bit < 8; bit++) sum = sum & 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
-  }
-  return ((sum ^ 0xffffffff) >>> 0).toString(16).padStart(8, "0");
+  return crc32(new TextEncoder().encode(text)).toString(16).padStart(8, "0");
 }
 
 /**
@@ -84,4 +80,60 @@ function imageLines(page, entry, work, number) {
   });
   lines.push("</image>");
   return lines;
+}
+
+/**
+ * The cases of a saved file.
+ * @param {any} page the description of the page
+ * @param {string} text
+ * @returns {{annotator: string, works: Map<number, import("./session.js").Work>}} by the number of the case
+ * @throws {Error} the file is damaged, or not for this page; the message says what is wrong and what to do
+ */
+export function readFile(page, text) {
+  const found = /<!-- samcarry crc32 ([0-9a-f]{8}) -->\s*$/.exec(text);
+  if (!found && !text.includes("<samcarry ")) throw new Error("was not saved by such a page; choose another file");
+  if (!found || checksum(text.slice(0, found.index)) !== found[1]) {
+    throw new Error("is cut off or was edited; take another copy of it");
+  }
+  const xml = new DOMParser().parseFromString(text, "text/xml");
+  const about = xml.querySelector("meta > samcarry");
+  const version = about?.getAttribute("version");
+  if (version !== String(FILE_VERSION)) {
+    throw new Error(`has version ${version}, and this page reads ${FILE_VERSION}; open it on the page that saved it`);
+  }
+  if (about.getAttribute("dataset") !== page.dataset) {
+    throw new Error(`is for the data set ${about.getAttribute("dataset")}, and this page for ${page.dataset}`);
+  }
+  const classes = [...xml.querySelectorAll("labels > label > name")].map((name) => name.textContent);
+  if (JSON.stringify(classes) !== JSON.stringify(page.classes)) {
+    throw new Error("has other classes than this page; open it on the page that saved it");
+  }
+  const works = new Map();
+  for (const image of xml.querySelectorAll("annotations > image")) {
+    const name = image.getAttribute("name");
+    const number = page.cases.findIndex((entry) => entry.file === name);
+    if (number < 0 || image.getAttribute("sha256") !== page.cases[number].sha256) {
+      throw new Error(`has the image ${name}, which this page does not have; open it on the page of its task`);
+    }
+    works.set(number, workOf(page, image));
+  }
+  return { annotator: about.getAttribute("annotator"), works };
+}
+
+/** The work on one case that an element `image` records. */
+function workOf(page, image) {
+  const work = newWork(page.classes.length, {});
+  const indexOf = (name) => page.classes.indexOf(name);
+  for (const state of [CORRECTED, CONFIRMED, ABSENT]) {
+    for (const name of image.getAttribute(state).split(";").filter(Boolean)) work.classes[indexOf(name)].state = state;
+  }
+  for (const element of image.querySelectorAll("mask")) {
+    const [left, top, width, height] = ["left", "top", "width", "height"].map((key) => Number(element.getAttribute(key)));
+    const runs = element.getAttribute("rle").split(",").map(Number);
+    work.classes[indexOf(element.getAttribute("label"))].mask = { left, top, width, height, runs };
+  }
+  work.started = image.getAttribute("started");
+  work.finished = image.getAttribute("finished");
+  work.seconds = Number(image.getAttribute("seconds"));
+  return work;
 }

@@ -1,12 +1,15 @@
 /**
  * Mouse, pen, touch and keys on the image.
  */
+import { Fingers } from "./fingers.js";
 import { drawStroke, fillPolygon } from "./masks.js";
+import { drawName } from "./viewer.js";
 
 /** A drag shorter than this is a click, in CSS pixels. */
 const SHORTEST_DRAG = 5;
 
 const CLOSE = 9; // CSS pixels from the first corner that close a polygon
+const CLOSE_BY_FINGER = 22;
 const ERASER_END = 32; // PointerEvent.buttons of a pen's other end
 export const TOOLS = ["sam", "brush", "eraser", "polygon", "window", "pan"];
 
@@ -24,7 +27,8 @@ export class Tools {
     this.drag = null;
     this.corner = null; // first corner of a box that is drawn by keyboard
     this.polygon = [];
-    this.touches = new Map();
+    this.fingers = new Fingers(app.viewer);
+    this.penSeen = false; // a single finger then moves the image: it may be the palm
     this.viewer.drawMarks = (context) => this.drawMarks(context);
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
@@ -44,9 +48,15 @@ export class Tools {
 
   /** Forget what was begun. */
   stop() {
-    if (this.drag?.kind === "stroke") this.app.bitmaps[this.app.index] = null;
-    this.drag = this.corner = null;
+    this.corner = null;
     this.polygon = [];
+    this.dropDrag();
+  }
+
+  /** Forget the drag; the corners of a polygon stay. */
+  dropDrag() {
+    if (this.drag?.kind === "stroke") this.app.bitmaps[this.app.index] = null;
+    this.drag = null;
     this.app.repaint();
   }
 
@@ -67,13 +77,10 @@ export class Tools {
     this.canvas.focus();
     this.canvas.setPointerCapture(event.pointerId);
     const at = this.place(event);
-    if (event.pointerType === "touch") {
-      this.touches.set(event.pointerId, at);
-      if (this.touches.size === 2) {
-        this.stop();
-        return;
-      }
-    }
+    const several = this.fingers.down(event, at);
+    if (this.isPalm(event)) return;
+    if (several) return this.dropDrag();
+    this.penSeen ||= event.pointerType === "pen";
     this.byKeyboard = false;
     if (event.ctrlKey && event.button === 0) {
       this.app.chooseClassAt(this.viewer.toImage(at.x, at.y));
@@ -82,12 +89,13 @@ export class Tools {
     const erasing = event.button === 2 || event.altKey || Boolean(event.buttons & ERASER_END) || this.opposite;
     const point = this.viewer.toImage(at.x, at.y);
     const kind =
-      event.button === 1 || this.tool === "pan" ? "pan"
+      event.button === 1 || this.tool === "pan" || (this.penSeen && event.pointerType === "touch") ? "pan"
       : this.tool === "window" ? "window"
       : this.tool === "polygon" ? "polygon"
       : this.tool === "sam" ? "sam"
       : "stroke";
-    this.drag = { kind, start: at, last: at, from: point, to: point, erasing, moved: false };
+    const byPen = event.pointerType === "pen";
+    this.drag = { kind, byPen, start: at, last: at, from: point, to: point, erasing, moved: false };
     if (kind === "stroke") {
       this.drag.value = (this.tool === "eraser") !== erasing ? 0 : 1;
       this.stroke(point, point);
@@ -96,17 +104,14 @@ export class Tools {
 
   move(event) {
     const at = this.place(event);
-    if (this.touches.has(event.pointerId)) {
-      this.pinch(event.pointerId, at);
-      if (this.touches.size > 1) return;
-    }
+    if (this.isPalm(event) || this.fingers.move(event, at)) return;
     const point = this.viewer.toImage(at.x, at.y);
     this.cursor = point;
     const { drag } = this;
     if (!drag) return this.viewer.redraw();
     drag.moved ||= Math.hypot(at.x - drag.start.x, at.y - drag.start.y) > SHORTEST_DRAG;
     if (drag.kind === "pan") this.viewer.pan(at.x - drag.last.x, at.y - drag.last.y);
-    else if (drag.kind === "window") this.changeWindow(at.x - drag.last.x, at.y - drag.last.y);
+    else if (drag.kind === "window") this.viewer.changeWindow(at.x - drag.last.x, at.y - drag.last.y);
     else if (drag.kind === "stroke") this.stroke(drag.to, point);
     drag.last = at;
     drag.to = point;
@@ -114,20 +119,26 @@ export class Tools {
   }
 
   up(event) {
-    this.touches.delete(event.pointerId);
+    this.fingers.up(event);
+    if (this.isPalm(event)) return;
     const { drag } = this;
     this.drag = null;
     if (!drag) return;
     if (drag.kind === "stroke") this.app.commitBitmap();
-    else if (drag.kind === "polygon") this.addCorner(drag.to, drag.erasing);
+    else if (drag.kind === "polygon") this.addCorner(drag.to, drag.erasing, event.pointerType === "touch");
     else if (drag.kind === "sam" && drag.moved) this.app.askBox(orderly(drag.from, drag.to, this.app.entry));
     else if (drag.kind === "sam") this.click(drag.from, !drag.erasing);
     this.viewer.redraw();
   }
 
   cancel(event) {
-    this.touches.delete(event.pointerId);
-    this.stop();
+    this.fingers.up(event);
+    if (!this.isPalm(event)) this.dropDrag();
+  }
+
+  /** Whether this is the hand that rests on the screen while its pen draws. */
+  isPalm(event) {
+    return Boolean(this.drag?.byPen) && event.pointerType === "touch";
   }
 
   leave() {
@@ -140,27 +151,6 @@ export class Tools {
     const { x, y } = this.place(event);
     if (event.shiftKey) this.setRadius(this.radius - Math.sign(event.deltaY || event.deltaX));
     else this.viewer.zoom(Math.exp(-event.deltaY / 400), x, y);
-  }
-
-  /** Two fingers move and zoom the image. */
-  pinch(id, at) {
-    const before = [...this.touches.values()];
-    this.touches.set(id, at);
-    if (before.length !== 2) return;
-    const after = [...this.touches.values()];
-    const middle = ([one, other]) => ({ x: (one.x + other.x) / 2, y: (one.y + other.y) / 2 });
-    const spread = ([one, other]) => Math.hypot(one.x - other.x, one.y - other.y);
-    const [from, to] = [middle(before), middle(after)];
-    this.viewer.pan(to.x - from.x, to.y - from.y);
-    this.viewer.zoom(spread(after) / Math.max(spread(before), 1), to.x, to.y);
-  }
-
-  /** Right = wider window, up = brighter. */
-  changeWindow(dx, dy) {
-    const { low, high } = this.viewer;
-    const width = Math.max(high - low + dx / 2, 4);
-    const level = (low + high) / 2 + dy / 2;
-    this.viewer.setWindow(level - width / 2, level + width / 2);
   }
 
   // ---- what tools do ------------------------------------------------------------------------------------------
@@ -180,9 +170,10 @@ export class Tools {
     this.app.repaint(part);
   }
 
-  addCorner(point, erasing) {
+  addCorner(point, erasing, byFinger = false) {
     const [first] = this.polygon;
-    const near = first && distance(this.viewer.toCanvas(first), this.viewer.toCanvas(point)) < CLOSE;
+    const reach = byFinger ? CLOSE_BY_FINGER : CLOSE;
+    const near = first && distance(this.viewer.toCanvas(first), this.viewer.toCanvas(point)) < reach;
     if (near && this.polygon.length > 2) return this.closePolygon();
     this.polygon.push(point);
     this.cutting = erasing;
@@ -268,7 +259,10 @@ export class Tools {
     const show = (point) => this.viewer.toCanvas(point);
     const { box, points } = this.app.prompts;
     const { mask } = this.app.snapshot;
-    if (mask) drawName(context, this.app.page.classes[this.app.index], show({ x: mask.left, y: mask.top }));
+    if (mask) {
+      const top = show({ x: mask.left + mask.runs[0], y: mask.top }); // its first pixel
+      drawName(context, this.app.page.classes[this.app.index], top);
+    }
     const begun = this.drag?.kind === "sam" && this.drag.moved ? [this.drag.from, this.drag.to] : null;
     const byKeys = this.corner && this.cursor ? [this.corner, this.cursor] : null;
     if (box) drawBox(context, show({ x: box[0], y: box[1] }), show({ x: box[2], y: box[3] }), true);
@@ -328,16 +322,6 @@ function drawCross(context, { x, y }) {
       context.lineTo(x + 14 * dx, y + 14 * dy);
     }
   });
-}
-
-/** The name of the current class above its mask, so that nobody has to know its colour. */
-function drawName(context, name, { x, y }) {
-  context.font = "13px system-ui, sans-serif";
-  context.lineWidth = 3;
-  context.strokeStyle = "#000";
-  context.strokeText(name, x, Math.max(y - 6, 14));
-  context.fillStyle = "#fff";
-  context.fillText(name, x, Math.max(y - 6, 14));
 }
 
 /** A disc with + or −: the sign says what the colour says. */

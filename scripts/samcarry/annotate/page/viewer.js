@@ -26,15 +26,23 @@ export class Viewer {
 
   /** Show an image (an element that is loaded). */
   setPicture(image, width, height) {
+    this.picture.width = width;
+    this.picture.height = height;
+    const context = this.picture.getContext("2d", { willReadFrequently: true });
+    context.drawImage(image, 0, 0, width, height);
+    const { data } = context.getImageData(0, 0, width, height);
+    const grey = new Uint8ClampedArray(width * height);
+    for (let i = 0; i < grey.length; i++) grey[i] = data[4 * i];
+    this.setGrey(grey, width, height);
+  }
+
+  /** Show grey values 0..255. */
+  setGrey(grey, width, height) {
     for (const layer of [this.picture, this.overlay]) {
       layer.width = width;
       layer.height = height;
     }
-    const context = this.picture.getContext("2d", { willReadFrequently: true });
-    context.drawImage(image, 0, 0, width, height);
-    const { data } = context.getImageData(0, 0, width, height);
-    this.grey = new Uint8ClampedArray(width * height);
-    for (let i = 0; i < this.grey.length; i++) this.grey[i] = data[4 * i];
+    this.grey = grey;
     const changed = this.width !== width || this.height !== height;
     this.width = width;
     this.height = height;
@@ -54,6 +62,14 @@ export class Viewer {
     for (let i = 0; i < pixels.length; i++) pixels[i] = (shown[this.grey[i]] * 0x010101) | 0xff000000;
     context.putImageData(image, 0, 0);
     this.redraw();
+  }
+
+  /** Right = wider window, up = brighter. */
+  changeWindow(dx, dy) {
+    const { low, high } = this;
+    const width = Math.max(high - low + dx / 2, 4);
+    const level = (low + high) / 2 + dy / 2;
+    this.setWindow(level - width / 2, level + width / 2);
   }
 
   /**
@@ -183,4 +199,19 @@ export class Viewer {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.drawMarks(context);
   }
+}
+
+/** The name of the current class above its mask, so that nobody has to know its colour. */
+export function drawName(context, name, { x, y }) {
+  context.font = "13px system-ui, sans-serif";
+  context.lineWidth = 3;
+  context.strokeStyle = "#000";
+  context.strokeText(name, x, Math.max(y - 6, 14));
+  context.fillStyle = "#fff";
+  context.fillText(name, x, Math.max(y - 6, 14));
+}
+
+/** Red, green and blue of #rrggbb. */
+export function rgbOf(colour) {
+  return [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
 }

@@ -4,8 +4,8 @@
  * Messages in: {kind: "sam", about, weights}, {kind: "case", number, views, embeddings}, {kind: "ask", ticket,
  * number, width, prompts, mask, box, click}. Messages out: {kind: "ready"}, {kind: "answer", ticket, ...}, {kind: "fault"}.
  */
+import { decodeHalves } from "./layers.js";
 import {
-  decodeHalves,
   decodePrompts,
   embeddingTokens,
   followClick,
@@ -14,6 +14,7 @@ import {
   makeSam,
   maskOfLogits,
 } from "./sam.js";
+import { serve } from "./serve.js";
 import { pickView, toReach } from "./views.js";
 
 let sam = null;
@@ -50,12 +51,4 @@ const handlers = {
   },
 };
 
-self.onmessage = ({ data }) => {
-  let reply;
-  try {
-    reply = handlers[data.kind](data);
-  } catch (error) {
-    reply = { kind: "fault", ticket: data.ticket ?? null, message: String(error?.message ?? error) };
-  }
-  if (reply) self.postMessage(reply, reply.bits ? [reply.bits.buffer] : []);
-};
+serve(handlers);

@@ -6,15 +6,11 @@ import { Asker } from "./asker.js";
 import { Panel } from "./panel.js";
 import { Store } from "./store.js";
 import { Tools } from "./tools.js";
-import { Viewer } from "./viewer.js";
+import { rgbOf, Viewer } from "./viewer.js";
 
 /** The text of a data block. */
 function read(id) {
   return document.getElementById(id).textContent.trim();
-}
-
-function rgbOf(colour) {
-  return [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
 }
 
 async function start() {
@@ -35,7 +31,7 @@ async function start() {
     );
   }
   if (page.sam) {
-    app.asker = new Asker(read("worker"), { about: page.sam, weights: read("weights") }, (message) =>
+    app.asker = new Asker(read("worker"), { kind: "sam", about: page.sam, weights: read("weights") }, (message) =>
       panel.warn("sam", `SAM cannot be used (${message}). Brush, eraser and polygon work.`),
     );
   }
