@@ -19,7 +19,7 @@ from typing import Any
 from samcarry.errors import InputError
 from samcarry.pipeline.ledger import check_input, clear_leftovers_of, seal_outputs, versions_of
 from samcarry.pipeline.remedies import with_remedy
-from samcarry.runtime.processes import end_with_parent, usable_cpus
+from samcarry.runtime.processes import end_with_parent, keep_freed_memory, usable_cpus
 from samcarry.storage.files import sha256, write_text
 from samcarry.storage.reading import system_fault
 from samcarry.storage.runs import join_run
@@ -53,15 +53,17 @@ def job(snakemake: Any) -> Iterator[Job]:
     log = _logger(snakemake)
     threads = min(snakemake.threads, usable_cpus())
     device = _set_up_torch(threads) if "torch" in sys.modules else "cpu"
-    results = Path(*Path(snakemake.output[0]).parts[:2])
+    results = Path(*Path(snakemake.log[0]).parts[:2])
+    # A fetched checkpoint is outside, as one that the user has put there.
+    outputs = [path for path in snakemake.output if Path(path).is_relative_to(results)]
     join_run(results.name)
     try:
         with _marked_until_finished(snakemake):
-            for path in clear_leftovers_of(snakemake.output, results):
+            for path in clear_leftovers_of(outputs, results):
                 log.info("removed %s, an unfinished file of a killed job", path)
-            before = versions_of(snakemake.output)
+            before = versions_of(outputs)
             yield Job(log, threads, device, _made_by(snakemake, device, results), results)
-            seal_outputs(snakemake.output, before, results)
+            seal_outputs(outputs, before, results)
     except InputError as error:
         for line in with_remedy(error).splitlines():
             log.error("error: %s", line)  # samcarry.pipeline.terminal searches for this word
@@ -129,6 +131,7 @@ def _set_up_torch(threads: int) -> str:
     import torch
 
     torch.set_num_threads(threads)
+    keep_freed_memory()
     torch.backends.cudnn.benchmark = False
     return "cuda" if torch.cuda.is_available() else "cpu"
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from samcarry.pipeline.code_digest import imported_names
+from support.file_server import digest, file_server
 from support.paths import ROOT
 
 CONDA = Path(__file__).with_name("bin") / "conda"
@@ -24,6 +25,7 @@ TARGETS = {
     "nnunet": "results/demo/n3/nnunet/plans.json",
     "formats": "results/demo/n3/seed0/export/cleaned/export.json",
     "onnx": "results/demo/n3/seed0/f_phi/model.onnx",
+    "fetch": "resources/fetched.safetensors",
 }
 
 
@@ -49,7 +51,11 @@ def environment(request, finished, prefix, tmp_path_factory):
     project = replace(finished, folder=folder, options=(*finished.options, *options))
     if request.param == "tune":  # with trials, other targets would have to wait for studies
         project.configure(tuning={"trials": 2, "max_radius": 2})
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, file_server() as server:
+        if request.param == "fetch":
+            sam = (folder / "resources/tiny_sam.safetensors").read_bytes()
+            source = {"file": TARGETS["fetch"], "sha256": digest(sam), "url": server.serve("/sam", sam)}
+            project.configure(sam={"models": {"tiny": source}}, fetch={"when": "missing"})
         patch.setenv("PATH", f"{CONDA.parent}:{os.environ['PATH']}")
         run = project.run(TARGETS[request.param], "--force")
     file = ROOT / f"envs/{request.param}.yaml"
