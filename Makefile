@@ -1,6 +1,6 @@
 # The commands of samcarry; `make` lists them. Nothing is installed outside .venv.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-envs faults fuzz lint lock sbom reference clean
+.PHONY: help install demo test test-envs faults fuzz bench lint lock sbom reference clean
 
 BIN := $(CURDIR)/.venv/bin
 INSTALLED := .venv/requirements.lock
@@ -32,6 +32,9 @@ fuzz: $(INSTALLED) ## Fuzz each parser, guided by coverage, for SECONDS=1800 eac
 			-max_total_time=$(or $(SECONDS),1800) > fuzz/$$parser.log 2>&1 \
 			|| { echo "a finding: fuzz/$$parser.log"; failed=1; }; \
 	done; exit $${failed:-0}
+
+bench: $(INSTALLED) ## Time all stages, and write the table in benchmarks/README.md (a quarter of an hour)
+	"$(BIN)/python" benchmarks/table.py
 
 lint: $(INSTALLED) ## Check style and types only
 	"$(BIN)/ruff" check

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from segment_anything.modeling import Sam
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -23,6 +22,7 @@ from samcarry.networks.training_loop import Checkpoint, LoopSettings, Step, trai
 from samcarry.runtime.memory_maps import scratch_array
 from samcarry.sam.encoder import embedding_shape, encode_images
 from samcarry.sam.inputs import squeezes
+from samcarry.sam.official import Sam
 from samcarry.sam.small.samples import Batch, Mixture, normalised
 from samcarry.sam.small.training import Schedule, batch_loss
 from samcarry.storage.tables import write_table

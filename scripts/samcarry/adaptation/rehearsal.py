@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from segment_anything.modeling import Sam
 
 from samcarry.adaptation.labelled_images import LabelledImage
 from samcarry.evaluation.dice import dice
@@ -13,6 +12,7 @@ from samcarry.images.masks import resize_mask
 from samcarry.prompting.cleaning import CleaningSettings, clean
 from samcarry.prompting.prompts import Prompt, extract_prompts
 from samcarry.runtime.device import Precision
+from samcarry.sam.official import Sam
 from samcarry.sam.small.rough_prompts import rough_mask, soft_logits
 from samcarry.sam.zoom import ZoomSettings, as_probabilities, refine_on_crops
 from samcarry.storage.probabilities import foreground

@@ -12,8 +12,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from segment_anything.modeling import Sam
-from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 from torchvision.models.segmentation.lraspp import LRASPPHead
@@ -25,8 +23,10 @@ from samcarry.networks.supervised import run_supervised, supervised_loss
 from samcarry.networks.training_data import TrainingData
 from samcarry.networks.training_loop import Checkpoint, Step, TrainingSettings
 from samcarry.runtime.device import autocast, batch_size_for
+from samcarry.sam.crops import fitted
 from samcarry.sam.encoder import encode_images
 from samcarry.sam.inputs import fill_square, squeezes, to_sam_input
+from samcarry.sam.official import Sam
 from samcarry.storage.model_files import read_model, write_model
 
 INTER_CHANNELS = 64
@@ -95,7 +95,7 @@ def resample_to_image(logits: Tensor, network: SamLraspp, size: tuple[int, int])
         size: (height, width) of the prepared image.
     """
     side = network.side
-    filled = (side, side) if network.squeezed else ResizeLongestSide.get_preprocess_shape(*size, side)
+    filled = (side, side) if network.squeezed else fitted(*size, side)
     rows, columns = (length / side for length in filled)
     # Coordinates of the square and of the image both run from -1 to 1.
     theta = torch.tensor([[columns, 0, columns - 1], [0, rows, rows - 1]], device=logits.device)

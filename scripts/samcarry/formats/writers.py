@@ -12,9 +12,7 @@ from samcarry.formats.class_pngs import write_class_masks
 from samcarry.formats.class_tables import write_class_table
 from samcarry.formats.coco import write_coco
 from samcarry.formats.cvat import write_cvat
-from samcarry.formats.dicom_seg import write_dicom_seg
 from samcarry.formats.label_maps import write_label_map
-from samcarry.formats.nifti import write_nifti
 from samcarry.formats.nnunet_raw import (
     DATASET,
     nnunet_name,
@@ -97,6 +95,8 @@ class MaskWriter:
             written.append(f"labelmaps/{case}.png")
             write_label_map(self.folder / written[-1], masks)
         if "nifti" in self.formats:
+            from samcarry.formats.nifti import write_nifti  # here, as few need it and its packages are large
+
             written.append(f"nifti/{case}.nii.gz")
             write_nifti(self.folder / written[-1], masks, self.classes, case, spacing)
         if "yolo" in self.formats:
@@ -178,6 +178,8 @@ class MaskWriter:
         if not is_dicom(source):
             self._not_dicom.append(case)
         elif masks.any():  # a segmentation object needs at least one segment
+            from samcarry.formats.dicom_seg import write_dicom_seg  # here, as for NIfTI
+
             try:
                 write_dicom_seg(self.folder / "dicomseg" / f"{case}.dcm", source, masks, self.classes)
                 return True

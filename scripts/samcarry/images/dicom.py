@@ -2,6 +2,8 @@
 
 Only the header elements that turn pixels into grey values are read, and a few codes on request. Names, dates
 and pydicom's messages about them never reach a result, a message or a log.
+
+Functions import pydicom themselves, because it takes as long as reading ten images, which need not be DICOM.
 """
 
 import logging
@@ -10,23 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
-from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_file_meta_info
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, get_decoder
-from pydicom.uid import (
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-)
 
 from samcarry.errors import InputError
 from samcarry.images import DICOM_SUFFIXES
 from samcarry.storage.reading import system_fault
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 _PREAMBLE, _MAGIC = 128, b"DICM"
 _IMAGE = "Image Storage"
@@ -147,6 +143,8 @@ def other_dicom_object(path: str | Path) -> str | None:
     that is missing or not of the standard counts as an image, so that reading it says what is wrong. A
     segmentation is not an image either.
     """
+    from pydicom.filereader import read_file_meta_info
+
     path = Path(path)
     try:
         with hide_dicom_messages(path):
@@ -175,6 +173,8 @@ def read_dicom(path: str | Path, most_pixels: int, *, with_voi: bool) -> DicomPi
         InputError: the file is missing, empty, not DICOM, damaged or truncated; it has no pixels, colours,
             several frames or too many pixels; or no installed decoder supports its compression.
     """
+    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+
     path = Path(path)
     with hide_dicom_messages(path):
         header = _header(path, [*_SHAPE, *_GREY_VALUES])
@@ -205,15 +205,19 @@ def read_dicom(path: str | Path, most_pixels: int, *, with_voi: bool) -> DicomPi
     return DicomPixels(grey, low, high)
 
 
-def _header(path: Path, elements: list[str]) -> Dataset:
+def _header(path: Path, elements: list[str]) -> "Dataset":
     """The requested elements of the header."""
+    from pydicom import dcmread, uid
+    from pydicom.errors import InvalidDicomError
+    from pydicom.filereader import read_file_meta_info
+
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty; save it again or remove it")
     try:
         # A small deflated file can contain a header of any size.
-        if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        if read_file_meta_info(path).get("TransferSyntaxUID") == uid.DeflatedExplicitVRLittleEndian:
             raise InputError(f"{path}: is a deflated DICOM file; export it uncompressed")
         header = dcmread(path, specific_tags=elements)
     except InvalidDicomError:  # old archives omit the preamble
@@ -222,12 +226,12 @@ def _header(path: Path, elements: list[str]) -> Dataset:
             raise InputError(f"{path}: is not a DICOM image; convert it or remove it") from None
     if "TransferSyntaxUID" not in header.file_meta:
         implicit, little = header.original_encoding
-        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-        header.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+        explicit = uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian
+        header.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if implicit else explicit
     return header
 
 
-def _size(header: Dataset, path: Path, most_pixels: int) -> tuple[int, int]:
+def _size(header: "Dataset", path: Path, most_pixels: int) -> tuple[int, int]:
     """(height, width) of the single grey image that a header describes."""
     height, width = header.get("Rows") or 0, header.get("Columns") or 0
     if height < 1 or width < 1:
@@ -244,8 +248,10 @@ def _size(header: Dataset, path: Path, most_pixels: int) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _decode(header: Dataset, path: Path) -> NDArray[np.generic]:
+def _decode(header: "Dataset", path: Path) -> NDArray[np.generic]:
     """The stored values (height, width), before any transformation."""
+    from pydicom.pixels import get_decoder
+
     syntax = header.file_meta.TransferSyntaxUID
     # Report only names from the standard's own list, because the text in the header may be anything.
     name = syntax.name if syntax.is_transfer_syntax else "an unknown transfer syntax"
@@ -271,14 +277,16 @@ def _decode(header: Dataset, path: Path) -> NDArray[np.generic]:
     return values
 
 
-def _luminance(header: Dataset, indices: NDArray[np.generic]) -> DicomPixels:
+def _luminance(header: "Dataset", indices: NDArray[np.generic]) -> DicomPixels:
     """The luminance of indices (height, width) of a palette."""
+    from pydicom.pixels import apply_color_lut
+
     colours = apply_color_lut(indices, header)[..., :3]
     grey = colours.astype(np.float64) @ np.array([*_COLOURS.values()])
     return DicomPixels(grey, 0.0, float(np.iinfo(colours.dtype).max))
 
 
-def _modality_range(header: Dataset) -> tuple[float, float]:
+def _modality_range(header: "Dataset") -> tuple[float, float]:
     """The range of stored values after the modality transformation; the ends may be swapped."""
     if header.get("ModalityLUTSequence"):
         return 0.0, 2.0 ** header.ModalityLUTSequence[0].LUTDescriptor[2] - 1

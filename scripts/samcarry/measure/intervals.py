@@ -114,8 +114,10 @@ def pairs(
 
 def touching(mask: NDArray[np.bool_], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The connected components of a mask that meet another one, of the same shape."""
-    labels, _ = ndimage.label(mask)
-    return np.isin(labels, np.setdiff1d(labels[kept & mask], [0]))
+    labels, count = ndimage.label(mask)
+    meets = np.zeros(count + 1, dtype=bool)
+    meets[labels[kept & mask]] = True
+    return meets[labels]
 
 
 @dataclass(frozen=True)
@@ -139,8 +141,8 @@ class _Cut:
 
 
 def _cut(probability: NDArray[np.uint8], mask: NDArray[np.bool_]) -> _Cut:
-    small = probability.shape
-    low = resampled(mask.astype(np.float64), small, Image.Resampling.BOX) > 0
+    small, drawn = probability.shape, mask.astype(np.float32)
+    low = resampled(drawn, small, Image.Resampling.BOX) > 0
     reach = touching((probability > 255 * _LEVELS[0]) | low, low)
     box = []
     for axis, size in ((1, small[0]), (0, small[1])):
@@ -154,7 +156,7 @@ def _cut(probability: NDArray[np.uint8], mask: NDArray[np.bool_]) -> _Cut:
     values = resampled(probability / 255, target, Image.Resampling.BILINEAR, place)
     high, wide = mask.shape[0] / small[0], mask.shape[1] / small[1]
     of_mask = (left * wide, top * high, right * wide, bottom * high)
-    inside = resampled(mask.astype(np.float64), target, Image.Resampling.BOX, of_mask) > 0
+    inside = resampled(drawn, target, Image.Resampling.BOX, of_mask) > 0
     return _Cut(
         top / small[0],
         bottom / small[0],
@@ -173,7 +175,7 @@ def resampled(
     box: tuple[float, float, float, float] | None = None,
 ) -> NDArray[np.float32]:
     """Values (height, width), or what is in `box` (left, top, right, bottom) of them, at another size."""
-    picture = Image.fromarray(values.astype(np.float32))
+    picture = Image.fromarray(values.astype(np.float32, copy=False))
     if box is not None:  # rounding may have moved it beyond the edge, which Pillow refuses
         left, top, right, bottom = box
         box = (left, top, min(right, picture.width), min(bottom, picture.height))

@@ -151,11 +151,19 @@ def _least_rectangle(points: NDArray[np.float64]) -> tuple[float, float]:
     except QhullError:  # all on one line
         sides = np.ptp(points, axis=0)
         return float(np.hypot(*sides)), 0.0
-    # One of its sides lies on a side of the hull.
+    # One of its sides lies on a side of the hull. The hull's sides turn to the left, so the corner that is
+    # farthest in a direction is where the first side begins that points a quarter turn or more to its left.
     edges = np.roll(hull, -1, axis=0) - hull
     along = edges / np.linalg.norm(edges, axis=1, keepdims=True)
+    angles = np.arctan2(edges[:, 1], edges[:, 0]) % (2 * np.pi)
+    first = int(np.argmin(angles))
+    hull, along, angles = (np.roll(values, -first, axis=0) for values in (hull, along, angles))
+    ahead, opposite, behind = (
+        hull[np.searchsorted(angles, (angles + turn) % (2 * np.pi)) % len(hull)]
+        for turn in (np.pi / 2, np.pi, 3 * np.pi / 2)
+    )
     across = np.column_stack([-along[:, 1], along[:, 0]])
-    sides = np.stack([np.ptp(hull @ along.T, axis=0), np.ptp(hull @ across.T, axis=0)])
+    sides = np.stack([((ahead - behind) * along).sum(axis=1), ((opposite - hull) * across).sum(axis=1)])
     least = sides[:, int(np.argmin(sides.prod(axis=0)))]
     return float(least.max()), float(least.min())
 

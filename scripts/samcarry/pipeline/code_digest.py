@@ -3,6 +3,7 @@
 import ast
 import functools
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 FRAME = "job.py"
@@ -22,9 +23,13 @@ def code_digest(script: Path, root: Path) -> str:
         root: the folder that holds the package `samcarry` and the modules that scripts share.
     """
     modules = modules_of(script, root)
-    text = "".join(_parse(path.read_text(encoding="utf-8"))[1] for path in modules)
-    text += "".join(path.read_text(encoding="utf-8") for module in modules for path in _templates_of(module))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    digest = hashlib.sha256()
+    for path in modules:
+        digest.update(_parse(path.read_text(encoding="utf-8"))[1])
+    for module in modules:
+        for path in _templates_of(module):
+            digest.update(path.read_text(encoding="utf-8").encode())
+    return digest.hexdigest()[:12]
 
 
 def _templates_of(module: Path) -> list[Path]:
@@ -44,11 +49,9 @@ def modules_of(script: Path, root: Path) -> list[Path]:
         path = waiting.pop()
         if path.name == FRAME:
             continue
-        imported, _ = _parse(path.read_text(encoding="utf-8"))
-        for name in sorted(imported):
-            fresh = set(_files_of(name, root)) - found
-            found |= fresh
-            waiting += fresh
+        fresh = _imported_files(path.read_text(encoding="utf-8"), root) - found
+        found |= fresh
+        waiting += fresh
     return sorted(found)
 
 
@@ -58,30 +61,47 @@ def imported_names(script: Path, root: Path) -> set[str]:
     return {module for path in sources for module, _ in _imports(ast.parse(path.read_text(encoding="utf-8")))}
 
 
+@functools.cache
+def _imported_files(source: str, root: Path) -> frozenset[Path]:
+    """The files below `root` that a source imports itself."""
+    imported, _ = _parse(source)
+    return frozenset(file for name in imported for file in _files_of(name, root))
+
+
 def _files_of(name: str, root: Path) -> list[Path]:
     """The files below `root` that `import name` runs: packages on the way and the module."""
     files, folder = [], root
     for part in name.split("."):
         folder = folder / part
-        files += [folder / "__init__.py", folder.with_suffix(".py")]
-    return [file for file in files if file.is_file()]
+        files += [file for file in (folder / "__init__.py", folder.with_suffix(".py")) if file.is_file()]
+        if not folder.is_dir():  # a module, a name in it, or a package that is not ours
+            break
+    return files
 
 
 @functools.cache
-def _parse(source: str) -> tuple[frozenset[str], str]:
+def _parse(source: str) -> tuple[frozenset[str], bytes]:
     """The modules that a source imports, and its code without docstrings, comments and layout."""
     tree = ast.parse(source)
     # In `from package import name` the name may be a module or an attribute: `_files_of` finds out.
     imported = frozenset(f"{module}.{name}".rstrip(".") for module, name in _imports(tree))
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         _drop_docstrings(node)
-    return imported, ast.dump(tree)
+    return imported, ast.dump(tree).encode()
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements in a source, at any depth; `ast.walk` would also visit the many expressions in them."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case)):
+            yield child
+            yield from _statements(child)
 
 
 def _imports(tree: ast.AST) -> set[tuple[str, str]]:
     """(module, name) for each name that a source imports; an empty name for the module itself."""
     names = set()
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             names |= {(alias.name, "") for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from samcarry.presence.anatomy import Anatomy, which_have_pixels
 from samcarry.presence.evidence import NAMES, measure_evidence
@@ -161,6 +160,8 @@ _Fitted = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], f
 
 def _fit(columns: NDArray[np.float64], there: NDArray[np.bool_], importance: NDArray[np.float64]) -> _Fitted:
     """Centre, scale and weight of each column, and the intercept, of a logistic regression with a ridge."""
+    from scipy import optimize  # here, because a judgement fits nothing
+
     centre, scale = columns.mean(axis=0), columns.std(axis=0)
     scale = np.where(scale > 1e-9, scale, 1.0)
     inputs = np.column_stack([(columns - centre) / scale, np.ones(len(columns))])

@@ -6,7 +6,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage import morphology
 
 from samcarry.storage.probabilities import foreground
 
@@ -73,6 +72,8 @@ def structuring_element(element: str, radius: int) -> NDArray[np.bool_]:
         return np.ones((1, 1), dtype=bool)
     if element == "square":
         return np.ones((radius, radius), dtype=bool)
+    from skimage import morphology  # here, because squares need no scikit-image
+
     shapes = {"disk": morphology.disk, "diamond": morphology.diamond, "star": morphology.star}
     return shapes[element](radius).astype(bool)
 

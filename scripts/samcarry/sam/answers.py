@@ -3,12 +3,14 @@
 Apart from `decoder`, because models are built of these classes, and embedding needs models but no decoding.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from segment_anything.modeling import MaskDecoder
 from torch import Tensor, nn
+
+from samcarry.sam.official import MaskDecoder
 
 SINGLE_MASK = (0,)
 """The mask for prompts that leave no doubt (`multimask_output=False` in segment-anything)."""
@@ -32,7 +34,7 @@ class Answers:
     presence: Tensor | None
 
 
-class LevelsDecoder(MaskDecoder):
+class LevelsDecoder(MaskDecoder, ABC):
     """A mask decoder with one more token, for embeddings of several levels (see `levels`).
 
     Attributes:
@@ -43,6 +45,7 @@ class LevelsDecoder(MaskDecoder):
     extra_token: nn.Embedding
     finer: tuple[tuple[int, int], ...]
 
+    @abstractmethod
     def answers(
         self, cells: Tensor, finer: Sequence[Tensor], queries: Tensor, masks: Sequence[int]
     ) -> Answers:
@@ -54,7 +57,6 @@ class LevelsDecoder(MaskDecoder):
             queries: tokens (K, N, C): that of the IoU, those of the four masks, the extra one, the prompts.
             masks: which of the four masks to compute.
         """
-        raise NotImplementedError
 
 
 def drawn(decoder: MaskDecoder, upscaled: Tensor, queries: Tensor, masks: Sequence[int]) -> Tensor:

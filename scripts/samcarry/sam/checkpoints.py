@@ -10,8 +10,6 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
-from segment_anything import build_sam_vit_b, build_sam_vit_h, build_sam_vit_l
-from segment_anything.modeling import Sam
 from torch import Tensor
 
 from samcarry.errors import InputError
@@ -19,6 +17,7 @@ from samcarry.sam.folders import digest_of_checkpoint, folder_of, is_folder
 from samcarry.sam.hub.models import BLOCKS, build_later_sam
 from samcarry.sam.hub.names import from_official, from_transformers
 from samcarry.sam.hub.reading import read_folder
+from samcarry.sam.official import Sam, build_sam_vit_b, build_sam_vit_h, build_sam_vit_l
 from samcarry.sam.own_models import HQ_MODELS, LATER_MODELS, SAM2_MODELS, SAM3_MODELS, VIT_MODELS
 from samcarry.sam.small.model import build_small_sam
 from samcarry.sam.tiny.model import build_tiny_sam

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
-from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 
 from samcarry.prompting.prompts import Box
@@ -66,7 +65,13 @@ def input_size(window: Window, side: int, *, squeezed: bool = False) -> tuple[in
 
     If `squeezed`, both sides do.
     """
-    return (side, side) if squeezed else ResizeLongestSide.get_preprocess_shape(*window.size, side)
+    return (side, side) if squeezed else fitted(*window.size, side)
+
+
+def fitted(height: int, width: int, side: int) -> tuple[int, int]:
+    """The size of an image (height, width) whose longer side becomes `side`, rounded as by SAM itself."""
+    scale = side / max(height, width)
+    return int(height * scale + 0.5), int(width * scale + 0.5)
 
 
 def resized(values: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from segment_anything.modeling import MaskDecoder
-from segment_anything.modeling.transformer import Attention
 from torch import Tensor
 
 from samcarry.sam.answers import SINGLE_MASK, Answers, LevelsDecoder, drawn
 from samcarry.sam.levels import unpacked
+from samcarry.sam.official import MaskDecoder, PromptAttention
 
 
 def decode(
@@ -76,7 +75,7 @@ def _as_tokens(image: Tensor) -> Tensor:
     return image.flatten(2).transpose(1, 2).contiguous()
 
 
-def _attend(attention: Attention, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def _attend(attention: PromptAttention, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Attention of q, k and v (K, tokens, C); q, or k and v, may be shared by all prompts (1, tokens, C)."""
     projected = (attention.q_proj(q), attention.k_proj(k), attention.v_proj(v))
     count = max(len(q), len(k))

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
-from segment_anything.modeling import Sam
 from torch import Tensor
 
 from samcarry.runtime.batching import in_batches, prefetch
 from samcarry.runtime.device import Precision, autocast, batch_size_for
 from samcarry.sam.encoder import encode_images
 from samcarry.sam.inputs import fill_square, stretch, to_medsam_input, to_sam_input
+from samcarry.sam.official import Sam
 from samcarry.storage.files import atomic
 from samcarry.storage.model_files import digest_of
 from samcarry.storage.reading import reading_made

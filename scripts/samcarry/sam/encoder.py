@@ -7,15 +7,20 @@ import math
 
 import torch
 import torch.nn.functional as F
-from segment_anything.modeling import ImageEncoderViT, Sam
-from segment_anything.modeling.image_encoder import (
-    Attention,
+from torch import Tensor, nn
+
+from samcarry.sam.official import (
     Block,
+    ImageAttention,
+    ImageEncoderViT,
+    Sam,
     get_rel_pos,
     window_partition,
     window_unpartition,
 )
-from torch import Tensor, nn
+
+_PART = 2**22
+"""Numbers of a bias matrix that a CPU computes at once: 16 MB."""
 
 
 def encode_images(encoder: nn.Module, images: Tensor) -> Tensor:
@@ -58,7 +63,7 @@ def _apply_block(block: Block, x: Tensor) -> Tensor:
     return x + block.mlp(block.norm2(x))
 
 
-def _attend(attention: Attention, x: Tensor, *, whole: bool = False) -> Tensor:
+def _attend(attention: ImageAttention, x: Tensor, *, whole: bool = False) -> Tensor:
     """Attention between the cells of windows, or of whole images, (B, rows, columns, C)."""
     count, rows, columns, _ = x.shape
     qkv = attention.qkv(x).reshape(count, rows * columns, 3, attention.num_heads, -1)
@@ -74,10 +79,37 @@ def _attend(attention: Attention, x: Tensor, *, whole: bool = False) -> Tensor:
         # Measured: avoiding the bias matrix pays only on GPUs and only for whole images, not for windows.
         if x.is_cuda and whole:
             attended = _attend_without_bias(q, k, v, row_terms, column_terms, attention.scale)
+        elif not x.is_cuda:
+            attended = _attend_by_parts(q, k, v, row_terms, column_terms)
         else:
             bias = (row_terms[..., :, None] + column_terms[..., None, :]).flatten(4).flatten(2, 3)
             attended = F.scaled_dot_product_attention(q, k, v, bias)
-    return attention.proj(attended.transpose(1, 2).reshape(count, rows, columns, -1))
+    attended = attended.transpose(1, 2).reshape(count, rows, columns, -1)
+    return attention.proj(attended.to(qkv.dtype))
+
+
+def _attend_by_parts(q: Tensor, k: Tensor, v: Tensor, row_terms: Tensor, column_terms: Tensor) -> Tensor:
+    """Attention with relative positions on a CPU, whose caches hold the bias of one part at a time.
+
+    It computes in float32, which is as fast as bfloat16 here and more exact: fused attention on CPUs without
+    AMX does not multiply faster in bfloat16. Arguments are those of `_attend_without_bias`.
+    """
+    count, heads, cells, _ = q.shape
+    rows, columns = (terms.flatten(0, 1).flatten(1, 2).float() for terms in (row_terms, column_terms))
+    q, k, v = (part.flatten(0, 1).float() for part in (q, k, v))
+    attended = torch.empty_like(v)
+    at_once = max(1, _PART // cells**2)  # heads of windows
+    queries = max(1, min(cells, _PART // cells))
+    for first in range(0, len(q), at_once):
+        some = slice(first, first + at_once)
+        for start in range(0, cells, queries):
+            part = some, slice(start, start + queries)
+            bias = (rows[part][..., :, None] + columns[part][..., None, :]).flatten(2)
+            with torch.autocast("cpu", enabled=False):
+                attended[part] = F.scaled_dot_product_attention(
+                    q[part][None], k[some][None], v[some][None], bias[None]
+                )[0]
+    return attended.unflatten(0, (count, heads))
 
 
 def _attend_without_bias(

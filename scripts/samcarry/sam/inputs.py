@@ -4,13 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from segment_anything.modeling import Sam
-from segment_anything.utils.transforms import ResizeLongestSide
-from skimage.transform import resize
 from torch import Tensor
 
 from samcarry.runtime.device import upload
-from samcarry.sam.crops import resized
+from samcarry.sam.crops import fitted, resized
+from samcarry.sam.official import Sam
 
 
 def squeezes(sam: Sam) -> bool:
@@ -21,14 +19,12 @@ def squeezes(sam: Sam) -> bool:
 def input_size(sam: Sam, height: int, width: int) -> tuple[int, int]:
     """Rows and columns of an image in SAM's square input."""
     side = sam.image_encoder.img_size
-    return (side, side) if squeezes(sam) else ResizeLongestSide.get_preprocess_shape(height, width, side)
+    return (side, side) if squeezes(sam) else fitted(height, width, side)
 
 
 def fill_square(sam: Sam, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A grey image (height, width) resized to its `input_size` by SAM's own transform."""
-    if squeezes(sam):
-        return resized(image, input_size(sam, *image.shape))
-    return ResizeLongestSide(sam.image_encoder.img_size).apply_image(image)
+    return resized(image, input_size(sam, *image.shape))
 
 
 def to_sam_input(sam: Sam, filled: Sequence[NDArray[np.uint8]]) -> Tensor:
@@ -38,6 +34,8 @@ def to_sam_input(sam: Sam, filled: Sequence[NDArray[np.uint8]]) -> Tensor:
 
 def stretch(sam: Sam, image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A grey image (height, width) stretched to the square (S, S), in 0..1; a constant image becomes 0."""
+    from skimage.transform import resize  # here, because it takes half a second and only MedSAM needs it
+
     side = sam.image_encoder.img_size
     stretched = resize(image, (side, side), order=3, preserve_range=True, anti_aliasing=True)
     grey = stretched.astype(np.uint8).astype(np.float32)

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from segment_anything.modeling import Sam
 from torch import Tensor
 
 from samcarry.prompting.prompts import Prompt
 from samcarry.runtime.device import autocast, batch_size_for
 from samcarry.sam.decoder import decode
 from samcarry.sam.inputs import input_size, squeezes
+from samcarry.sam.official import Sam
 from samcarry.sam.quality import Refined
 
 SAM_LOGIT_LIMIT = 20.0

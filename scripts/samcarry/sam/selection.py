@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segment_anything.modeling import Sam
 from torch import Tensor
 
 from samcarry.evaluation.dice import dice
 from samcarry.prompting.prompts import Point, Prompt
+from samcarry.sam.official import Sam
 from samcarry.sam.refinement import as_mask_prompt, decode_prompts, full_size
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from segment_anything.modeling import Sam
 from torch import Tensor
 
 from samcarry.prompting.cleaning import most_likely_component, most_likely_components
@@ -25,6 +24,7 @@ from samcarry.sam.crops import Window, input_size, whole, window_around
 from samcarry.sam.decoder import decode
 from samcarry.sam.encoder import encode_images
 from samcarry.sam.inputs import fill_square, squeezes, to_sam_input
+from samcarry.sam.official import Sam
 from samcarry.sam.quality import Refined
 from samcarry.sam.refinement import SAM_LOGIT_LIMIT, prompt_parts
 from samcarry.storage.probabilities import foreground

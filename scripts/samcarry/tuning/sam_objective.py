@@ -8,11 +8,11 @@ from itertools import chain
 
 import numpy as np
 import torch
-from segment_anything.modeling import Sam
 from torch import Tensor
 
 from samcarry.prompting.cleaning import CleaningSettings, apply_morphology_to_each
 from samcarry.prompting.prompts import Prompt, extract_prompts
+from samcarry.sam.official import Sam
 from samcarry.sam.refinement import MEDSAM_PASSES, decode_prompts, full_size, prompt_parts, refine_case
 from samcarry.tuning.objective import Case, Objective, gains_of_case
 from samcarry.tuning.search_spaces import Settings, cleaning_of

@@ -8,7 +8,6 @@ from threading import Lock
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segment_anything.modeling import Sam
 from torch import Tensor
 
 from samcarry.data.case_images import ImageOf
@@ -16,6 +15,7 @@ from samcarry.prompting.cleaning import CleaningSettings, most_likely_components
 from samcarry.prompting.prompts import extract_prompts
 from samcarry.runtime.device import Precision, batch_size_for
 from samcarry.sam.inputs import squeezes
+from samcarry.sam.official import Sam
 from samcarry.sam.zoom import (
     View,
     ZoomSettings,

@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 
+from samcarry.measure import shapes
 from samcarry.measure.expressions import ANGLE, DISTANCE, GAP
 from samcarry.measure.shapes import between, field_of, measure_shape
 from support.measured_phantoms import bar, ellipse
@@ -104,3 +106,18 @@ def test_a_part_of_an_image_is_measured_at_its_place():
     whole, part = measure_shape(field_of(mask), (2, 1)), measure_shape(field_of(mask[15:]), (2, 1), (15, 0))
     assert whole.centre == part.centre == (40, 50)
     np.testing.assert_array_equal(whole.contour, part.contour)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_least_rectangle_is_the_least_of_those_on_each_side_of_the_hull(seed):
+    """Also where sides are parallel and several rectangles are as small."""
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(3, 200))
+    points = rng.integers(0, 12, (count, 2)) / 2 if seed % 2 else rng.normal(50, [9, 3], (count, 2))
+    hull = points[ConvexHull(points).vertices]
+    edges = np.roll(hull, -1, axis=0) - hull
+    along = edges / np.linalg.norm(edges, axis=1, keepdims=True)
+    across = np.column_stack([-along[:, 1], along[:, 0]])
+    sides = np.stack([np.ptp(hull @ along.T, axis=0), np.ptp(hull @ across.T, axis=0)])
+    expected = sorted(sides[:, int(np.argmin(sides.prod(axis=0)))], reverse=True)
+    assert shapes._least_rectangle(points) == pytest.approx(tuple(expected), rel=1e-12)

@@ -129,3 +129,18 @@ def test_threads_that_wait_sleep_unless_the_user_wants_otherwise(monkeypatch):
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     wait_asleep()
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+@pytest.mark.skipif("CS_GNU_LIBC_VERSION" not in os.confstr_names, reason="only glibc can be set so")
+def test_freed_memory_is_used_again():
+    code = """
+import resource, numpy
+from samcarry.runtime.processes import keep_freed_memory
+keep_freed_memory()
+for _ in range(20):
+    numpy.ones(10_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+    assert int(run.stdout) < 2 * 80_000_000 / os.sysconf("SC_PAGE_SIZE")  # of 20

@@ -44,20 +44,35 @@ def test_relative_positions_matter():
     assert not torch.allclose(encode_images(made, images()), before, atol=1e-3)
 
 
-def test_attention_without_a_bias_matrix_is_the_same():
+@pytest.mark.parametrize(("part", "scale"), [(None, 0.3), (2**22, 12**-0.5), (500, 12**-0.5), (40, 12**-0.5)])
+def test_attention_without_a_whole_bias_matrix_is_the_same(part, scale, monkeypatch):
+    """`part` numbers of the bias at once: all heads, some heads, some queries of a head; None = no bias."""
     generator = torch.Generator().manual_seed(0)
     rows, columns, width = 5, 3, 12
     q, k, v = torch.randn(3, 2, 4, rows * columns, width, generator=generator)
     row_terms = torch.randn(2, 4, rows, columns, rows, generator=generator)
     column_terms = torch.randn(2, 4, rows, columns, columns, generator=generator)
     scores = (
-        0.3 * (q @ k.transpose(2, 3)).unflatten(2, (rows, columns)).unflatten(4, (rows, columns))
+        scale * (q @ k.transpose(2, 3)).unflatten(2, (rows, columns)).unflatten(4, (rows, columns))
         + row_terms[..., :, None]
         + column_terms[..., None, :]
     )
     expected = scores.flatten(4).flatten(2, 3).softmax(dim=-1) @ v
-    found = module._attend_without_bias(q, k, v, row_terms, column_terms, 0.3)
+    if part is None:
+        found = module._attend_without_bias(q, k, v, row_terms, column_terms, scale)
+    else:
+        monkeypatch.setattr(module, "_PART", part)
+        found = module._attend_by_parts(q, k, v, row_terms, column_terms)
     torch.testing.assert_close(found, expected)
+
+
+def test_attention_of_an_encoder_in_bfloat16_computes_in_float32():
+    parts = torch.randn(5, 1, 4, 15, 12, generator=torch.Generator().manual_seed(0))
+    terms = parts[3:, ..., :5].unflatten(3, (5, 3))
+    exact = module._attend_by_parts(*parts[:3], terms[0], terms[1][..., :3])
+    with torch.autocast("cpu", torch.bfloat16):
+        found = module._attend_by_parts(*parts[:3], terms[0], terms[1][..., :3])
+    assert torch.equal(found, exact)
 
 
 def test_another_encoder_is_called_unchanged():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from segment_anything.utils.transforms import ResizeLongestSide
 
 from samcarry.sam.checkpoints import BUILDERS
 from samcarry.sam.inputs import fill_square, input_size, stretch, to_medsam_input, to_sam_input
@@ -23,6 +24,13 @@ def test_the_long_side_fills_the_official_input(size, expected):
     with torch.device("meta"):
         official = BUILDERS["vit_b"]()
     assert input_size(official, *size) == expected
+
+
+@pytest.mark.parametrize("size", [(96, 48), (50, 77), (700, 433), (1500, 2000), (1, 9)])
+def test_an_image_is_resized_as_by_sams_own_transform(sam, size):
+    image = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    expected = ResizeLongestSide(sam.image_encoder.img_size).apply_image(image)
+    np.testing.assert_array_equal(fill_square(sam, image), expected)
 
 
 def test_an_image_is_padded_with_zeros_below_and_to_its_right(sam):

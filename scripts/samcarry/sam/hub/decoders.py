@@ -6,12 +6,10 @@ They are segment-anything's own classes with what these models add.
 from collections.abc import Sequence
 
 import torch
-from segment_anything.modeling import PromptEncoder
-from segment_anything.modeling.common import LayerNorm2d
-from segment_anything.modeling.mask_decoder import MLP
 from torch import Tensor, nn
 
 from samcarry.sam.answers import SINGLE_MASK, Answers, LevelsDecoder, drawn
+from samcarry.sam.official import MLP, LayerNorm2d, PromptEncoder
 
 
 class PaddedPromptEncoder(PromptEncoder):

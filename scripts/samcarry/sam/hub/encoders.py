@@ -1,12 +1,11 @@
 """Image encoders whose embeddings have several levels: those of SAM 2.1, SAM 3 and SAM-HQ."""
 
 import torch
-from segment_anything.modeling import ImageEncoderViT
-from segment_anything.modeling.common import LayerNorm2d
 from torch import Tensor, nn
 
 from samcarry.sam.encoder import vit_levels
 from samcarry.sam.levels import packed
+from samcarry.sam.official import ImageEncoderViT, LayerNorm2d
 
 
 class PyramidEncoder(nn.Module):

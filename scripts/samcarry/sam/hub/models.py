@@ -7,11 +7,9 @@ when a model is built that needs it.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from segment_anything import build_sam_vit_b, build_sam_vit_h, build_sam_vit_l
-from segment_anything.modeling import Sam, TwoWayTransformer
-
 from samcarry.sam.hub.decoders import HqDecoder, ObjectDecoder, PaddedPromptEncoder
 from samcarry.sam.hub.encoders import HqEncoder, PyramidEncoder
+from samcarry.sam.official import Sam, TwoWayTransformer, build_sam_vit_b, build_sam_vit_h, build_sam_vit_l
 
 BLOCKS = ("vision_config", "prompt_encoder_config", "mask_decoder_config")
 """The blocks of a config.json that describe a model."""

@@ -7,10 +7,9 @@ from typing import cast
 
 import torch
 import torch.nn.functional as F
-from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
-from segment_anything.modeling.mask_decoder import MLP
 from torch import Tensor, nn
 
+from samcarry.sam.official import MLP, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 from samcarry.sam.tiny.model import (
     EMBED_DIM,
     GREY_MEAN,

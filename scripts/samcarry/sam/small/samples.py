@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segment_anything.modeling import Sam
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from samcarry.prompting.prompts import Box, bounding_box
 from samcarry.sam.crops import Window, cut_masks, input_size, resized, whole, window_around
+from samcarry.sam.official import Sam
 from samcarry.sam.small.model import CELL
 from samcarry.sam.small.objects import Picture, draw_picture, to_grey, vary_grey
 from samcarry.sam.small.rough_prompts import (

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
-from segment_anything.modeling import Sam
 from torch import Tensor
 
 from samcarry.evaluation.dice import dice
@@ -16,6 +15,7 @@ from samcarry.sam.crops import Window, whole, window_around
 from samcarry.sam.decoder import decode
 from samcarry.sam.embedding import embed
 from samcarry.sam.inputs import input_size
+from samcarry.sam.official import Sam
 from samcarry.sam.refinement import decode_prompts, full_size
 from samcarry.sam.tiny.training import jittered_boxes
 

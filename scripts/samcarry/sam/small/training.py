@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from segment_anything.modeling import Sam
 from torch import Tensor
 
 from samcarry.sam.answers import Answers
 from samcarry.sam.decoder import decode
+from samcarry.sam.official import Sam
 from samcarry.sam.small.samples import NEGATIVES, Batch, normalised
 
 PROMPT_KINDS = ("box", "pos", "pos+neg", "box+pos", "box+pos+neg", "mask")

@@ -6,8 +6,9 @@ It is a `segment_anything.modeling.Sam` like the official models, and the same c
 import math
 
 import torch
-from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 from torch import Tensor, nn
+
+from samcarry.sam.official import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 
 IMAGE_SIZE = 384
 """Side of the square input in pixels (the official models: 1024)."""

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 import numpy as np
-from segment_anything.modeling import Sam
 
 from samcarry.evaluation.dice import dice
 from samcarry.prompting.prompts import Prompt, extract_prompts
 from samcarry.sam.embedding import embed
+from samcarry.sam.official import Sam
 from samcarry.sam.refinement import decode_prompts, full_size
 from samcarry.sam.tiny.scenes import Scene, draw_scene
 from samcarry.sam.tiny.training import jittered_boxes, random_aspect

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from segment_anything.modeling import Sam
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from samcarry.prompting.prompts import bounding_box
+from samcarry.sam.official import Sam
 from samcarry.sam.tiny.model import GREY_MEAN, GREY_STD, IMAGE_SIZE, STRIDE
 from samcarry.sam.tiny.scenes import Scene, draw_scene
 
