@@ -1,0 +1,168 @@
+"""samcarry pseudonymise: the copy has no name of a case or patient and no header; all else is the same."""
+
+import shutil
+import stat
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from samcarry.cli import main
+from samcarry.data.cases import find_cases
+from samcarry.errors import InputError
+from samcarry.images.grey import read_grey
+from samcarry.images.masks import read_mask, write_mask
+from samcarry.setup.pseudonyms import pseudonym, pseudonymise, read_key
+from samcarry.storage.sheets import read_sheet
+from support.dicom_files import write
+
+KEY = b"a secret of the hospital"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Four cases of two patients: a 16-bit PNG, a JPEG with EXIF, a DICOM file and an unlabelled PNG."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "mine"
+    (folder / "images").mkdir(parents=True)
+    note = PngInfo()
+    note.add_text("Comment", "Erika Mustermann")
+    deep = rng.integers(0, 65536, (20, 30)).astype(np.uint16)
+    Image.fromarray(deep).save(folder / "images/Mustermann_left.png", pnginfo=note)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    exif[0x010E] = "Erika Mustermann"
+    Image.fromarray(rng.integers(0, 256, (20, 30)).astype(np.uint8)).save(
+        folder / "images/Mustermann_right.jpg", exif=exif
+    )
+    write(
+        folder / "images/Beispiel.dcm",
+        rng.integers(0, 4096, (20, 30)).astype(np.uint16),
+        PixelSpacing=[0.14, 0.2],
+        BurnedInAnnotation="YES",
+        PatientName="Beispiel^Bernd",
+    )
+    Image.fromarray(rng.integers(0, 256, (20, 30)).astype(np.uint8)).save(folder / "images/other.png")
+    for case, size in (("Mustermann_left", (20, 30)), ("Mustermann_right", (30, 20)), ("Beispiel", (20, 30))):
+        (folder / "labels" / case).mkdir(parents=True)
+        write_mask(folder / f"labels/{case}/bone.png", rng.random(size) < 0.5)
+    (folder / "cases.csv").write_text(
+        "case,patient,split,order,site,remark\n"
+        "Mustermann_left,Mustermann,train,2,north,seen by Dr. Huber\n"
+        "Mustermann_right,mustermann ,train,1,north,\n"
+        "Beispiel,Beispiel,test,,south,\n"
+        "other,Beispiel2,unlabelled,,,\n"
+    )
+    return folder
+
+
+def test_the_copy_has_the_same_pixels_labels_splits_and_groups(folder, tmp_path):
+    names, _ = pseudonymise(folder, tmp_path / "copy", KEY)
+    before = {names[case.case]: case for case in find_cases(folder)[0]}
+    after = {case.case: case for case in find_cases(tmp_path / "copy")[0]}
+    assert sorted(before) == sorted(after)
+    for name, case in after.items():
+        old = before[name]
+        assert np.array_equal(read_grey(case.image), read_grey(old.image)), old.case
+        assert (case.split, case.order, case.group) == (old.split, old.order, old.group)
+        assert (case.labels is None) == (old.labels is None)
+        if case.labels:
+            assert np.array_equal(read_mask(case.labels / "bone.png"), read_mask(old.labels / "bone.png"))
+    values = np.asarray(Image.open(tmp_path / f"copy/images/{names['Mustermann_left']}.png"))
+    assert np.array_equal(values, np.asarray(Image.open(folder / "images/Mustermann_left.png")))
+    assert after[names["Beispiel"]].spacing == "0.14 0.2"
+
+
+def test_spellings_of_one_patient_have_one_pseudonym_and_cases_have_others(folder, tmp_path):
+    names, _ = pseudonymise(folder, tmp_path / "copy", KEY)
+    patient = {row["case"]: row["patient"] for row in read_sheet(tmp_path / "copy/cases.csv")}
+    assert patient[names["Mustermann_left"]] == patient[names["Mustermann_right"]]
+    assert len(set(patient.values())) == 3
+    assert pseudonym(KEY, "case", "A") != pseudonym(KEY, "patient", "A")
+
+
+def test_no_name_no_remark_and_no_header_is_anywhere_in_the_copy(folder, tmp_path):
+    pseudonymise(folder, tmp_path / "copy", KEY)
+    files = list((tmp_path / "copy").rglob("*"))
+    assert len(files) > 8
+    content = b"".join(file.read_bytes() for file in files if file.is_file()).lower()
+    written = content + " ".join(str(file.relative_to(tmp_path)) for file in files).lower().encode()
+    for word in (b"mustermann", b"beispiel", b"erika", b"bernd", b"huber", b"other"):
+        assert word not in written
+    assert {file.suffix for file in (tmp_path / "copy/images").iterdir()} == {".png"}
+
+
+def test_one_key_gives_one_pseudonym_and_another_key_another(folder, tmp_path):
+    first, _ = pseudonymise(folder, tmp_path / "a", KEY)
+    shutil.copy(folder / "images/other.png", folder / "images/added later.png")
+    second, _ = pseudonymise(folder, tmp_path / "b", KEY)
+    assert first.items() < second.items()
+    third, _ = pseudonymise(folder, tmp_path / "c", b"another secret of the hospital")
+    assert not set(third.values()) & set(second.values())
+
+
+def test_text_in_the_pixels_is_reported(folder, tmp_path):
+    _, warnings = pseudonymise(folder, tmp_path / "copy", KEY)
+    assert any("text is part of the pixels" in line and "Beispiel" in line for line in warnings)
+
+
+def test_patients_in_names_become_a_column(folder, tmp_path):
+    (folder / "cases.csv").unlink()
+    names, _ = pseudonymise(folder, tmp_path / "copy", KEY, patient_pattern="^([^_]+)")
+    patient = {row["case"]: row["patient"] for row in read_sheet(tmp_path / "copy/cases.csv")}
+    assert patient[names["Mustermann_left"]] == patient[names["Mustermann_right"]]
+    assert set(read_sheet(tmp_path / "copy/cases.csv")[0]) == {"case", "patient", "spacing"}
+
+
+def test_faults_are_reported_together_and_nothing_is_written(folder, tmp_path):
+    (folder / "images/Beispiel.dcm").write_bytes(b"")
+    (folder / "labels/Mustermann_left/bone.png").write_bytes(b"")
+    with pytest.raises(InputError) as caught:
+        pseudonymise(folder, tmp_path / "copy", KEY)
+    assert len(str(caught.value).splitlines()) == 2
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["mine"]
+
+
+def test_the_command_makes_a_key_for_its_owner_only_and_a_table_of_names(folder, tmp_path, capsys):
+    call = ["pseudonymise", str(folder), str(tmp_path / "copy"), "--key", str(tmp_path / "key")]
+    assert main([*call, "--names", str(tmp_path / "names.csv")]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-1].endswith("copy: 4 cases with pseudonyms; text in the pixels is not removed")
+    for private in ("key", "names.csv"):
+        assert stat.S_IMODE((tmp_path / private).stat().st_mode) == 0o600
+    key, is_new = read_key(tmp_path / "key")
+    assert not is_new
+    assert len(key) == 64
+    table = {row["case"]: row["pseudonym"] for row in read_sheet(tmp_path / "names.csv")}
+    assert table["other"] == pseudonym(key, "case", "other")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--key", "{mine}/key"], "is inside"),
+        (["--key", "{out}/key"], "is inside"),
+        (["--key", "{place}/key", "--names", "{out}/names.csv"], "is inside"),
+        (["--key", "{place}/no/key"], "no such folder; create it"),
+        (["--key", "{place}/short"], "is not a key of at least 16 bytes"),
+        (["--key", "{place}/key", "--names", "{place}/short"], "exists already"),
+    ],
+)
+def test_a_key_or_table_in_a_wrong_place_is_refused_in_one_line(folder, tmp_path, capsys, options, words):
+    (tmp_path / "short").write_text("abc\n")
+    places = {"mine": folder, "out": tmp_path / "copy", "place": tmp_path}
+    assert (
+        main(["pseudonymise", str(folder), str(tmp_path / "copy"), *(o.format(**places) for o in options)])
+        == 1
+    )
+    shown = capsys.readouterr()
+    assert words in shown.err
+    assert len(shown.err.splitlines()) == 1
+    assert not (tmp_path / "copy").exists()
+
+
+def test_an_existing_copy_is_never_replaced(folder, tmp_path):
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(InputError, match="exists already; remove it, or choose another folder"):
+        pseudonymise(folder, tmp_path / "copy", KEY)
