@@ -29,12 +29,16 @@ if not WITHOUT_DEMO:
 
 
 include: "workflow/common/setup.smk"
+include: "workflow/common/fetch.smk"
 include: "workflow/common/cases.smk"
 include: "workflow/common/methods.smk"
 include: "workflow/common/confidence.smk"
 include: "workflow/common/presence.smk"
 include: "workflow/common/pages.smk"
+include: "workflow/common/paper.smk"
+include: "workflow/common/audit.smk"
 # In the order in which the data flow.
+include: "workflow/rules/fetch.smk"
 include: "workflow/rules/import.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/initial.smk"
@@ -49,7 +53,9 @@ include: "workflow/rules/presence.smk"
 include: "workflow/rules/confidence.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/paper.smk"
 include: "workflow/rules/review.smk"
+include: "workflow/rules/audit.smk"
 include: "workflow/rules/export.smk"
 
 
@@ -83,6 +89,12 @@ rule ablation:
             dataset=config["dataset"],
             product=["ablation.csv", "figures/ablation.svg"],
         ),
+
+
+rule fetch:
+    input:
+        fetched_checkpoints,
+        fetched_data,
 
 
 onstart:

@@ -36,6 +36,8 @@ def result_files() -> str:
     lines = ["| file below `results/<dataset>/` | content | rule |", "|---|---|---|"]
     for stage in STAGES:
         for rule, text, outputs in rules_of(ROOT / f"workflow/rules/{stage}.smk"):
+            if not outputs:  # a fetched checkpoint, which is outside of the results
+                continue
             files = ", ".join(f"`{_readable(path)}`" for path in outputs)
             lines.append(f"| {files} | {text} | `{rule}` |")
     return "\n".join(lines)

@@ -4,7 +4,8 @@ from job import job
 from samcarry.data.manifest import judged_split, missing_methods, read_manifest
 from samcarry.evaluation.convergence import not_converged
 from samcarry.evaluation.significance import compare
-from samcarry.evaluation.summary import read_dice, summarise, to_markdown
+from samcarry.evaluation.summary import read_dice, summarise
+from samcarry.evaluation.summary_page import to_markdown
 from samcarry.evaluation.table1 import write_statistics
 from samcarry.storage.files import write_text
 

@@ -4,29 +4,15 @@ from pathlib import Path
 
 from job import job
 from samcarry.importing.wrist import import_cvat
-from samcarry.pipeline.sources import paths_by_split
+from samcarry.pipeline.sources import table_study_arguments
 
 with job(snakemake) as this:
-    cvat = snakemake.params.cvat
-    listed = cvat["unlabelled"]
+    params = snakemake.params
     summary = import_cvat(
-        images=Path(cvat["images"]),
-        annotations={
-            split: [Path(file) for file in files]
-            for split, files in paths_by_split(cvat["annotations"]).items()
-        },
-        table=Path(cvat["table"]),
-        order=Path(cvat["order"]) if cvat["order"] else None,
-        unlabelled=Path(listed) if isinstance(listed, str) else listed,
-        label=cvat["label"],
-        attribute=cvat["attribute"],
-        classes=snakemake.params.classes,
+        **table_study_arguments(params.cvat),
         destination=Path(snakemake.output.cases).parent,
-        frontal_only=cvat["frontal_only"],
-        mirror_right=cvat["mirror_right"],
-        window=snakemake.params.window,
-        seed=cvat["unlabelled_seed"],
-        unreadable=cvat["unreadable"],
+        classes=params.classes,
+        window=params.window,
     )
     for line in summary:
         this.log.info(line)

@@ -1,16 +1,17 @@
-"""The command line: samcarry init, check, status, doctor, predict and release."""
+"""The command line: samcarry init, check, status, doctor, pseudonymise, predict, release and verify."""
 
 import argparse
 import logging
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from samcarry import __version__
 from samcarry.errors import InputError, raise_faults
 from samcarry.formats import FORMATS
-from samcarry.runtime.processes import usable_cpus, wait_asleep
+from samcarry.runtime.processes import keep_freed_memory, usable_cpus, wait_asleep
 from samcarry.setup.commands import add_commands
 from samcarry.storage.reading import system_fault
 
@@ -26,9 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A terminated process cleans up like one that is stopped with Ctrl+C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        if "run" in options:
-            return int(options.run(options))
-        return _release(options) if options.command == "release" else _predict(options)
+        return int(options.run(options))
     except InputError as error:
         print(error, file=sys.stderr)
     except OSError as error:  # for example a full disk, or a folder without write permission
@@ -41,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     wait_asleep()
+    keep_freed_memory()
     # Imported here, so that --help is fast, and torch finds how to wait.
     from samcarry.predict.models import load_model
     from samcarry.predict.new_images import predict_folder, read_measurements
@@ -82,6 +82,17 @@ def _release(options: argparse.Namespace) -> int:
     return 0
 
 
+def _verify(options: argparse.Namespace) -> int:
+    from samcarry.paper.verify import verify
+
+    verdict = verify(options.folder)
+    for line in verdict.faults:
+        print(f"fault: {line}")
+    print(f"fingerprint: {verdict.fingerprint}")
+    print(verdict.summary)
+    return 1 if verdict.faults else 0
+
+
 def _threads(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1024:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1024")
@@ -111,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Segment a folder of PNG, JPEG, TIFF or DICOM images, or a single one, with a trained "
         "model, and measure the masks. The masks have the original size of the images.",
     )
+    predict.set_defaults(run=_predict)
     predict.add_argument("model", metavar="MODEL", help="model file: model.safetensors or model.onnx")
     predict.add_argument(
         "images", metavar="IMAGES", help="folder of images, whose subfolders are searched too, or one image"
@@ -206,6 +218,16 @@ def _parser() -> argparse.ArgumentParser:
         description="Write a model file without names of cases, patients, files and folders, and its model "
         "card. The weights are unchanged.",
     )
+    release.set_defaults(run=_release)
     release.add_argument("model", metavar="MODEL", help="model file: model.safetensors of a U-Net")
     release.add_argument("out", metavar="OUT", help="output folder, which must not exist")
+    verify = commands.add_parser(
+        "verify",
+        help="recompute every number of a paper's folder, and compare its files with their digests",
+        description="Check the folder of the target results/<dataset>/paper/index.html, or a copy of it: "
+        "recompute every number on its pages and in its tables, and compare each file with its digest. It "
+        "needs neither images nor results.",
+    )
+    verify.set_defaults(run=_verify)
+    verify.add_argument("folder", metavar="FOLDER", type=Path, help="the folder paper")
     return parser

@@ -4,6 +4,15 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+RADIOGRAPH = {
+    "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1",
+    "SOPInstanceUID": "1.2.3.4",
+    "StudyInstanceUID": "1.2.3",
+    "SeriesInstanceUID": "1.2.5",
+    "Modality": "CR",
+}
+"""What a segmentation or a report has to refer to."""
+
 VALUES = np.array([[0, 1000, 2000], [3000, 4000, 4095]], np.uint16)
 
 

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 
 from samcarry.data.cases import find_cases
 from samcarry.errors import raise_faults
+from samcarry.fetching.archives import unpack
 from samcarry.formats.class_tables import parse_class_table, read_class_table, write_class_table
 from samcarry.formats.coco import read_coco
 from samcarry.formats.cvat import read_cvat
@@ -43,6 +44,7 @@ from support.coco_files import annotation, document
 from support.cvat_files import bone, image, polygon, runs, save
 from support.dicom_files import write as write_dicom
 from support.dicom_seg_files import write as write_segmentation
+from support.file_server import zipped
 from support.fuzzing import Target
 from support.label_studio_files import brush, task
 from support.label_studio_files import polygon as label_studio_polygon
@@ -271,7 +273,22 @@ def make_unpacked(path: Path) -> None:
 
 segmentation = functools.partial(read_dicom_seg, images={"1.2.3": "a.dcm"})
 numbers, colours = (drawn(read_label_map, table=table) for table in (TABLE, COLOURS))
+
+
+def unpack_beside(path):
+    folder = path.with_name("unpacked")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    unpack(path, folder, "*", lambda name: True)
+
+
 TARGETS = [
+    Target(
+        "zip archive",
+        "a.zip",
+        lambda path: path.write_bytes(zipped({"d/1.png": b"1" * 99, "2.png": b"2"})),
+        unpack_beside,
+    ),
     Target("cvat", "a.xml", make_cvat, drawn(read_cvat)),
     Target("page file", "a.xml", make_page_file, parse_page_file),
     Target("coco", "a.json", make_coco, drawn(read_coco)),

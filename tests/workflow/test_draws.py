@@ -27,3 +27,12 @@ def test_each_draw_trains_on_its_own_cases_and_the_ablation_shows_their_spread(c
     log = (project.folder / "results/demo/logs/n2-draw2/seed0/train_f_theta.log").read_text()
     assert "training on 2 cases" in log
     assert draw_of(training, 2)[:2] != training[:2]
+
+
+def test_calibration_of_a_draw_is_assessed_on_its_own_networks(copy_of_finished):
+    project = copy_of_finished
+    project.configure(**SETTINGS)
+    assert project.run("results/demo/manifest.csv").returncode == 0  # what follows depends on its cases
+    planned = project.run("-n", "results/demo/n2-draw2/confidence/unet/calibration.csv").stdout
+    assert "results/demo/n2-draw2/seed0/f_theta/probabilities/val-0000.nii.gz" in planned
+    assert "results/demo/n2/seed0" not in planned

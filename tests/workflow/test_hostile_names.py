@@ -26,6 +26,7 @@ TARGETS = (
     "review/task-1/annotations.xml",
     "first/cases.csv",
     "report.html",
+    "audit/index.html",
 )
 
 
@@ -43,6 +44,7 @@ def test_the_whole_workflow_runs_with_hostile_case_names(finished, project):
         table={"methods": ["unet", "unet_sam", "ours_p", "ours_r"]},
         review={"first": {"k": 2}, "tasks": {"k": 2}},
         export={"formats": ["png", "coco", "cvat", "overlay"]},
+        audit={"folds": 2},
     )
     outcome = project.run(*(f"results/own/{path}" for path in TARGETS))
     assert outcome.returncode == 0, outcome.stdout
@@ -56,6 +58,6 @@ def test_the_whole_workflow_runs_with_hostile_case_names(finished, project):
     for table in root.rglob("*.csv"):
         formulas = re.findall(r'(?:^|,)"?(?:=%s|-rf)', table.read_text(encoding="utf-8"), re.MULTILINE)
         assert not formulas, table
-    for page in ("report.html", "review/index.html"):
+    for page in ("report.html", "review/index.html", "audit/index.html"):
         text = (root / page).read_text(encoding="utf-8")
         assert "&lt;b&gt; &amp;" not in text  # a browser would show a different name

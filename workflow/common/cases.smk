@@ -33,13 +33,23 @@ def source_images(wildcards):
     return image_source(config["source"])
 
 
+def imported_files(wildcards):
+    """The annotations and tables that an import reads; for those that are fetched, the list of them."""
+    files = source_files(config["source"])
+    return (
+        [*fetched_data(wildcards), *own_files(config, files)] if FETCHES_DATA else files
+    )
+
+
 def user_data(wildcards):
     """A digest of the contents of the user's files that the source is read from, so that a change is noticed."""
+    fetched_data(wildcards)
     return _contents(*user_paths(config["source"]))
 
 
 def all_user_data(wildcards):
     """As `user_data`, with corrections."""
+    fetched_data(wildcards)
     return _contents(*user_paths(config["source"]), *config["corrections"])
 
 
@@ -197,10 +207,15 @@ def size_of(wildcards):
     return subset_of_job(wildcards).size
 
 
+def size_or_main(wildcards):
+    """As `size_of`, with the main line's n for full supervision, whose methods have no n."""
+    return size_of(wildcards) if n_of(wildcards) else config["n"]
+
+
 def draws_of(n):
-    """The sizes of X^n in each of its draws: '45', '45-draw2', ... Only one if X^n has all training cases."""
+    """X^n in each of its draws; only one if it has all training cases."""
     draws = config["draws"] if n < len(_training_cases()) else 1
-    return [Subset(n, draw=draw).size for draw in range(1, draws + 1)]
+    return [Subset(n, draw=draw) for draw in range(1, draws + 1)]
 
 
 def unlabelled_cases(wildcards):

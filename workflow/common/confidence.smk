@@ -118,13 +118,11 @@ def methods_with_probabilities(wildcards):
 
 def assessed_probabilities(wildcards):
     """Probabilities of every seed of a method, on val and the judged split; all shards of a seed in a row."""
-    n = n_of(wildcards) or config["n"]
+    n, shards = size_or_main(wildcards), assessed_shards(wildcards)
     return [
         file
         for seed in seeds_of(wildcards.method)
-        for file in RESULTS.predictions(
-            wildcards.method, n, seed, assessed_shards(wildcards)
-        )
+        for file in RESULTS.predictions(wildcards.method, n, seed, shards)
     ]
 
 

@@ -51,8 +51,7 @@ def table_dice(wildcards):
     try:
         check_files(config, sams_of(config, config["table"]["methods"]))
     except InputError as error:
-        lines = str(error).splitlines()
-        raise WorkflowError("\n".join(f"config: {line}" for line in lines)) from None
+        raise WorkflowError(of_config(str(error).splitlines())) from None
     return dice_of(config["table"]["methods"], config["n"])
 
 
@@ -83,13 +82,37 @@ def sizes_drawn(wildcards):
     return [n for n in sizes if len(draws_of(n)) > 1]
 
 
+def subsets_drawn(wildcards):
+    """Every draw of these sizes."""
+    return [subset for n in sizes_drawn(wildcards) for subset in draws_of(n)]
+
+
 def draws_dice(wildcards):
     """dice.csv of every draw of every size."""
     return [
-        f"{RESULTS.root}/n{size}/dice.csv"
-        for n in sizes_drawn(wildcards)
-        for size in draws_of(n)
+        f"{RESULTS.root}/{subset.name}/dice.csv" for subset in subsets_drawn(wildcards)
     ]
+
+
+def subsets_compared(wildcards):
+    """Every size of X^n in all its draws; nothing without an ablation or repeated draws."""
+    sizes = sorted({*config["ablation"]["n"], config["n"]})
+    subsets = [subset for n in sizes for subset in draws_of(n)]
+    return subsets if len(subsets) > 1 else []
+
+
+def dice_compared(wildcards):
+    """dice.csv of each of these subsets."""
+    return [
+        f"{RESULTS.root}/{subset.name}/dice.csv"
+        for subset in subsets_compared(wildcards)
+    ]
+
+
+def label_curve(wildcards):
+    """The table of `collect_label_curve`, or nothing with fewer than three sizes."""
+    sizes = {*config["ablation"]["n"], config["n"]}
+    return [f"{RESULTS.root}/label_curve.csv"] if len(sizes) >= 3 else []
 
 
 def spread_over_draws(wildcards):
@@ -142,8 +165,7 @@ def stage_files(wildcards):
 
 
 def _predictions(method, wildcards, shards):
-    full = not n_of(wildcards)
-    n = config["n"] if full else size_of(wildcards)
+    n = size_or_main(wildcards)
     if subset_of(method, n) != wildcards.subset:
         place = RESULTS.run(subset_of(method, n), wildcards.seed)
         raise WorkflowError(
@@ -160,8 +182,15 @@ def method_of_model(wildcards):
 
 def dice_of_model(wildcards):
     """Scores of the method whose network a model file holds."""
-    n = size_of(wildcards) if n_of(wildcards) else config["n"]
-    return RESULTS.dice(method_of_model(wildcards), n, wildcards.seed)
+    return RESULTS.dice(
+        method_of_model(wildcards), size_or_main(wildcards), wildcards.seed
+    )
+
+
+def model_of_page(wildcards):
+    """The model file of the main line's last network, of the first seed."""
+    network = "f_phi" if "ours_r" in config["methods"] else "f_theta"
+    return f"{RESULTS.run(Subset(config['n']).name, FIRST_SEED)}/{network}/model.safetensors"
 
 
 def shards_for_onnx_check(wildcards):
@@ -267,6 +296,9 @@ def sam_entry(name):
     if entry is None:
         return None
     content = content_of_checkpoint(entry["file"], MEMORY)
+    if entry["file"] in FETCHED:
+        content = entry["sha256"]  # as soon as it is there
+    entry = {key: value for key, value in entry.items() if key != "url"}
     entry = entry | {"content": content, "sha256": entry["sha256"] or content or None}
     # The same parameter in whatever order the config has its keys.
     return dict(sorted(entry.items()))

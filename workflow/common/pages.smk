@@ -121,6 +121,7 @@ def report_files(wildcards):
         files["calibration"] = [f"{root}/calibration.csv"]
         files["coverage"] = [f"{root}/coverage.csv"]
         files["reliability"] = [f"{root}/figures/reliability.png"]
+    files["label_curve"] = label_curve(wildcards)
     if config["ablation"]["n"]:
         files["ablation"] = [f"{root}/figures/ablation.png"]
     return files | {

@@ -3,18 +3,17 @@
 
 def presence_rows(wildcards):
     """Validation cases that the presence step may learn from: none if methods are judged by them."""
-    if judged_split(manifest()) == "val":
-        return []
-    return [row for row in manifest() if row.split == "val" and row.labels]
+    judged_by_them = judged_split(manifest()) == "val"
+    return [] if judged_by_them else validation_rows(wildcards)
 
 
 def presence_folds(wildcards):
     """{case: fold} of X^n, if it has enough patients, and of validation cases."""
     folds = config["presence"]["folds"]
     rows = presence_rows(wildcards)
-    patients = list(dict.fromkeys(row.patient for row in rows))
-    dealt = {row.case: 1 + patients.index(row.patient) % folds for row in rows}
-    return folds_of_cases(subset_cases(wildcards), folds) | dealt
+    dealt = deal([row.patient for row in rows], folds)
+    validation = {row.case: fold for row, fold in zip(rows, dealt)}
+    return folds_of_cases(subset_cases(wildcards), folds) | validation
 
 
 def _learned_labels(wildcards):

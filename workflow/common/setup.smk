@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 SCRIPTS = HERE / "scripts"  # on the path since terminal.smk
 
 from samcarry.data.contract import SPLITS
-from samcarry.data.folds import draw_of, folds_of
+from samcarry.data.folds import deal, draw_of, folds_of
 from samcarry.data.manifest import (
     judged_split,
     missing_methods,
@@ -31,7 +31,7 @@ from samcarry.pipeline.clock import clock_fault
 from samcarry.pipeline.code_digest import code_digest
 from samcarry.pipeline.config import (
     asking_of,
-    check_files,
+    duplicates_of,
     embedding_notes,
     is_papers_way,
     main_sams,
@@ -45,7 +45,9 @@ from samcarry.pipeline.config import (
     refiners_tuned,
     sam_of_block,
     sams_of,
+    splitting_of,
 )
+from samcarry.pipeline.config_faults import check_files
 from samcarry.pipeline.contents import content_of_checkpoint, digest_of
 from samcarry.pipeline.paths import (
     FULL,
@@ -57,10 +59,11 @@ from samcarry.pipeline.paths import (
     subset_of,
 )
 from samcarry.pipeline.remedies import with_remedy
-from samcarry.pipeline.settings import complete, note_on_base
+from samcarry.pipeline.settings import complete, note_on_base, of_config
 from samcarry.pipeline.sources import (
     cases_file,
     image_source,
+    readers_file,
     source_files,
     source_folder,
     user_paths,
@@ -79,7 +82,7 @@ def check_config():
     """Fill in the preset and the defaults, and stop with one line for each fault of the config."""
     faults = complete(config, HERE)
     if faults:
-        raise WorkflowError("\n".join(f"config: {fault}" for fault in faults))
+        raise WorkflowError(of_config(faults))
     if workflow.is_main_process and not WITHOUT_DEMO:
         own = [Path(path) for path in workflow.overwrite_configfiles]
         for note in note_on_base(own, HERE / "config.yaml"):
@@ -139,14 +142,8 @@ MEAN_TEACHER = {
 }
 PASSES = {key: config["sam"][key] for key in ("first", "second")}
 # What happens to equal images concerns only the rule that compares them.
-DUPLICATES = {
-    key: config["splits"][key] for key in ("near_duplicates", "accepted_duplicates")
-}
-SPLITTING = {
-    key: value
-    for key, value in config["splits"].items()
-    if key not in DUPLICATES and key != "hide_labels_beyond"
-}
+DUPLICATES = duplicates_of(config)
+SPLITTING = splitting_of(config)
 
 
 wildcard_constraints:

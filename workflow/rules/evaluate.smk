@@ -134,6 +134,7 @@ rule write_tables:
         manifest="results/{dataset}/manifest.csv",
         dice="results/{dataset}/dice.csv",
         draws=spread_over_draws,
+        readers=readers_file(config),
     output:
         csv="results/{dataset}/table1.csv",
         md="results/{dataset}/table1.md",
@@ -185,11 +186,7 @@ rule collect_draws:
         mem_mb=memory(3000),
         runtime=30,
     params:
-        draws=lambda wildcards: [
-            draw + 1
-            for n in sizes_drawn(wildcards)
-            for draw in range(len(draws_of(n)))
-        ],
+        draws=lambda wildcards: [subset.draw for subset in subsets_drawn(wildcards)],
         methods=list(
             dict.fromkeys([*config["methods"], *config["ablation"]["methods"]])
         ),
@@ -221,3 +218,28 @@ rule collect_ablation:
         code=code_of("evaluate/collect_ablation"),
     script:
         "../../scripts/evaluate/collect_ablation.py"
+
+
+rule collect_label_curve:
+    """How much more Dice more labels are expected to give, with intervals: learning curves over the sizes n and draws."""
+    input:
+        manifest="results/{dataset}/manifest.csv",
+        dice=dice_compared,
+    output:
+        curve="results/{dataset}/label_curve.csv",
+    log:
+        "results/{dataset}/logs/collect_label_curve.log",
+    benchmark:
+        "results/{dataset}/benchmarks/collect_label_curve.tsv"
+    conda:
+        "../../envs/array.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=60,
+    params:
+        draws=lambda wildcards: [subset.draw for subset in subsets_compared(wildcards)],
+        methods=config["ablation"]["methods"],
+        code=code_of("evaluate/collect_label_curve"),
+    script:
+        "../../scripts/evaluate/collect_label_curve.py"

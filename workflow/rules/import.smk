@@ -2,11 +2,12 @@
 
 
 rule import_annotations:
-    """The data set made from an export of annotations: images/, labels/ and cases.csv."""
+    """The data set made from an export of annotations: images/, labels/, cases.csv, and how well two readers of an image agree."""
     input:
-        files=source_files(config["source"]),
+        files=imported_files,
     output:
         cases=update("results/{dataset}/annotated/cases.csv"),
+        readers=update("results/{dataset}/annotated/readers.csv"),
     log:
         "results/{dataset}/logs/import_annotations.log",
     benchmark:
@@ -32,7 +33,7 @@ rule import_annotations:
 rule import_cvat:
     """The data set made from CVAT files and a table of patients, sides and views, as in the paper's wrist study."""
     input:
-        files=source_files(config["source"]),
+        files=imported_files,
     output:
         cases=update("results/{dataset}/imported/cases.csv"),
     log:

@@ -49,6 +49,7 @@ checkpoint list_cases:
     """All cases with patient, split, shard, order and digests, and the classes; every file was checked. A case keeps its shard."""
     input:
         cases=made_cases,
+        fetched=fetched_data,
         sam=sam_check,
     output:
         manifest=update("results/{dataset}/manifest.csv"),

@@ -5,6 +5,7 @@ rule choose_first:
     """The images worth labelling first; needs images only, no label and no manifest."""
     input:
         cases=made_cases,
+        fetched=fetched_data,
         checkpoint=sam_file(SAM),
     output:
         cases="results/{dataset}/first/cases.csv",
@@ -67,6 +68,7 @@ rule apply_corrections:
     """A data set with the corrections, beside the user's, which is only read."""
     input:
         cases=source_cases,
+        fetched=fetched_data,
         corrections=config["corrections"],
     output:
         cases=update("results/{dataset}/corrected/cases.csv"),

@@ -25,7 +25,7 @@ from samcarry.confidence.conformal import (
     why_not,
 )
 from samcarry.confidence.contours import inner_area, outer_area
-from samcarry.confidence.fitted import ClassConfidence, Confidence, case_excess, fit_confidence
+from samcarry.confidence.fitted import ClassConfidence, Confidence, case_excess, fit_confidence, levels_of
 from samcarry.confidence.measures import Measured, expected_dice, of_class
 from samcarry.data.folds import folds_of
 from samcarry.evaluation.intervals import interval_of
@@ -100,9 +100,7 @@ LEVELS: Mapping[str, Callable[[Measured], Counts]] = {"pixel": _near_object, "im
 def _with_levels(parts: Iterable[Part], classes: Sequence[str]) -> Iterator[tuple[Measured, Levels]]:
     """Each measured class of each case with its calibrated probabilities."""
     for part in parts:
-        levels = {
-            name: calibrated(one.temperature) for name, one in zip(classes, part.fitted.classes, strict=True)
-        }
+        levels = levels_of(classes, part.fitted.classes)
         yield from ((one, levels[one.name]) for one in part.measured)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from samcarry.storage.probabilities import foreground
 
@@ -86,6 +85,7 @@ def fit_temperature(counts: Counts) -> float:
     outside, inside = counts.sum(axis=0)
     if not outside or not inside:
         return 1.0
+    from scipy import optimize  # here, because a prediction fits nothing
 
     def loss(log_temperature: float) -> float:
         scaled = LOG_ODDS / np.exp(log_temperature)

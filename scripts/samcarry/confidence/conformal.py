@@ -10,11 +10,10 @@ images, so that the promise is for all of them.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 _ROUNDING = 1e-9
 
@@ -67,6 +66,8 @@ def exact_interval(count: int, total: int) -> tuple[float, float]:
     """The exact binomial 95 % interval of a share (Clopper and Pearson 1934); NaN without observations."""
     if not total:
         return math.nan, math.nan
+    from scipy import stats  # here, because a prediction needs no such interval, and it takes half a second
+
     found = stats.binomtest(count, total).proportion_ci(0.95, "exact")
     return float(found.low), float(found.high)
 
@@ -99,8 +100,3 @@ def smallest_shifts(
     wrong = levels[(levels < 0) & ~truth]
     inner = -float(np.partition(wrong, spared)[spared]) if spared < len(wrong) else 0.0
     return max(0.0, outer), inner
-
-
-def achieved(scores: Mapping[str, float], limit: float) -> tuple[int, int]:
-    """How many of the patients of {patient: score} keep a limit, and how many there are."""
-    return sum(score <= limit for score in scores.values()), len(scores)

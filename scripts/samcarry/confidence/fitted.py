@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from samcarry.confidence.calibration import HOTTEST, calibrated, fit_temperature
+from samcarry.confidence.calibration import HOTTEST, Levels, calibrated, fit_temperature
 from samcarry.confidence.conformal import of_patients, promised
 from samcarry.confidence.measures import TOLERANCE, Measured, expected_dice, of_class
 from samcarry.confidence.shown import Shown, read_shown, shown_as_json
@@ -64,7 +64,7 @@ def fit_confidence(
         shown: what the network was shown.
     """
     found = [_fit_class(of_class(measured, name)) for name in classes]
-    levels = {name: calibrated(one.temperature) for name, one in zip(classes, found, strict=True)}
+    levels = levels_of(classes, found)
     excess = [
         (cases[0].patient, difference)
         for cases in _by_case(measured)
@@ -72,6 +72,11 @@ def fit_confidence(
     ]
     patients = len({one.patient for one in measured})
     return Confidence(patients, tuple(found), _scores(excess), shown)
+
+
+def levels_of(classes: Sequence[str], fitted: Sequence[ClassConfidence]) -> dict[str, Levels]:
+    """{class: the calibrated probability of each stored value}."""
+    return {name: calibrated(one.temperature) for name, one in zip(classes, fitted, strict=True)}
 
 
 def _fit_class(measured: Sequence[Measured]) -> ClassConfidence:
@@ -124,7 +129,7 @@ def dice_at_least(expected: float, excess: Sequence[float], coverage: float) -> 
 
 def case_excess(measured: Sequence[Measured], classes: Sequence[str], fitted: Confidence) -> dict[str, float]:
     """{patient: the largest excess of the mean Dice over classes}, with the fitted temperatures."""
-    levels = {name: calibrated(one.temperature) for name, one in zip(classes, fitted.classes, strict=True)}
+    levels = levels_of(classes, fitted.classes)
     return of_patients((cases[0].patient, _case_excess(cases, levels)) for cases in _by_case(measured))
 
 

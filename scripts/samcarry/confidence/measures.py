@@ -16,7 +16,6 @@ from samcarry.evaluation.dice import dice
 from samcarry.images.grey import image_size
 from samcarry.images.masks import mask_at_size, resize_mask
 from samcarry.storage.probabilities import THRESHOLD, foreground
-from samcarry.storage.stacks import read_stack
 
 TOLERANCE = 0.05
 """Share of an object's pixels that may be outside its outer mask, and that an inner mask may have beside it.
@@ -140,6 +139,8 @@ def measure_cases(
         InputError: label files or images have changed since the input checks, or cannot be read.
         DamagedError: a stack is missing or damaged.
     """
+    from samcarry.storage.stacks import read_stack  # here, because a prediction reads no stack
+
     files = files_by_case(labels)
     for path, counting in probabilities:
         stack = read_stack(path)

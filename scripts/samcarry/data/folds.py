@@ -8,20 +8,27 @@ from collections.abc import Sequence
 
 
 def folds_of(patients: Sequence[str], folds: int) -> list[int]:
-    """The fold of each case, 1..folds.
+    """As `deal`, with a case in each fold.
+
+    Raises:
+        ValueError: there are fewer patients than folds, or fewer than 2 folds.
+    """
+    count = len(set(patients))
+    if not 2 <= folds <= count:
+        raise ValueError(f"{count} patients cannot be dealt out to {folds} folds")
+    return deal(patients, folds)
+
+
+def deal(patients: Sequence[str], folds: int) -> list[int]:
+    """The fold of each case, 1..folds; a fold may be empty.
 
     All cases of a patient are in one fold. Patients are dealt out in the order in which they first appear.
 
     Args:
         patients: the patient of each case.
-        folds: number of folds, at least 2.
-
-    Raises:
-        ValueError: there are fewer patients than folds, so that a fold would be empty.
+        folds: number of folds.
     """
     order = {patient: place for place, patient in enumerate(dict.fromkeys(patients))}
-    if not 2 <= folds <= len(order):
-        raise ValueError(f"{len(order)} patients cannot be dealt out to {folds} folds")
     return [1 + order[patient] % folds for patient in patients]
 
 

@@ -65,10 +65,15 @@ def find_oddities(
     ]
 
 
+def find_dark(looks: Mapping[str, Look]) -> list[str]:
+    """The cases whose images are nearly black, sorted."""
+    return sorted(name for name, look in looks.items() if 0 < look.high <= _DARK)
+
+
 def _dark_images(
     of: Mapping[str, Case], looks: Mapping[str, Look], window: Sequence[float] | None
 ) -> list[str]:
-    dark = sorted(name for name, look in looks.items() if 0 < look.high <= _DARK)
+    dark = find_dark(looks)
     if not dark or window is not None:
         return []
     files = shortlist([str(of[name].image) for name in dark], 2)

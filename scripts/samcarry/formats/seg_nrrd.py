@@ -199,6 +199,7 @@ def _segments(header: _Header) -> list[_Segment]:
     )
     if not numbers:
         raise InputError("names no segment; save it as a segmentation (.seg.nrrd), not as a label map")
+    layers, _, _ = _sizes(header)
     found = []
     for number in numbers:
         # Files of 2018 and before have a layer for each segment.
@@ -206,7 +207,7 @@ def _segments(header: _Header) -> list[_Segment]:
             _whole_numbers(header.keys.get(f"Segment{number}_{key}", default))[0]
             for key, default in (("Layer", str(number)), ("LabelValue", "1"))
         )
-        if not 0 <= layer < _sizes(header)[0] or value == 0:
+        if not 0 <= layer < layers or value == 0:
             raise InputError(
                 f"has no layer {layer} with the value {value} for segment {number}; save it again"
             )

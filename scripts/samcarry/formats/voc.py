@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from samcarry.errors import InputError, raise_faults
+from samcarry.errors import raise_faults
 from samcarry.formats.class_tables import ClassTable, load_class_table, parse_class_table
 from samcarry.formats.label_maps import read_label_map
 from samcarry.geometry.shapes import Annotation, ClassMapper, same_name
-from samcarry.storage.reading import reading
+from samcarry.storage.reading import read_user_text
 
 MAPS_FOLDER = "SegmentationClass"
 _VOID_NUMBER, _VOID_COLOUR = 255, 0xE0E0C0
@@ -50,11 +50,7 @@ def load_voc_table(given: str | Path | Mapping[Any, str | None] | None, place: s
     if not isinstance(given, str | Path) or Path(given).suffix.lower() != ".txt":
         return load_class_table(given, place)
     path = Path(given)
-    try:
-        with reading(path, by_rule=False):
-            text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+    text = read_user_text(path)
     colours: dict[str, str | None] = {}
     faults: list[str] = []
     for number, line in enumerate(text.split("\n"), start=1):

@@ -18,7 +18,7 @@ from samcarry.formats.json_values import parse_points
 from samcarry.geometry.outlines import outlines
 from samcarry.geometry.shapes import Annotation, ClassMapper, Geometry, Polygon, collect_shapes, same_name
 from samcarry.storage.files import atomic, write_text
-from samcarry.storage.reading import reading
+from samcarry.storage.reading import read_user_text, reading
 
 NOT_LABELS = ("classes.txt",)
 _LARGEST_FRACTION = 100  # an outline may leave the image, but larger numbers are pixels
@@ -42,11 +42,7 @@ def read_yolo(
             with only a box or with an odd number of coordinates, a coordinate that is not a fraction.
     """
     path = Path(path)
-    try:
-        with reading(path, by_rule=False):
-            text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+    text = read_user_text(path)
     faults: list[str] = []
 
     def read(words: list[str]) -> tuple[str, Geometry] | None:

@@ -43,7 +43,7 @@ def check_input(path: str | Path, results: str | Path) -> str:
     if data_set is None:
         return check(path, results)
     try:
-        if data_set == path.parent:
+        if path == data_set / "cases.csv":
             check_folder(data_set, results)
         return check(path, results)
     except DamagedError as error:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from samcarry.errors import InputError
-from samcarry.pipeline.config import Config, compose_names, setting_faults
+from samcarry.pipeline.config import Config, compose_names
+from samcarry.pipeline.config_faults import setting_faults
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
 """The schema, below the workflow's folder."""
@@ -89,6 +90,11 @@ def read_configs(paths: Iterable[str | Path], root: str | Path) -> tuple[Config,
     demo = Path(root) / "config.yaml"
     notes = note_on_base([Path(path) for path in paths], demo)
     return merge(read_config(demo), config), notes
+
+
+def of_config(faults: Iterable[str]) -> str:
+    """Faults of a config as one message, each on a line that says so."""
+    return "\n".join(f"config: {fault}" for fault in faults)
 
 
 def note_on_base(paths: Iterable[Path], demo: Path) -> list[str]:

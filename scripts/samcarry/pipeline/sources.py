@@ -28,6 +28,12 @@ def source_folder(config: Mapping[str, Any]) -> str:
     return f"{root}/imported" if is_table_study(source) else f"{root}/annotated"
 
 
+def readers_file(config: Mapping[str, Any]) -> list[str]:
+    """How well two readers of an image agree, if the data set is imported from annotations; else nothing."""
+    folder = source_folder(config)
+    return [f"{folder}/readers.csv"] if folder.endswith("/annotated") else []
+
+
 def cases_file(config: Mapping[str, Any]) -> list[str]:
     """cases.csv if a rule makes the data set; nothing if the user provides it."""
     return [] if config["source"]["format"] == "folder" else [f"{source_folder(config)}/cases.csv"]
@@ -80,6 +86,47 @@ def paths_by_split(annotations: str | Iterable[str] | Mapping[str, Any]) -> dict
         for split, paths in by_split.items()
         if paths
     }
+
+
+def export_arguments(block: Mapping[str, Any]) -> dict[str, Any]:
+    """The config's block of an export as arguments of `importing.annotations.import_annotations`.
+
+    The options of the format's reader, and what the rest of the config says, are not among them.
+    """
+    return {
+        "images": Path(block["images"]),
+        "annotations": _files_by_split(block),
+        "classes": {str(theirs): ours for theirs, ours in block["classes"].items()},
+        "only_named": block["only_named"],
+        "combine": block["combine"],
+        "empty_is_labelled": block["empty"] == "labelled",
+        "cases": Path(block["cases"]) if block["cases"] else None,
+        "counts": block["counts"],
+        "unreadable": block["unreadable"],
+    }
+
+
+def table_study_arguments(block: Mapping[str, Any]) -> dict[str, Any]:
+    """The config's block `cvat` of a study with a table as arguments of `importing.wrist.import_cvat`."""
+    listed = block["unlabelled"]
+    return {
+        "images": Path(block["images"]),
+        "annotations": _files_by_split(block),
+        "table": Path(block["table"]),
+        "order": Path(block["order"]) if block["order"] else None,
+        "unlabelled": Path(listed) if isinstance(listed, str) else listed,
+        "label": block["label"],
+        "attribute": block["attribute"],
+        "frontal_only": block["frontal_only"],
+        "mirror_right": block["mirror_right"],
+        "seed": block["unlabelled_seed"],
+        "unreadable": block["unreadable"],
+    }
+
+
+def _files_by_split(block: Mapping[str, Any]) -> dict[str, list[Path]]:
+    by_split = paths_by_split(block["annotations"])
+    return {split: [Path(file) for file in files] for split, files in by_split.items()}
 
 
 def _annotations(block: Mapping[str, Any]) -> list[str]:

@@ -20,7 +20,6 @@ from samcarry.confidence.shown import OUTSIDE
 from samcarry.data.user_files import by_name, composed, image_name, visible_files
 from samcarry.errors import InputError, shortlist
 from samcarry.formats import FORMATS
-from samcarry.formats.dicom_sr import write_dicom_sr
 from samcarry.formats.writers import OVERLAP_RULE, MaskWriter
 from samcarry.geometry.run_lengths import encode_image, image_from_json
 from samcarry.images import IMAGE_SUFFIXES
@@ -355,6 +354,8 @@ def _predict_file(
     probabilities = _calibrated(model, answer.probabilities)
     measured = measure_image(answer.masks, probabilities, model.classes, expressions, spacing)
     if f"dicomseg/{case}.dcm" in written:
+        from samcarry.formats.dicom_sr import write_dicom_sr  # here, because it takes a second
+
         report, segmentation = (f"{folder}/{case}.dcm" for folder in ("dicomsr", "dicomseg"))
         try:
             write_dicom_sr(files.folder / report, file, files.folder / segmentation, measured, expressions)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from samcarry.errors import InputError
 from samcarry.pipeline.config import Config, main_sams
-from samcarry.pipeline.settings import complete, read_configs
+from samcarry.pipeline.fetching import waits_for_data
+from samcarry.pipeline.settings import complete, of_config, read_configs
 from samcarry.pipeline.sources import user_paths
 from samcarry.sam.folders import digest_of_checkpoint
 from samcarry.setup.inspection import inspect, table
@@ -41,12 +42,15 @@ def check(files: Sequence[str], root: Path, threads: int = 1) -> Verdict:
     try:
         verdict.config, verdict.warnings = read_configs(files, root)
     except InputError as error:
-        verdict.faults = [f"config: {line}" for line in str(error).splitlines()]
+        verdict.faults = of_config(str(error).splitlines()).splitlines()
         return verdict
-    config_faults = complete(verdict.config, root)
-    verdict.faults += [f"config: {fault}" for fault in config_faults]
+    verdict.faults += of_config(complete(verdict.config, root)).splitlines()
     verdict.faults += _sam_faults(verdict.config)
-    if _can_look(verdict.config):
+    if not verdict.faults and waits_for_data(verdict.config):
+        verdict.warnings.append(
+            "the data set is not there yet, a run fetches it: check again after `snakemake fetch`"
+        )
+    elif _can_look(verdict.config):
         found = inspect(verdict.config, threads)
         verdict.table = table(found)
         verdict.warnings += found.warnings

@@ -1,4 +1,4 @@
-"""The commands samcarry init, check, status and doctor: their options, and what they print."""
+"""The commands samcarry init, check, status, doctor and pseudonymise: their options, and what they print."""
 
 import argparse
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from samcarry.errors import InputError
 from samcarry.pipeline.config import Config
-from samcarry.pipeline.settings import PRESETS, complete, read_configs
+from samcarry.pipeline.settings import PRESETS, complete, of_config, read_configs
 
 ROOT = Path(__file__).resolve().parents[3]
 """The clone of the repository that this library is in; of an installed copy, the current folder counts."""
@@ -41,6 +41,35 @@ def add_commands(commands: Any) -> None:
             help="as for snakemake; default: config.yaml, the demo",
         )
         command.set_defaults(run=run)
+    hide = commands.add_parser(
+        "pseudonymise",
+        help="copy a data set, with pseudonyms for the names of cases and patients, and without headers",
+        description="Copy a data set (images/, labels/, cases.csv) with pseudonyms for the names of cases "
+        "and patients, and without the headers of images. The pixels are not changed: text in them stays.",
+    )
+    hide.add_argument("data", metavar="DATA", type=Path, help="folder of the data set")
+    hide.add_argument("out", metavar="OUT", type=Path, help="folder of the copy, which must not exist")
+    hide.add_argument(
+        "--key",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="file with the secret that pseudonyms are computed with; a missing one is made. Keep it: the "
+        "same key gives the same pseudonyms to cases that are added later",
+    )
+    hide.add_argument("--names", metavar="FILE", type=Path, help="write a table of names and pseudonyms, too")
+    hide.add_argument(
+        "--patient-pattern", metavar="REGEX", help="as splits.patient_pattern: finds the patient in a name"
+    )
+    hide.add_argument(
+        "--window",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="as images.window, if the config of the study has one; DICOM images are then copied without the "
+        "window of their header",
+    )
+    hide.set_defaults(run=_pseudonymise)
 
 
 def _root() -> Path:
@@ -61,7 +90,7 @@ def _config(files: list[str], root: Path) -> Config:
     config, _ = read_configs(files, root)
     faults = complete(config, root)
     if faults:
-        raise InputError("\n".join(f"config: {fault}" for fault in faults))
+        raise InputError(of_config(faults))
     return config
 
 
@@ -116,3 +145,26 @@ def _doctor(options: argparse.Namespace) -> int:
     for line in faults:
         print(f"fault: {line}")
     return 1 if faults else 0
+
+
+def _pseudonymise(options: argparse.Namespace) -> int:
+    from samcarry.setup.pseudonyms import pseudonymise, read_key, write_names
+
+    for file in filter(None, (options.key, options.names)):
+        for folder in (options.data, options.out):
+            if file.resolve().is_relative_to(folder.resolve()):
+                raise InputError(f"{file}: is inside {folder}; keep the key and the names elsewhere")
+    if options.names and options.names.exists():
+        raise InputError(f"{options.names}: exists already; remove it, or choose another file")
+    key, is_new = read_key(options.key)
+    names, warnings = pseudonymise(
+        options.data, options.out, key, window=options.window, patient_pattern=options.patient_pattern
+    )
+    if options.names:
+        write_names(options.names, names)
+    for line in warnings:
+        print(f"warning: {line}")
+    if is_new:
+        print(f"{options.key}: a new key; keep it secret, and keep it as long as cases may be added")
+    print(f"{options.out}: {len(names)} cases with pseudonyms; text in the pixels is not removed")
+    return 0

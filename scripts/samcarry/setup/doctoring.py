@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from samcarry.pipeline.config import Config
+from samcarry.sam.folders import digest_of_checkpoint
 from samcarry.setup.hardware import Hardware, find_hardware
-from samcarry.storage.files import sha256
 
 _ROOM = 5.0  # GB
 
@@ -37,8 +37,9 @@ def examine(config: Config, root: Path, hardware: Hardware | None = None) -> tup
         lines.append(f"threads: {hardware.cpus} CPUs, {threads} for each job that uses torch")
         if threads > hardware.cpus:
             lines.append(f"threads: jobs use {hardware.cpus}, fewer than training.threads; that is all right")
+    fetching = config.get("fetch", {}).get("when") == "missing"
     for name, entry in config.get("sam", {}).get("models", {}).items():
-        good, line = _checkpoint(name, entry)
+        good, line = _checkpoint(name, entry, fetching)
         (lines if good else faults).append(line)
     lines.append(_slurm())
     if not (root / "Snakefile").is_file():
@@ -46,8 +47,13 @@ def examine(config: Config, root: Path, hardware: Hardware | None = None) -> tup
     return lines, faults
 
 
-def _checkpoint(name: str, entry: Config) -> tuple[bool, str]:
+def _checkpoint(name: str, entry: Config, fetching: bool) -> tuple[bool, str]:
     file = Path(str(entry.get("file")))
+    if not file.is_file() and fetching and entry.get("url"):
+        return (
+            True,
+            f"checkpoint {name}: {file} is missing; a run that needs it fetches it",
+        )
     if not file.is_file():
         return (
             False,
@@ -56,7 +62,7 @@ def _checkpoint(name: str, entry: Config) -> tuple[bool, str]:
     size = f"{file.stat().st_size / 1e6:.0f} MB"
     if not entry.get("sha256"):
         return True, f"checkpoint {name}: {file}, {size}, SHA-256 not checked (sha256 is null)"
-    if sha256(file) != entry["sha256"]:
+    if digest_of_checkpoint(file) != entry["sha256"]:
         return False, f"checkpoint {name}: {file} has another SHA-256 than the config; download it again"
     return True, f"checkpoint {name}: {file}, {size}, SHA-256 as in the config"
 

@@ -1,7 +1,7 @@
 """All faults and warnings of a data set at once, found as the workflow finds them, without running it."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +13,15 @@ from samcarry.data.duplicates import find_duplicates
 from samcarry.data.hidden_labels import check_numbers, hide_labels
 from samcarry.data.manifest import order_training_cases
 from samcarry.data.oddities import find_oddities, overview
+from samcarry.data.user_files import composed, image_name, visible_entries
 from samcarry.errors import InputError, shortlist
-from samcarry.pipeline.config import Config, methods_on_unlabelled
-from samcarry.pipeline.sources import is_table_study, paths_by_split, source_folder
-
-_DUPLICATES = ("near_duplicates", "accepted_duplicates")
+from samcarry.pipeline.config import Config, duplicates_of, methods_on_unlabelled, splitting_of
+from samcarry.pipeline.sources import (
+    export_arguments,
+    is_table_study,
+    source_folder,
+    table_study_arguments,
+)
 
 
 @dataclass
@@ -67,11 +71,7 @@ def table(found: Inspection) -> list[str]:
 
 
 def _look(config: Config, folder: Path, threads: int, found: Inspection) -> None:
-    splits = {
-        key: value
-        for key, value in config["splits"].items()
-        if key not in (*_DUPLICATES, "hide_labels_beyond")
-    }
+    splits = splitting_of(config)
     if fault := labels_of_another_set(folder):
         found.faults.append(fault)
         return
@@ -89,8 +89,7 @@ def _look(config: Config, folder: Path, threads: int, found: Inspection) -> None
     except InputError as error:
         found.add(error)
         return
-    duplicates = {key: config["splits"][key] for key in _DUPLICATES}
-    copies = find_duplicates(found.cases, contents.appearances, **duplicates)
+    copies = find_duplicates(found.cases, contents.appearances, **duplicates_of(config))
     found.faults += copies.faults
     found.warnings += copies.warnings
     found.cases = [case for case in found.cases if case.case not in copies.left_out]
@@ -120,8 +119,8 @@ def labels_of_another_set(folder: Path) -> str:
     images, labels = folder / "images", folder / "labels"
     if not images.is_dir() or not labels.is_dir():
         return ""
-    ours = {file.stem for file in images.iterdir() if not file.name.startswith(".")}
-    theirs = {entry.name for entry in labels.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
+    ours = {name for file in visible_entries(images) if (name := image_name(file)) is not None}
+    theirs = {composed(entry.name) for entry in visible_entries(labels) if entry.is_dir()}
     if not ours or not theirs or ours & theirs:
         return ""
     return (
@@ -152,43 +151,18 @@ def _import(config: Config, folder: Path) -> list[str]:
     source = config["source"]
     block: dict[str, Any] = source[source["format"]]
     window = config["images"]["window"]
-    annotations: dict[str, Sequence[Path]] = {
-        split: [Path(file) for file in files] for split, files in paths_by_split(block["annotations"]).items()
-    }
     if is_table_study(source):
         from samcarry.importing.wrist import import_cvat
 
-        listed = block["unlabelled"]
         return import_cvat(
-            images=Path(block["images"]),
-            annotations=annotations,
-            table=Path(block["table"]),
-            order=Path(block["order"]) if block["order"] else None,
-            unlabelled=Path(listed) if isinstance(listed, str) else listed,
-            label=block["label"],
-            attribute=block["attribute"],
-            classes=config["classes"],
-            destination=folder,
-            frontal_only=block["frontal_only"],
-            mirror_right=block["mirror_right"],
-            window=window,
-            seed=block["unlabelled_seed"],
-            unreadable=block["unreadable"],
+            **table_study_arguments(block), destination=folder, classes=config["classes"], window=window
         )
     return import_annotations(
         source["format"],
-        images=Path(block["images"]),
-        annotations=annotations,
+        **export_arguments(block),
         destination=folder,
-        classes={str(theirs): ours for theirs, ours in block["classes"].items()},
-        only_named=block["only_named"],
         wanted=config["classes"],
-        combine=block["combine"],
-        empty_is_labelled=block["empty"] == "labelled",
-        cases=Path(block["cases"]) if block["cases"] else None,
-        counts=block["counts"],
         window=window,
-        unreadable=block["unreadable"],
         link=True,
         options=reader_options(source["format"], block),
     )

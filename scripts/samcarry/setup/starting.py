@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from samcarry.data.oddities import Look, network_size
+from samcarry.data.oddities import Look, find_dark, network_size
 from samcarry.data.patients import Placed, patients_in_names
 from samcarry.data.user_files import image_name, visible_files
 from samcarry.errors import InputError, raise_faults, shortlist
@@ -115,8 +115,7 @@ def start(
         pattern = named
         config["splits"]["patient_pattern"] = named
         found = inspect(config, threads)
-    faults = [line for line in found.faults if not _settled_here(line)]
-    raise_faults(faults)
+    raise_faults(found.faults)
     raise_faults(_unfit(path, found, one_class))
     hardware = find_hardware() if hardware is None else hardware
     chosen = _choose(source, found, pattern, hardware, preset)
@@ -138,12 +137,9 @@ def _first_config(name: str, source: dict[str, Any], preset: str, root: Path) ->
     }
     faults = complete(config, root)
     raise_faults([fault for fault in faults if not fault.startswith("sam.models.")])
+    # What methods need of the cases is for the choices that follow.
+    config["methods"] = ["unet"]
     return config
-
-
-def _settled_here(fault: str) -> bool:
-    """Whether a fault of the first look is settled by what the config sets."""
-    return "every case has labels" in fault
 
 
 def _pattern(found: Inspection) -> str | None:
@@ -190,7 +186,6 @@ def _choose(
     training = len(found.order)
     unlabelled = sum(case.split == "unlabelled" for case in found.cases)
     n = training if unlabelled else max(1, training // 2)
-    dark = any("nearly black" in line for line in found.warnings)
     return Choices(
         source=source,
         size=size,
@@ -198,7 +193,7 @@ def _choose(
         n=n,
         hidden=0 if unlabelled else training - n,
         pattern=pattern,
-        window=_WINDOW if dark else None,
+        window=_WINDOW if find_dark(contents.looks) else None,
         training=_training(preset, size, hardware),
     )
 

@@ -58,6 +58,19 @@ def reading(path: str | Path, *, by_rule: bool = True) -> Iterator[None]:
         raise system_fault(path, error) from error
 
 
+def read_user_text(path: Path) -> str:
+    """The text of a file of the user, with or without a byte order mark.
+
+    Raises:
+        InputError: the operating system cannot read it, or it is not UTF-8.
+    """
+    try:
+        with reading(path, by_rule=False):
+            return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+
+
 @contextmanager
 def reading_made(path: str | Path, fault: str, damage: tuple[type[Exception], ...]) -> Iterator[None]:
     """Report what goes wrong in a block that reads a file that a rule wrote.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from samcarry.data.folds import draw_of, folds_of
+from samcarry.data.folds import deal, draw_of, folds_of
 
 
 def test_patients_are_dealt_out_in_order():
@@ -27,3 +27,10 @@ def test_the_first_draw_is_the_given_order_and_others_are_random_and_nested():
     assert second != cases
     assert second != third
     assert draw_of(cases, 2) == second
+
+
+def test_patients_may_be_fewer_than_folds_where_a_fold_may_be_empty():
+    assert deal(["b", "a", "b"], 3) == [1, 2, 1]
+    assert deal([], 3) == []
+    patients = ["c", "a", "b", "a", "d"]
+    assert deal(patients, 2) == folds_of(patients, 2) == [1, 2, 1, 2, 2]

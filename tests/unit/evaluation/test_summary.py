@@ -16,8 +16,8 @@ from samcarry.evaluation.summary import (
     summarise_ablation,
     summarise_classes,
     summarise_groups,
-    to_markdown,
 )
+from samcarry.evaluation.summary_page import to_markdown
 from support.dice_tables import of_cases, table
 
 NAN = np.nan

@@ -18,6 +18,7 @@ from pydicom.uid import (
 
 from samcarry.errors import InputError
 from samcarry.formats.dicom_seg import image_names_by_uid, read_dicom_seg, write_dicom_seg
+from support.dicom_files import RADIOGRAPH
 from support.dicom_files import write as write_image
 from support.dicom_seg_files import SIZE, write
 from support.drawn_annotations import drawn
@@ -146,17 +147,10 @@ def test_our_own_export_is_read_back_unchanged(tmp_path):
 CLASSES = ["Os capitatum", "Zähne", "leer"]
 MASKS = np.zeros((3, 4, 5), bool)
 MASKS[0, 1:3, 1:4] = MASKS[1, 2:, 2:] = True
-UIDS = {
-    "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1",
-    "SOPInstanceUID": "1.2.3.4",
-    "StudyInstanceUID": "1.2.3",
-    "SeriesInstanceUID": "1.2.5",
-    "Modality": "CR",
-}
 
 
 def radiograph(path, **elements):
-    write_image(path, np.zeros((4, 5), np.uint8), bits=8, **{**UIDS, **elements})
+    write_image(path, np.zeros((4, 5), np.uint8), bits=8, **{**RADIOGRAPH, **elements})
     return path
 
 
@@ -263,7 +257,7 @@ def with_everything():
         "SamplesPerPixel",
     )
     kept += ("PixelRepresentation", "PlanarConfiguration", "PhotometricInterpretation", "PixelSpacing")
-    return {name: value for name, value in elements.items() if name not in kept} | UIDS
+    return {name: value for name, value in elements.items() if name not in kept} | RADIOGRAPH
 
 
 @pytest.mark.filterwarnings("ignore")  # when the test writes its header
@@ -301,7 +295,7 @@ def test_elements_that_may_be_empty_may_be_missing(tmp_path):
     assert dcmread(exported(tmp_path)).AccessionNumber in (None, "")
 
 
-@pytest.mark.parametrize("missing", sorted(UIDS))
+@pytest.mark.parametrize("missing", sorted(RADIOGRAPH))
 def test_a_missing_identifier_is_named(tmp_path, missing):
     with pytest.raises(InputError, match=f"has no {missing}") as caught:
         exported(tmp_path, **{missing: ""})

@@ -15,17 +15,14 @@ from samcarry.formats.dicom_sr import write_dicom_sr
 from samcarry.images.dicom import read_dicom
 from samcarry.measure.expressions import parse_expressions
 from samcarry.measure.table import measure_image
+from support.dicom_files import RADIOGRAPH
 from support.dicom_files import write as write_image
 
 CLASSES = ["Os capitatum", "Zähne", "leer"]
 MASKS = np.zeros((3, 60, 80), bool)
 MASKS[0, 10:40, 10:20] = MASKS[1, 20:50, 30:60] = True
 UIDS = {
-    "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1",
-    "SOPInstanceUID": "1.2.3.4",
-    "StudyInstanceUID": "1.2.3",
-    "SeriesInstanceUID": "1.2.5",
-    "Modality": "CR",
+    **RADIOGRAPH,
     "PatientName": "Müller^Jörg",
     "SpecificCharacterSet": "ISO_IR 100",
     "InstitutionName": "Secret Hospital",

@@ -11,17 +11,14 @@ from samcarry.formats.dicom_seg import write_dicom_seg
 from samcarry.formats.dicom_sr import write_dicom_sr
 from samcarry.measure.expressions import parse_expressions
 from samcarry.measure.table import measure_image
+from support.dicom_files import RADIOGRAPH
 from support.dicom_files import write as write_image
 
 CLASSES = ["Os capitatum", "Zähne"]
 MASKS = np.zeros((2, 60, 80), bool)
 MASKS[0, 10:40, 10:20] = MASKS[1, 20:50, 30:60] = True
-RADIOGRAPH = {
-    "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1",
-    "SOPInstanceUID": "1.2.3.4",
-    "StudyInstanceUID": "1.2.3",
-    "SeriesInstanceUID": "1.2.5",
-    "Modality": "CR",
+NAMED = {
+    **RADIOGRAPH,
     "PatientName": "Müller^Jörg",
     "SpecificCharacterSet": "ISO_IR 100",
 }
@@ -49,7 +46,7 @@ def errors_in(path):
 def test_segmentations_and_reports_are_valid(tmp_path, size_of_pixels):
     more = {"PixelSpacing": size_of_pixels, "FrameOfReferenceUID": "1.2.9"} if size_of_pixels else {}
     image = tmp_path / "image.dcm"
-    write_image(image, np.zeros((60, 80), np.uint16), **RADIOGRAPH, **more)
+    write_image(image, np.zeros((60, 80), np.uint16), **NAMED, **more)
     assert errors_in(image)  # dciodvfy does find faults: this radiograph lacks what it must have
     expressions = parse_expressions({"gap": {"between": CLASSES}}, CLASSES, "measurements")
     probabilities = gaussian_filter(np.where(MASKS, 255.0, 0), (0, 1, 1)).astype(np.uint8)

@@ -5,11 +5,10 @@ import copy
 import pytest
 import yaml
 
-from samcarry.errors import InputError
+from samcarry.errors import InputError, raise_faults
 from samcarry.methods import PAIRS
 from samcarry.pipeline.config import (
     asking_of,
-    check_settings,
     compose_names,
     embedding_notes,
     is_papers_way,
@@ -23,6 +22,7 @@ from samcarry.pipeline.config import (
     refiners_tuned,
     sams_of,
 )
+from samcarry.pipeline.config_faults import setting_faults
 from samcarry.sam.checkpoints import BUILDERS
 from samcarry.sam.own_models import EMBEDDING_BYTES
 from support.paths import ROOT
@@ -36,6 +36,7 @@ def config(tmp_path):
         "images": {"height": 32, "width": 48},
         "training": {"depth": 4},
         "source": {"format": "phantom"},
+        "fetch": {"when": "never", "data": {}},
         "methods": ["unet", "ours_r"],
         "ablation": {"n": [], "methods": ["unet"]},
         "table": {"methods": ["unet", "ours_r"]},
@@ -65,6 +66,10 @@ def changed(config, **keys):
             place = place[block]
         place[last] = value
     return config
+
+
+def check_settings(config):
+    raise_faults(setting_faults(config, is_valid=True))
 
 
 def test_a_good_config_passes_and_its_models_are_completed(config):

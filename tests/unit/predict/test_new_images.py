@@ -26,6 +26,7 @@ from samcarry.predict.new_images import (
     predict_folder,
     read_measurements,
 )
+from support.dicom_files import RADIOGRAPH
 from support.dicom_files import write as write_dicom
 
 
@@ -471,11 +472,7 @@ def test_measurements_of_a_config(tmp_path):
 
 
 UIDS = {
-    "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1",
-    "SOPInstanceUID": "1.2.3.4",
-    "StudyInstanceUID": "1.2.3",
-    "SeriesInstanceUID": "1.2.5",
-    "Modality": "CR",
+    **RADIOGRAPH,
     "PixelSpacing": [0.5, 0.25],
 }
 

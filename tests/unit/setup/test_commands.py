@@ -44,7 +44,13 @@ def test_doctor_reports_missing_checkpoints_once(here, tmp_path, capsys):
     assert main(["doctor", "--configfile", "config/wrist.yaml"]) == 1
     out = capsys.readouterr().out
     assert out.count("sam_vit_h_4b8939.pth") == 1
-    assert "fault: checkpoint vit_h" in out
+    assert "sam_vit_h_4b8939.pth is missing; a run that needs it fetches it" in out
+    assert "fault: checkpoint medsam" in out
+
+
+def test_data_that_a_run_fetches_are_no_fault(here, capsys):
+    assert main(["check", "--configfile", "config/wrist.yaml"]) == 0
+    assert "the data set is not there yet, a run fetches it" in capsys.readouterr().out
 
 
 def test_the_workflow_is_that_of_the_current_folder_or_of_the_library(here, tmp_path, monkeypatch, capsys):

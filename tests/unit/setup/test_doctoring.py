@@ -2,6 +2,7 @@
 
 import subprocess
 
+from samcarry.sam.folders import digest_of_checkpoint
 from samcarry.setup import doctoring, hardware
 from samcarry.setup.doctoring import examine
 from samcarry.setup.hardware import Hardware, find_hardware
@@ -34,6 +35,17 @@ def test_missing_and_other_checkpoints_and_a_full_disk_are_faults(tmp_path):
     file.write_bytes(b"weights")
     assert "another SHA-256" in examine(config(file, "0" * 64), ROOT, HERE)[1][0]
     assert any("not checked" in line for line in examine(config(file, None), ROOT, HERE)[0])
+
+
+def test_the_digest_of_a_model_folder_is_that_of_all_its_files(tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes(name.encode())
+    file = tmp_path / "config.json"
+    lines, faults = examine(config(file, digest_of_checkpoint(file)), ROOT, HERE)
+    assert faults == []
+    assert any("SHA-256 as in the config" in line for line in lines)
+    (tmp_path / "model.safetensors").write_bytes(b"other weights")
+    assert "another SHA-256" in examine(config(file, sha256(file)), ROOT, HERE)[1][0]
 
 
 def test_gpus_are_those_that_nvidia_smi_lists(monkeypatch):
