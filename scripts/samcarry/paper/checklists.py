@@ -227,8 +227,8 @@ def _checklist(
         (
             (f"Items in short and in other words: take the official wording from {publication}.",),
             (
-                f"{total - count} of {total} items are filled in as far as the pipeline knows; {count} "
-                f"are blank and marked.",
+                f"{total - count} of {total} items are filled in as far as the pipeline knows; {count} are "
+                f"blank and marked.",
             ),
             ("What is filled in describes this run only; check it before you submit it.",),
         )
@@ -256,8 +256,7 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
     return {
         "kind": (
             "Deep learning: semantic segmentation by U-Nets, trained on few labels and on pseudo labels "
-            "refined by "
-            "Segment Anything. The run develops models and evaluates them on held-out cases. ",
+            "refined by Segment Anything. The run develops models and evaluates them on held-out cases. ",
             todo("title, population and purpose"),
         ),
         "source": say(
@@ -269,8 +268,7 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
         ),
         "preprocessing": say(
             "Images were converted to grey values and resized to {height} × {width} pixels; files were "
-            "checked "
-            "for damage, copies of images and patients in two splits. {todo}",
+            "checked for damage, copies of images and patients in two splits. {todo}",
             height=sources.setting("images.height"),
             width=sources.setting("images.width"),
             todo=todo("steps before the import"),
@@ -286,8 +284,7 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
         ),
         "missing": (
             "Unlabelled images were used without labels. Classes absent from an image count for false "
-            "positives "
-            "only. ",
+            "positives only. ",
             todo("images that could not be used"),
         ),
         "reference": (
@@ -307,8 +304,7 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
         ),
         "partitions": say(
             "{train} images for training, {val} for validation, {test} for testing and {unlabelled} "
-            "unlabelled, given "
-            "in the data set or drawn at random by patient. {todo}",
+            "unlabelled, given in the data set or drawn at random by patient. {todo}",
             **{
                 split: sources.number(flow, "images", ".0f", split=split)
                 for split in ("train", "val", "test", "unlabelled")
@@ -326,8 +322,7 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
         ),
         "model": say(
             "U-Net with {width} channels at full resolution and {depth} halvings, {height} × {width_px} "
-            "pixels in, one "
-            "sigmoid output per class; see Methods.",
+            "pixels in, one sigmoid output per class; see Methods.",
             width=sources.setting("training.width"),
             depth=sources.setting("training.depth"),
             height=sources.setting("images.height"),
@@ -349,9 +344,8 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
             last=sources.setting("training.final_learning_rate"),
         ),
         "selection": say(
-            "The network after the last iteration was used; no checkpoint was chosen by its score. "
-            "Settings were "
-            "tuned on the validation split with {trials} trials per study (0: not at all).",
+            "The network after the last iteration was used; no checkpoint was chosen by its score. Settings "
+            "were tuned on the validation split with {trials} trials per study (0: not at all).",
             trials=sources.setting("tuning.trials"),
         ),
         "ensembles": (
@@ -360,16 +354,14 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
             else "None: the scores of seeds are averaged, not their predictions.",
         ),
         "metrics": say(
-            "Dice, 95 % Hausdorff distance, surface Dice with a tolerance of {tolerance}, false "
-            "positives of absent "
-            "classes; sensitivity, specificity and AUROC of presence; areas and centres "
+            "Dice, 95 % Hausdorff distance, surface Dice with a tolerance of {tolerance}, false positives "
+            "of absent classes; sensitivity, specificity and AUROC of presence; areas and centres "
             "(data/agreement.csv).",
             tolerance=sources.setting("evaluation.surface_tolerance"),
         ),
         "uncertainty": say(
             "95 % intervals by patient ({interval}); Wilcoxon's signed-rank test on patients with Holm's "
-            "correction; "
-            "standard deviation over the seeds {seeds}.",
+            "correction; standard deviation over the seeds {seeds}.",
             interval=sources.number(table1, "interval", "", method=method),
             seeds=seeds,
         ),
@@ -391,8 +383,7 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
         ),
         "flow": say(
             "{images} images of {patients} patients are in the data set; {judged} images were evaluated "
-            "(section "
-            "Participants). {todo}",
+            "(section Participants). {todo}",
             images=sources.number(flow, "images", ".0f", split="all"),
             patients=sources.number(flow, "patients", ".0f", split="all"),
             judged=judged["images"],
@@ -400,8 +391,7 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
         ),
         "performance": say(
             "Mean Dice {mean} % on {cases} images; all methods are in Table 1, classes in "
-            "data/per_class.csv, groups "
-            "in data/per_group.csv.",
+            "data/per_class.csv, groups in data/per_group.csv.",
             mean=sources.mean(table1, "mean", method=method),
             cases=sources.number(table1, "cases", ".0f", method=method),
         ),
@@ -442,9 +432,8 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
             "overlap.",
         ),
         "analyses": say(
-            "Trained with {n} labelled and {unlabelled} unlabelled images, evaluated on {images} images "
-            "of {patients} "
-            "patients.",
+            "Trained with {n} labelled and {unlabelled} unlabelled images, evaluated on {images} images of "
+            "{patients} patients.",
             n=trained,
             unlabelled=sources.number(flow, "images", ".0f", split="unlabelled"),
             **judged,

@@ -134,10 +134,9 @@ def _networks(sources: Sources, about: Mapping[str, Any]) -> Iterator[Sentence]:
         depth=sources.setting("training.depth"),
     )
     yield say(
-        "It was trained for {iterations} iterations with Adam, a batch size of {batch}, a learning rate that "
-        "fell from {first} to {last} along a cosine, and weighted binary cross-entropy with class "
-        "weights of at "
-        "most {weight}.",
+        "It was trained for {iterations} iterations with Adam, a batch size of {batch}, a learning rate "
+        "that fell from {first} to {last} along a cosine, and weighted binary cross-entropy with class "
+        "weights of at most {weight}.",
         iterations=sources.setting("training.iterations"),
         batch=sources.setting("training.batch_size"),
         first=sources.setting("training.learning_rate"),
@@ -181,14 +180,12 @@ def _refinement(sources: Sources) -> Iterator[Sentence]:
         cleaned = say(" " + form, **parts)
     yield say(
         "The predictions of the first network for the unlabelled images were cleaned: of each class, the "
-        "connected "
-        "component with the highest mean probability was kept{cleaned}.",
+        "connected component with the highest mean probability was kept{cleaned}.",
         cleaned=cleaned,
     )
     yield say(
         "Segment Anything ({sam}, architecture {architecture}) redrew each mask from prompts that follow "
-        "from it: "
-        "{first} first{second}.",
+        "from it: {first} first{second}.",
         sam=sources.setting("sam.model"),
         architecture=sources.setting("sam.architecture"),
         first=sources.setting("sam.first"),
@@ -202,8 +199,7 @@ def _refinement(sources: Sources) -> Iterator[Sentence]:
     if trials.text not in ("0", "–"):
         yield say(
             "Cleaning and prompts were tuned on the validation split with {trials} trials per study; the "
-            "values "
-            "above are the tuned ones.",
+            "values above are the tuned ones.",
             trials=trials,
         )
     else:
@@ -213,8 +209,7 @@ def _refinement(sources: Sources) -> Iterator[Sentence]:
 def _statistics(sources: Sources, about: Mapping[str, Any]) -> Iterator[Sentence]:
     yield (
         "The score of a case is the mean Dice over the classes present in its reference; the seeds of a "
-        "case are "
-        "averaged first.",
+        "case are averaged first.",
     )
     yield say(
         "Surface Dice has a tolerance of {tolerance} {unit}; masks were scored at {at} size.",
@@ -236,8 +231,7 @@ def _statistics(sources: Sources, about: Mapping[str, Any]) -> Iterator[Sentence
     if any(row["p"] for row in sources.rows(DIFFERENCES)):
         yield (
             "Methods were compared case by case; p values are of Wilcoxon's signed-rank test on the "
-            "patients' mean "
-            "differences, corrected by Holm's method.",
+            "patients' mean differences, corrected by Holm's method.",
         )
     primary = next((row for row in sources.rows(DIFFERENCES) if row["primary"] == "1"), None)
     if primary:
@@ -300,9 +294,8 @@ def _unit(sources: Sources) -> Number:
 def _results(sources: Sources, about: Mapping[str, Any]) -> Iterator[Sentence]:
     method = ranked_method(sources)
     yield say(
-        "On {cases} {split} images (patients: {patients}), {name} reached a mean Dice of {mean} %, with "
-        "a standard "
-        "deviation over cases of {std}.",
+        "On {cases} {split} images (patients: {patients}), {name} reached a mean Dice of {mean} %, with a "
+        "standard deviation over cases of {std}.",
         cases=sources.number(TABLE1, "cases", ".0f", method=method),
         split=about["split"],
         patients=sources.number(TABLE1, "patients", ".0f", method=method),
@@ -333,8 +326,8 @@ def _results(sources: Sources, about: Mapping[str, Any]) -> Iterator[Sentence]:
         )
     if sources.has(TABLE1, "mean", method=SECOND_READER):
         yield say(
-            "Where two people labelled the same image ({cases} {split} images), the Dice between them "
-            "was {mean} %.",
+            "Where two people labelled the same image ({cases} {split} images), the Dice between them was "
+            "{mean} %.",
             cases=sources.number(TABLE1, "cases", ".0f", method=SECOND_READER),
             split=about["split"],
             mean=sources.mean(TABLE1, "mean", method=SECOND_READER),
@@ -462,16 +455,14 @@ def _more_labels(sources: Sources, stop: float) -> Iterator[Sentence]:
     own = {"method": method, "class": ""}
     yield say(
         "The curve of {name} over {sizes} sizes up to {n} labelled cases, with {repeats} trainings, was "
-        "followed to "
-        "more labels.",
+        "followed to more labels.",
         name=method_of(method).name,
         **{key: sources.number(CURVE, key, ".0f", **own) for key in ("sizes", "n", "repeats")},
     )
     if first["repeated"] == "seeds":
         yield (
             "Trainings differ in their seeds only, so the intervals leave out how much depends on which "
-            "cases are "
-            "labelled; the setting `draws` includes it.",
+            "cases are labelled; the setting `draws` includes it.",
         )
     for row in sources.rows(CURVE):
         if row["method"] != method or row["class"]:
@@ -514,9 +505,8 @@ def _gains(sources: Sources) -> Grid:
 
 def _limits(sources: Sources, about: Mapping[str, Any]) -> Iterator[Sentence]:
     yield (
-        "Each image has at most one object per class; of several pieces, only the most probable one "
-        "becomes a "
-        "pseudo label.",
+        "Each image has at most one object per class; of several pieces, only the most probable one becomes "
+        "a pseudo label.",
     )
     yield ("SAM refines what the first network found, and cannot recover a structure that was missed.",)
     if about["images_are_drawn"]:

@@ -99,8 +99,7 @@ def _read_digests(folder: Path) -> dict[str, Any]:
     if form != digests.FORMAT or version != __version__ or not entries:
         raise InputError(
             f"{folder}: was written by samcarry {version} (format {form}), and this is samcarry "
-            f"{__version__} "
-            f"(format {digests.FORMAT}); verify it with the version that wrote it"
+            f"{__version__} (format {digests.FORMAT}); verify it with the version that wrote it"
         )
     return known
 
