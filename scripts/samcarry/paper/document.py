@@ -3,6 +3,7 @@
 A page has one sentence, or one cell of a table, a line, so that a comparison of lines names the sentence.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -155,7 +156,7 @@ def _markdown_grid(grid: Grid, place: str) -> Iterator[Line]:
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#16202a}"
-    "table{border-collapse:collapse;font-size:.85rem;display:block;overflow-x:auto}"
+    "table{border-collapse:collapse;font-size:.85rem;display:block;overflow-x:auto}caption{text-align:left}"
     "td,th{border-bottom:1px solid #cdd5dd;padding:.25rem .5rem;text-align:left;vertical-align:top}"
     "data{border-bottom:1px dotted #51606f;cursor:help}img{max-width:100%}mark{background:#ffe9a8}"
 )
@@ -211,8 +212,7 @@ def _marked_up(sentence: Sentence) -> str:
 
 
 def _text(text: str) -> str:
-    """Escaped text; what the authors have to fill in is marked."""
+    """Escaped text with commands as code; what the authors have to fill in is marked."""
     start = BLANK.split("{}", maxsplit=1)[0]
-    if not text.startswith(start):
-        return escape(text)
-    return f"<mark>{escape(text)}</mark>"
+    shown = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    return f"<mark>{shown}</mark>" if text.startswith(start) else shown
