@@ -94,7 +94,9 @@ def test_a_job_refuses_an_input_of_any_declared_kind_that_was_changed(tmp_path, 
     Path(path).write_bytes(damaged(content, kind, random.Random(path), others))
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     [line] = run_job([path], [f"{RESULTS}/next.csv"], lambda: pytest.fail("the job has started"))
-    assert line.startswith(f"{path}: its content has changed since it was written. Delete this file and run")
+    # What is beside the cases.csv of an imported data set is imported again with it.
+    cure = "Run `snakemake" if output == "annotated/readers.csv" else "Delete this file and run"
+    assert line.startswith(f"{path}: its content has changed since it was written. {cure}")
 
 
 @pytest.mark.parametrize("project", ["finished", "compared", "reviewed"])
