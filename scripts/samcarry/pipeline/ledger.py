@@ -16,7 +16,7 @@ from samcarry.storage.files import sha256
 from samcarry.storage.reading import reading
 
 DATA_SETS = ("phantom", "imported", "annotated", "corrected")
-"""Folders in the results folder that a rule writes as a whole data set; it declares their cases.csv, and readers.csv of an import."""
+"""Folders in the results folder that a rule writes as a whole data set; it declares some of their tables."""
 
 EDITED_BY_PEOPLE = ("review/task-*/*.xml", "review/task-*/*.zip", "first/*.xml")
 """Files in the results folder that a person may add or change."""
