@@ -100,6 +100,15 @@ def dicom_codes(path: str | Path, keywords: list[str]) -> dict[str, str]:
         return {keyword: str(header.get(keyword) or "").strip().upper() for keyword in keywords}
 
 
+def burned_in_code(path: str | Path) -> str:
+    """What a file says of text in its pixels: 'YES', 'NO', or '' for nothing or another format.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    return dicom_codes(path, ["BurnedInAnnotation"])["BurnedInAnnotation"] if is_dicom(path) else ""
+
+
 def dicom_spacing(path: str | Path) -> tuple[float, float] | None:
     """(height, width) of a pixel in mm according to a header, see `dicom_pixel_size`; None if not known.
 

@@ -100,15 +100,18 @@ def read_grey(path: str | Path, window: tuple[float, float] | None = None) -> ND
     with open_image(path) as image:
         image.load()
         inverted = is_white_zero(image)
-        image = upright(image)
-        if not image.mode.startswith(("I", "F")):
-            # A palette is converted by way of RGB; "P" to "L" directly would treat alpha differently.
-            grey = np.array(image if image.mode == "L" else image.convert("RGB").convert("L"))
-            return as_grey(grey, window, path)
-        values = np.asarray(image)
+        values = grey_values(upright(image))
     grey = as_grey(values, window, path)
     # Pillow inverts 8-bit TIFFs in which white is zero, but not those with more bits.
-    return 255 - grey if inverted else grey
+    return 255 - grey if inverted and values.dtype != np.uint8 else grey
+
+
+def grey_values(image: Image.Image) -> NDArray[Any]:
+    """The grey values (height, width) of a Pillow image with all their bits; colours become luminance."""
+    if image.mode.startswith(("I", "F")):
+        return np.asarray(image)
+    # A palette is converted by way of RGB; "P" to "L" directly would treat alpha differently.
+    return np.array(image if image.mode == "L" else image.convert("RGB").convert("L"))
 
 
 def as_grey(values: NDArray[Any], window: tuple[float, float] | None, name: str | Path) -> NDArray[np.uint8]:
@@ -157,12 +160,17 @@ def write_grey(path: str | Path, image: NDArray[np.uint8]) -> None:
 
 def _full_range(values: NDArray[Any], path: str | Path) -> NDArray[np.uint8]:
     """16-bit grey values as 8-bit values, rounded."""
-    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
+    if not has_16_bits(values):
         raise InputError(
             f"{path}: its grey values are not integers from 0 to 65535 ({values.dtype}, {values.min():g} to "
             f"{values.max():g}); set a percentile window or save it with 8 or 16 bits"
         )
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def has_16_bits(values: NDArray[Any]) -> bool:
+    """Whether grey values are integers from 0 to 65535."""
+    return values.dtype.kind != "f" and values.min() >= 0 and values.max() <= 65535
 
 
 def _stretch(values: NDArray[Any], window: tuple[float, float], path: str | Path) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from samcarry.errors import InputError
 from samcarry.geometry.outlines import outlines
+from samcarry.images.grey import grey_values
 from samcarry.predict.arrays import predict_masks
 from samcarry.predict.models import Model, load_model
 
@@ -73,6 +74,5 @@ def create(model: str, one_component: bool = False, laterality: str | None = Non
 
 def _grey(image: Image.Image) -> NDArray[Any]:
     """Grey values (height, width) of 8 or 16 bits, as `read_grey` takes them from a file."""
-    if image.mode.startswith("I"):
-        return np.asarray(image).astype(np.uint16)
-    return np.array(image if image.mode == "L" else image.convert("RGB").convert("L"))
+    values = grey_values(image)
+    return values.astype(np.uint16) if image.mode.startswith("I") else values

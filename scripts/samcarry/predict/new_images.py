@@ -23,7 +23,7 @@ from samcarry.formats import FORMATS
 from samcarry.formats.writers import OVERLAP_RULE, MaskWriter
 from samcarry.geometry.run_lengths import encode_image, image_from_json
 from samcarry.images import IMAGE_SUFFIXES
-from samcarry.images.dicom import dicom_codes, dicom_pixel_size, is_dicom, other_dicom_object
+from samcarry.images.dicom import burned_in_code, dicom_pixel_size, is_dicom, other_dicom_object
 from samcarry.images.grey import read_grey
 from samcarry.images.training_look import FEWEST
 from samcarry.measure.expressions import parse_expressions
@@ -390,7 +390,7 @@ def _predict_file(
 
 def _burned_in(file: Path) -> str:
     """What a DICOM file says of text in its pixels: '1', '0', or '' for nothing; 1 is logged as a warning."""
-    code = dicom_codes(file, ["BurnedInAnnotation"])["BurnedInAnnotation"] if is_dicom(file) else ""
+    code = burned_in_code(file)
     if code == "YES":
         log.warning(
             "%s: BurnedInAnnotation is YES: text in its pixels may name the patient; check the image, and "

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from samcarry.data.case_table import Row, write_case_rows
 from samcarry.data.cases import Case, find_cases
-from samcarry.data.contract import COLUMNS, read_rows
+from samcarry.data.contract import read_rows
 from samcarry.data.patients import patient_key
 from samcarry.data.user_files import find_label_files
 from samcarry.errors import InputError, raise_faults, shortlist
-from samcarry.images.dicom import dicom_codes, dicom_spacing, is_dicom
-from samcarry.images.grey import is_white_zero, open_image, upright
+from samcarry.images.dicom import burned_in_code, dicom_spacing, is_dicom
+from samcarry.images.grey import grey_values, has_16_bits, is_white_zero, open_image, upright
 from samcarry.images.masks import read_mask, write_mask
 from samcarry.importing.folders import copy_image
 from samcarry.storage.files import atomic
@@ -29,7 +30,6 @@ from samcarry.storage.tables import write_table
 
 _LEAST_KEY_BYTES = 16
 _PSEUDONYM_BYTES = 10  # 80 bits: among a million names, two equal ones have a probability of 1e-12
-_KEPT = ("spacing", "group")
 
 
 def pseudonymise(
@@ -72,7 +72,7 @@ def pseudonymise(
     _, splits_are_named = read_rows(folder / "cases.csv", {case.case: case.image for case in cases}, [])
     faults: list[str] = []
     names: dict[str, str] = {}
-    rows: list[list[object]] = []
+    rows: list[Row] = []
     with atomic(destination, replace=False) as private:
         (private / "images").mkdir(parents=True)
         for case in cases:
@@ -84,11 +84,19 @@ def pseudonymise(
                 faults += str(error).splitlines()
                 continue
             patient = pseudonym(key, "patient", patient_key(case.patient))
-            split = case.split if splits_are_named else ""
-            rows.append([names[case.case], patient, split, case.order, spacing, case.group])
+            rows.append(
+                {
+                    "case": names[case.case],
+                    "patient": patient,
+                    "split": case.split if splits_are_named else "",
+                    "order": "" if case.order is None else str(case.order),
+                    "spacing": spacing,
+                    "group": case.group,
+                }
+            )
         raise_faults(faults)
-        _write_rows(private / "cases.csv", rows)
-    burned = [case.case for case in cases if _says_burned_in(case.image)]
+        write_case_rows(private / "cases.csv", rows, dict.fromkeys(names.values(), ""))
+    burned = [case.case for case in cases if burned_in_code(case.image) == "YES"]
     if burned:
         warnings.append(
             f"{folder}: DICOM headers say that text is part of the pixels, which are copied unchanged: "
@@ -165,11 +173,10 @@ def _grey_values(file: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
     with open_image(file) as image:
         image.load()
         inverted = is_white_zero(image)
-        image = upright(image)
-        if not image.mode.startswith(("I", "F")):
-            return np.array(image if image.mode == "L" else image.convert("RGB").convert("L"))
-        values = np.asarray(image)
-    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
+        values = grey_values(upright(image))
+    if values.dtype == np.uint8:
+        return values
+    if not has_16_bits(values):
         raise InputError(
             f"{file}: its grey values are not integers from 0 to 65535; save it with 8 or 16 bits"
         )
@@ -181,22 +188,3 @@ def _spacing_of(image: Path) -> str:
     """The size of a pixel in a DICOM header as in cases.csv; '' if nothing is known."""
     found = dicom_spacing(image) if is_dicom(image) else None
     return "" if found is None else f"{found[0]} {found[1]}"
-
-
-def _says_burned_in(image: Path) -> bool:
-    return is_dicom(image) and dicom_codes(image, ["BurnedInAnnotation"])["BurnedInAnnotation"] == "YES"
-
-
-def _write_rows(path: Path, rows: list[list[object]]) -> None:
-    """Write cases.csv, with the columns that any case has."""
-    columns = [*COLUMNS, *_KEPT]
-    used = [
-        place
-        for place, name in enumerate(columns)
-        if name in COLUMNS[:2] or any(row[place] not in (None, "") for row in rows)
-    ]
-    write_table(
-        path,
-        [columns[place] for place in used],
-        [["" if row[place] is None else row[place] for place in used] for row in rows],
-    )
