@@ -76,10 +76,12 @@ def table_curves(wildcards):
     return curves_of(config["table"]["methods"], config["n"])
 
 
+LABELLED_SIZES = sorted({*config["ablation"]["n"], config["n"]})
+
+
 def sizes_drawn(wildcards):
     """The sizes n whose X^n is drawn several times."""
-    sizes = sorted({*config["ablation"]["n"], config["n"]})
-    return [n for n in sizes if len(draws_of(n)) > 1]
+    return [n for n in LABELLED_SIZES if len(draws_of(n)) > 1]
 
 
 def subsets_drawn(wildcards):
@@ -96,8 +98,7 @@ def draws_dice(wildcards):
 
 def subsets_compared(wildcards):
     """Every size of X^n in all its draws; nothing without an ablation or repeated draws."""
-    sizes = sorted({*config["ablation"]["n"], config["n"]})
-    subsets = [subset for n in sizes for subset in draws_of(n)]
+    subsets = [subset for n in LABELLED_SIZES for subset in draws_of(n)]
     return subsets if len(subsets) > 1 else []
 
 
@@ -111,8 +112,7 @@ def dice_compared(wildcards):
 
 def label_curve(wildcards):
     """The table of `collect_label_curve`, or nothing with fewer than three sizes."""
-    sizes = {*config["ablation"]["n"], config["n"]}
-    return [f"{RESULTS.root}/label_curve.csv"] if len(sizes) >= 3 else []
+    return [f"{RESULTS.root}/label_curve.csv"] if len(LABELLED_SIZES) >= 3 else []
 
 
 def spread_over_draws(wildcards):
@@ -122,8 +122,7 @@ def spread_over_draws(wildcards):
 
 def ablation_dice(wildcards):
     """dice.csv of every subset of the ablation, and of the main line's n."""
-    sizes = sorted({*config["ablation"]["n"], config["n"]})
-    return [f"{RESULTS.root}/n{n}/dice.csv" for n in sizes]
+    return [f"{RESULTS.root}/n{n}/dice.csv" for n in LABELLED_SIZES]
 
 
 def predictions(wildcards):

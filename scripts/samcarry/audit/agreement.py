@@ -75,14 +75,9 @@ def agreements(given: NDArray[np.bool_], seen: NDArray[np.uint8]) -> NDArray[np.
     return np.asarray(np.where(mask_sizes > 0, common / np.maximum(sizes, 1e-6), 0), dtype=float)
 
 
-def own_masks(seen: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """The masks that the networks draw (class, height, width)."""
-    return foreground(seen)
-
-
 def sureness(seen: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Soft Dice (class,) of the networks' own masks with their probabilities; 0 where they draw nothing."""
-    return agreements(own_masks(seen), seen)
+    return agreements(foreground(seen), seen)
 
 
 def usual_agreement(cases: Sequence[Judged]) -> Usual:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import center_of_mass
 from scipy.optimize import linear_sum_assignment
 
-from samcarry.audit.agreement import Judged, Usual, agreements, deficits, overlaps, own_masks
+from samcarry.audit.agreement import Judged, Usual, agreements, deficits, overlaps
+from samcarry.storage.probabilities import foreground
 
 Masks = NDArray[np.bool_]
 
@@ -76,7 +77,7 @@ class Proposal:
 def redraw_gains(case: Judged, usual: Usual) -> NDArray[np.float64]:
     """The gain (class,) of the networks' own masks: the most that any correction of a class can explain."""
     before = deficits(case.given, case.seen, usual)
-    return np.asarray(np.maximum(before - deficits(own_masks(case.seen), case.seen, usual), 0))
+    return np.asarray(np.maximum(before - deficits(foreground(case.seen), case.seen, usual), 0))
 
 
 def of_whole_case(case: Judged, usual: Usual) -> Iterator[Proposal]:
@@ -219,7 +220,7 @@ def _kind_of_renaming(
 
 def single(case: Judged, usual: Usual) -> Iterator[Proposal]:
     """For each class, the networks' own mask, and what that says of the given one."""
-    own = own_masks(case.seen)
+    own = foreground(case.seen)
     for index, gain in enumerate(redraw_gains(case, usual)):
         given, seen = case.given[index], own[index]
         if gain <= 0:
@@ -233,7 +234,7 @@ def single(case: Judged, usual: Usual) -> Iterator[Proposal]:
 
 
 def _badly_drawn(case: Judged, usual: Usual, index: int, gain: float) -> Proposal:
-    given, seen = case.given[index], own_masks(case.seen)[index]
+    given, seen = case.given[index], foreground(case.seen)[index]
     way = _shift(given[None], case.seen[index][None])
     if _is_clear(way, given.shape):
         moved = case.given.copy()
@@ -256,7 +257,7 @@ def _shift(masks: Masks, seen: NDArray[np.uint8]) -> tuple[int, int]:
     """The way (rows, columns) from given masks to the networks' own: the median of that of their centres."""
     ways = [
         np.subtract(center_of_mass(own), center_of_mass(mask))
-        for mask, own in zip(masks, own_masks(seen), strict=True)
+        for mask, own in zip(masks, foreground(seen), strict=True)
         if own.any()
     ]
     rows, columns = np.median(ways, axis=0).round() if ways else (0, 0)

@@ -7,11 +7,12 @@ import numpy as np
 from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
-from samcarry.audit.agreement import Judged, own_masks
+from samcarry.audit.agreement import Judged
 from samcarry.audit.table import Row
 from samcarry.images.colours import class_colours
 from samcarry.report.gallery import outline, webp
 from samcarry.report.html import render_page
+from samcarry.storage.probabilities import foreground
 
 YOURS, NETWORKS, RADIOGRAPH = "Your label", "Networks that did not learn from it", "Radiograph"
 
@@ -88,7 +89,7 @@ def show(rows: Sequence[Row], judged: Sequence[Judged], classes: Sequence[str]) 
         for case in filter(None, (row.case, row.other)):
             if case in of:
                 tiles.append(Tile(YOURS, case, _shapes(of[case].given, concerned)))
-                tiles.append(Tile(NETWORKS, case, _shapes(own_masks(of[case].seen), concerned)))
+                tiles.append(Tile(NETWORKS, case, _shapes(foreground(of[case].seen), concerned)))
             tiles.append(Tile(RADIOGRAPH, case, ()))
         found.append(Shown(rank, row, tuple(tiles)))
     return found

@@ -12,7 +12,7 @@ from samcarry.audit.findings import Finding
 from samcarry.audit.readers import Difference
 from samcarry.audit.twins import Origin, Twins, describe_twins
 from samcarry.audit.words import sentence
-from samcarry.evaluation.dice import dice
+from samcarry.evaluation.dice import dice_between
 from samcarry.storage.tables import write_table
 
 COLUMNS = ("rank", "case", "split", "kind", "classes", "by_chance", "stands_out", "other", "networks", "text")
@@ -116,10 +116,9 @@ def _of_twins(twins: Twins, of: Mapping[str, Judged], origins: Mapping[str, Orig
     agreement = None
     if one in of and other in of:
         second = of[other].given[:, :, ::-1] if twins.mirrored else of[other].given
-        scores = [
-            dice(mask, its) for mask, its in zip(of[one].given, second, strict=True) if (mask | its).any()
-        ]
-        agreement = float(np.mean([score or 0.0 for score in scores])) if scores else None
+        scores = [dice_between(*masks) for masks in zip(of[one].given, second, strict=True)]
+        known = [score for score in scores if score is not None]
+        agreement = float(np.mean(known)) if known else None
     text = describe_twins(twins, origins, agreement)
     return Row(one, origins[one].split, "same image", (), twins.by_chance, other, 0, text)
 

@@ -12,6 +12,11 @@ def dice(reference: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> float | 
     return 2 * int((reference & predicted).sum()) / (size + int(predicted.sum()))
 
 
+def dice_between(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float | None:
+    """Dice of two masks neither of which is the reference, 0..1; None if both are empty."""
+    return dice(one, other) if one.any() else dice(other, one)
+
+
 def mean_dice(references: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> float | None:
     """Mean Dice over the classes present in the reference, 0..1; None if no class is present.
 

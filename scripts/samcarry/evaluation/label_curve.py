@@ -34,8 +34,12 @@ FEWEST_SIZES = 3
 FEWEST_REPEATS = 2
 """Degrees of freedom of the spread over trainings of one size, all sizes together."""
 
-STOP = 1.0
-"""Points of Dice: a smaller gain is not worth more labels, if the config names no margin."""
+_STOP = 1.0  # points of Dice, if the config names no margin
+
+SEEDS_ONLY = (
+    "Trainings differ in their seeds only, so the intervals leave out how much depends on which cases are "
+    "labelled; the setting `draws` includes it."
+)
 
 _RESAMPLES = 100
 _PREDICTIONS = 40  # of each resample
@@ -91,12 +95,21 @@ def label_gains(
     return pd.DataFrame(found, columns=COLUMNS)
 
 
+def least_gain(margin: float | None) -> float:
+    """The gain in points of Dice below which more labels are not worth it.
+
+    Args:
+        margin: difference in points of Dice up to which two methods count as equal, if the config names one.
+    """
+    return float(margin or _STOP)
+
+
 def read_gain(row: Mapping[Any, Any], stop: float) -> str:
     """What a row says: '20 more labels: +2.1 (0.8 to 3.5)', or to stop.
 
     Args:
         row: a row of `label_gains`.
-        stop: gains below are not worth more labels, in points of Dice.
+        stop: see `least_gain`.
     """
     if row["high"] < stop:
         return f"{row['more']} more labels: stop, less than {stop:g} points are expected"
@@ -111,18 +124,10 @@ def explain_gains(row: Mapping[Any, Any]) -> list[str]:
         row: any row of `label_gains` of the method.
     """
     text = (
-        f"Its learning curve over {row['sizes']} sizes and {row['repeats']} trainings was followed to "
-        f"more labels "
-        "(an inverse power law); the intervals are for one new draw of labelled cases."
+        f"Its learning curve over {row['sizes']} sizes and {row['repeats']} trainings was followed to more "
+        "labels (an inverse power law); the intervals are for one new draw of labelled cases."
     )
-    if row["repeated"] == "draws":
-        return [text]
-    return [
-        text,
-        "Trainings differ in their seeds only, so the intervals leave out how much depends on which "
-        "cases are "
-        "labelled; the setting `draws` includes it.",
-    ]
+    return [text] if row["repeated"] == "draws" else [text, SEEDS_ONLY]
 
 
 def _gains_of(rows: pd.DataFrame, name: str, patients: Patients, seed: int) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samcarry.errors import InputError
-from samcarry.evaluation.dice import dice
+from samcarry.evaluation.dice import dice_between
 from samcarry.geometry.rasterise import draw_masks
 from samcarry.geometry.shapes import Annotation
 from samcarry.images.grey import image_size
@@ -101,10 +101,8 @@ def _readings(case: str, drawn: Sequence[Masks]) -> list[Reading]:
     for name in sorted({name for masks in drawn for name, mask in masks.items() if mask.any()}):
         empty = np.zeros_like(next(masks[name] for masks in drawn if name in masks))
         masks = [of_one.get(name, empty) for of_one in drawn]
-        pairs = [
-            (one, other) if one.any() else (other, one) for one, other in itertools.combinations(masks, 2)
-        ]
-        known = [value for value in (dice(*pair) for pair in pairs) if value is not None]
+        scores = [dice_between(*pair) for pair in itertools.combinations(masks, 2)]
+        known = [score for score in scores if score is not None]
         found.append(
             Reading(case, name, len(masks), sum(bool(m.any()) for m in masks), float(np.mean(known)))
         )

@@ -6,201 +6,13 @@ The items are given in short and in our own words. The wording that counts is th
 from collections.abc import Mapping
 from typing import Any
 
-from samcarry.paper.content import ranked_method
+from samcarry.methods import SECOND_READER
+from samcarry.paper.checklist_items import CLAIM, CLAIM_SOURCE, TRIPOD, TRIPOD_SOURCE, Items
 from samcarry.paper.document import BLANK, Document, Grid, Paragraph, Section, Sentence, say
+from samcarry.paper.results import ranked_method
 from samcarry.paper.sources import Sources
 
-CLAIM_SOURCE = "Tejani et al., Radiol Artif Intell 6(4):e240300, 2024"
-TRIPOD_SOURCE = "Collins et al., BMJ 385:e078378, 2024"
-HEADS = ("Item", "In short", "Filled in by the pipeline")
-
-Items = tuple[tuple[str, str, str | None], ...]
-"""(number, item in short, key of the answer in `_answers`; None where only the authors can answer)."""
-
-CLAIM: tuple[tuple[str, Items], ...] = (
-    (
-        "Title and abstract",
-        (
-            ("1", "AI named, with its kind", "kind"),
-            ("2", "summary of design, methods, results, conclusions", None),
-        ),
-    ),
-    (
-        "Introduction",
-        (("3", "background, intended use and role of the AI", None), ("4", "aims and hypotheses", None)),
-    ),
-    (
-        "Methods: study design",
-        (("5", "prospective or retrospective", None), ("6", "goal of the study", None)),
-    ),
-    (
-        "Methods: data",
-        (
-            ("7", "sources of the data", "source"),
-            ("8", "inclusion and exclusion criteria", None),
-            ("9", "preprocessing", "preprocessing"),
-            ("10", "selection of subsets of the data", "subset"),
-            ("11", "de-identification", "names"),
-            ("12", "handling of missing data", "missing"),
-            ("13", "image acquisition protocol", None),
-        ),
-    ),
-    (
-        "Methods: reference standard",
-        (
-            ("14", "how the reference standard was obtained", "reference"),
-            ("15", "why this reference standard", None),
-            ("16", "who made the annotations", None),
-            ("17", "annotation of the test set", None),
-            ("18", "variability between and within annotators", "readers"),
-        ),
-    ),
-    (
-        "Methods: partitions",
-        (
-            ("19", "how cases were assigned to partitions", "partitions"),
-            ("20", "level at which partitions are disjoint", "disjoint"),
-        ),
-    ),
-    ("Methods: testing data", (("21", "intended sample size", "size"),)),
-    (
-        "Methods: model",
-        (
-            ("22", "the model in detail", "model"),
-            ("23", "software and versions", "software"),
-            ("24", "initial parameters", "start"),
-        ),
-    ),
-    (
-        "Methods: training",
-        (
-            ("25", "training in detail", "training"),
-            ("26", "selection of the final model", "selection"),
-            ("27", "ensembling", "ensembles"),
-        ),
-    ),
-    (
-        "Methods: evaluation",
-        (
-            ("28", "measures of performance", "metrics"),
-            ("29", "significance and uncertainty", "uncertainty"),
-            ("30", "robustness or sensitivity", "robustness"),
-            ("31", "explainability", None),
-            ("32", "evaluation on internal data", "internal"),
-            ("33", "testing on external data", None),
-            ("34", "registration of a clinical trial", None),
-        ),
-    ),
-    (
-        "Results: data",
-        (
-            ("35", "patients or examinations included and excluded", "flow"),
-            ("36", "characteristics of the cases in each partition", None),
-        ),
-    ),
-    (
-        "Results: performance",
-        (
-            ("37", "performance with uncertainty", "performance"),
-            ("38", "estimates of diagnostic performance, with precision", "diagnostic"),
-            ("39", "analysis of failures", "failures"),
-        ),
-    ),
-    ("Discussion", (("40", "limits of the study", "limits"), ("41", "implications for practice", None))),
-    (
-        "Other information",
-        (
-            ("42", "study protocol or further technical details", "details"),
-            ("43", "availability of software, model and data", "availability"),
-            ("44", "funding and role of the funders", None),
-        ),
-    ),
-)
-
-TRIPOD: tuple[tuple[str, Items], ...] = (
-    (
-        "Title and abstract",
-        (
-            ("1", "development or evaluation, population and outcome named", None),
-            ("2", "abstract as in TRIPOD+AI for Abstracts", None),
-        ),
-    ),
-    (
-        "Introduction",
-        (
-            ("3a", "healthcare context and rationale", None),
-            ("3b", "target population, purpose and users", None),
-            ("3c", "known health inequalities", None),
-            ("4", "objectives: development, evaluation or both", "kind"),
-        ),
-    ),
-    (
-        "Methods",
-        (
-            ("5a", "sources of data for development and evaluation", "source"),
-            ("5b", "dates of the data", None),
-            ("6a", "setting, number and place of centres", None),
-            ("6b", "eligibility", None),
-            ("6c", "treatments, if relevant", None),
-            ("7", "preparation and quality checks of the data", "preprocessing"),
-            ("8a", "outcome: definition and assessment", "reference"),
-            ("8b", "assessors' qualifications, if assessment is subjective", None),
-            ("8c", "blinding of the assessment", None),
-            ("9a", "choice of predictors", "predictors"),
-            ("9b", "definition and measurement of predictors", "predictors"),
-            ("9c", "assessors of predictors, if assessment is subjective", "not_subjective"),
-            ("10", "sample size", "size"),
-            ("11", "missing data", "missing"),
-            ("12a", "use and partition of the data", "partitions"),
-            ("12b", "handling of predictors", "preprocessing"),
-            ("12c", "type of model, building and tuning, internal validation", "model"),
-            ("12d", "heterogeneity between clusters", "clusters"),
-            ("12e", "measures and plots of performance", "metrics"),
-            ("12f", "updating of the model", "updating"),
-            ("12g", "how predictions were made for evaluation", "predictions"),
-            ("13", "handling of class imbalance", "imbalance"),
-            ("14", "fairness", None),
-            ("15", "output of the model, and its threshold", "output"),
-            ("16", "differences between development and evaluation data", "internal"),
-            ("17", "ethical approval", None),
-        ),
-    ),
-    (
-        "Open science",
-        (
-            ("18a", "funding", None),
-            ("18b", "conflicts of interest", None),
-            ("18c", "protocol", None),
-            ("18d", "registration", None),
-            ("18e", "availability of the data", None),
-            ("18f", "availability of the code", "availability"),
-        ),
-    ),
-    ("Patient and public involvement", (("19", "involvement, or none", None),)),
-    (
-        "Results",
-        (
-            ("20a", "flow of participants", "flow"),
-            ("20b", "characteristics, by data source", None),
-            ("20c", "comparison of development and evaluation data", None),
-            ("21", "participants and outcomes in each analysis", "analyses"),
-            ("22", "the full model, and how to get it", "availability"),
-            ("23a", "performance with intervals, also of subgroups", "performance"),
-            ("23b", "heterogeneity of performance between clusters", "clusters"),
-            ("24", "results of updating", "updating"),
-        ),
-    ),
-    (
-        "Discussion",
-        (
-            ("25", "interpretation, fairness included", None),
-            ("26", "limitations", "limits"),
-            ("27a", "poor or missing input in use", None),
-            ("27b", "interaction and expertise that use needs", None),
-            ("27c", "next steps", None),
-        ),
-    ),
-)
+_HEADS = ("Item", "In short", "Filled in by the pipeline")
 
 
 def claim(sources: Sources, about: Mapping[str, Any]) -> Document:
@@ -239,7 +51,7 @@ def _checklist(
             ((number,), (text,), answers[key] if key else (BLANK.format(text),))
             for number, text, key in items
         )
-        sections.append(Section(name, (Grid((f"{title}, {name.lower()}",), HEADS, rows),)))
+        sections.append(Section(name, (Grid((f"{title}, {name.lower()}",), _HEADS, rows),)))
     return Document(f"{title}: {sources.setting('dataset').text}", tuple(sections))
 
 
@@ -252,7 +64,7 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
     seeds = sources.setting("seeds")
     method = ranked_method(sources)
     todo = BLANK.format
-    readers = sources.find(table1, method="second_reader")
+    readers = sources.find(table1, method=SECOND_READER)
     return {
         "kind": (
             "Deep learning: semantic segmentation by U-Nets, trained on few labels and on pseudo labels "
@@ -293,8 +105,8 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
         ),
         "readers": say(
             "Dice between two people: {mean} %, {cases} images. {todo}",
-            mean=sources.mean(table1, "mean", method="second_reader"),
-            cases=sources.number(table1, "cases", ".0f", method="second_reader"),
+            mean=sources.mean(table1, "mean", method=SECOND_READER),
+            cases=sources.number(table1, "cases", ".0f", method=SECOND_READER),
             todo=todo("variability within annotators"),
         )
         if readers

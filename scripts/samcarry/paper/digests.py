@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
@@ -83,9 +82,4 @@ def _of_line(line: str) -> str:
 
 
 def _split(digests: str) -> list[str]:
-    return list(_pieces(digests))
-
-
-def _pieces(digests: str) -> Iterator[str]:
-    for start in range(0, len(digests), _DIGITS):
-        yield digests[start : start + _DIGITS]
+    return [digests[start : start + _DIGITS] for start in range(0, len(digests), _DIGITS)]

@@ -10,12 +10,13 @@ from typing import Any
 
 from samcarry import __version__
 from samcarry.data.manifest import ManifestRow, judged_split, missing_methods, read_manifest
+from samcarry.evaluation.label_curve import least_gain
 from samcarry.paper.checklists import claim, tripod
 from samcarry.paper.content import FIGURES, paper
 from samcarry.paper.crate import METADATA, WORKFLOW, run_crate
 from samcarry.paper.digests import files_of, write_digests
 from samcarry.paper.document import Line, to_html, to_markdown
-from samcarry.paper.recompute import ABOUT, CASE_COLUMNS, CASES, derive, read_about, stop_at, write_about
+from samcarry.paper.recompute import ABOUT, CASE_COLUMNS, CASES, derive, read_about, write_about
 from samcarry.paper.sources import Sources
 from samcarry.storage.files import atomic, write_text
 from samcarry.storage.frames import concatenate, write_frame
@@ -90,7 +91,7 @@ def pages(folder: Path) -> dict[str, list[Line]]:
     about, sources = read_about(folder), Sources(folder)
     figures = about["figures"]
     documents = {
-        "paper": paper(sources, about, figures, stop_at(about)),
+        "paper": paper(sources, about, figures, least_gain(about["margin"])),
         "claim": claim(sources, about),
         "tripod": tripod(sources, about),
     }

@@ -8,7 +8,7 @@ import pandas as pd
 
 from samcarry.evaluation.convergence import not_converged
 from samcarry.evaluation.draws import add_draws, read_draws, summarise_draws
-from samcarry.evaluation.label_curve import STOP, label_gains
+from samcarry.evaluation.label_curve import label_gains
 from samcarry.evaluation.readers import read_readers
 from samcarry.evaluation.summary import read_dice, summarise_ablation
 from samcarry.evaluation.table1 import write_statistics
@@ -87,11 +87,6 @@ def derive(folder: Path) -> list[str]:
     write_table(folder / "data/flow.csv", ("split", "images", "patients", "labelled"), _flow(cases))
     written.append("data/flow.csv")
     return written
-
-
-def stop_at(about: dict[str, Any]) -> float:
-    """The gain in points of Dice below which more labels are not worth it."""
-    return float(about["margin"] or STOP)
 
 
 def _flow(cases: list[dict[str, str]]) -> list[list[object]]:

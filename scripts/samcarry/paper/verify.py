@@ -186,7 +186,7 @@ def _difference(line: Line, now: str) -> str:
         if differing and all(any(c.isdigit() for c in wanted[place]) for place in differing):
             place = differing[0]
             source = _source(line, wanted, place)
-            return f'"{_short("".join(_plain(now)))}" says {found[place]}; recomputed: {wanted[place]}' + (
+            return f'"{_short(_plain(now))}" says {found[place]}; recomputed: {wanted[place]}' + (
                 f" ({source})" if source else ""
             )
     return f'says "{_short(_plain(now))}" instead of "{_short(_plain(line.text))}"'

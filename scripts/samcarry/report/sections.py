@@ -14,8 +14,8 @@ from samcarry.data.contract import CORRECTED_BY
 from samcarry.data.manifest import ManifestRow, judged_split, read_manifest
 from samcarry.evaluation.formatting import length_unit
 from samcarry.evaluation.intervals import explain_intervals
-from samcarry.evaluation.label_curve import STOP, explain_gains, read_gain
 from samcarry.evaluation.label_curve import TEXTS as CURVE_TEXTS
+from samcarry.evaluation.label_curve import explain_gains, least_gain, read_gain
 from samcarry.evaluation.summary import case_dice, read_dice
 from samcarry.evaluation.summary_page import explain_differences
 from samcarry.evaluation.table1 import RANKS, explain_draws
@@ -275,7 +275,7 @@ def _more_labels(run: Run) -> MoreLabels | None:
     method = run.ranked_by if run.ranked_by in set(curve["method"]) else curve["method"].iloc[-1]
     own = curve[curve["method"] == method]
     together = own[own["class"] == ""]
-    stop = run.study.margin or STOP
+    stop = least_gain(run.study.margin)
     return MoreLabels(
         [
             f"{method_of(method).name} now reaches {together['now'].iloc[0]:.1f} % with "

@@ -9,7 +9,7 @@ import pytest
 
 from samcarry.evaluation.intervals import interval_of
 from samcarry.evaluation.summary import case_dice, read_dice
-from samcarry.paper.checklists import CLAIM, TRIPOD
+from samcarry.paper.checklist_items import CLAIM, TRIPOD
 from samcarry.paper.digests import files_of
 from samcarry.paper.folder import write_paper
 from samcarry.paper.verify import verify
