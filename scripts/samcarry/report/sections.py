@@ -14,18 +14,16 @@ from samcarry.data.contract import CORRECTED_BY
 from samcarry.data.manifest import ManifestRow, judged_split, read_manifest
 from samcarry.evaluation.formatting import length_unit
 from samcarry.evaluation.intervals import explain_intervals
-from samcarry.evaluation.label_curve import TEXTS as CURVE_TEXTS
-from samcarry.evaluation.label_curve import explain_gains, least_gain, read_gain
 from samcarry.evaluation.summary import case_dice, read_dice
 from samcarry.evaluation.summary_page import explain_differences
 from samcarry.evaluation.table1 import RANKS, explain_draws
 from samcarry.methods import in_order, method_of
 from samcarry.report.figures import rank_cases, spread_over_ranks
 from samcarry.report.gallery import GalleryCase, Stage, gallery_cases
+from samcarry.report.more_labels import read_more_labels
 from samcarry.report.page import (
     Data,
     Gallery,
-    MoreLabels,
     Picture,
     Report,
     Scores,
@@ -51,7 +49,6 @@ from samcarry.report.tables import (
     cost_table,
     detection_table,
     difference_table,
-    gains_table,
     main_differences,
     method_table,
     numbered_notes,
@@ -156,7 +153,7 @@ def read_report(
         sureness=read_sureness(
             files.get("calibration", ()), files.get("coverage", ()), run.split, run.ranked_by
         ),
-        more_labels=_more_labels(run),
+        more_labels=read_more_labels(files.get("label_curve", ()), run.ranked_by, study.margin),
     )
 
 
@@ -265,26 +262,6 @@ def _explanations(split: str, unit: str, at: str) -> list[str]:
         "False positives are the share of absent classes that a method draws anyway, in percent.",
         "Bold: the best of the paper's methods with few labels.",
     ]
-
-
-def _more_labels(run: Run) -> MoreLabels | None:
-    paths = run.files.get("label_curve", ())
-    curve = read_frame(paths[0], CURVE_TEXTS) if paths else pd.DataFrame()
-    if curve.empty:
-        return None
-    method = run.ranked_by if run.ranked_by in set(curve["method"]) else curve["method"].iloc[-1]
-    own = curve[curve["method"] == method]
-    together = own[own["class"] == ""]
-    stop = least_gain(run.study.margin)
-    return MoreLabels(
-        [
-            f"{method_of(method).name} now reaches {together['now'].iloc[0]:.1f} % with "
-            f"{own['n'].iloc[0]} labelled cases.",
-            *explain_gains(own.to_dict("records")[0]),
-            *(f"{read_gain(row, stop)}." for row in together.to_dict("records")),
-        ],
-        gains_table("Expected gain in points of Dice, with its 95 % interval for one new draw.", own),
-    )
 
 
 def _figures(run: Run) -> list[Picture]:

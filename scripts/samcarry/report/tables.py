@@ -118,21 +118,6 @@ def class_table(caption: str, classes: pd.DataFrame, by: str = "class") -> Table
     return Table(caption, heads, tuple(rows), frozenset(range(1, len(heads))))
 
 
-def gains_table(caption: str, gains: pd.DataFrame) -> Table:
-    """Expected gains from more labels by class, from label_curve.csv."""
-    rows = [
-        (
-            row["class"] or "all classes",
-            str(row["more"]),
-            number(row["now"]),
-            number(row["gain"], "+.1f") + interval_text(row["low"], row["high"]),
-        )
-        for row in gains.to_dict("records")
-    ]
-    heads = ("Class", "More labels", "Dice now, %", "Gain")
-    return Table(caption, heads, tuple(rows), frozenset({1, 2, 3}))
-
-
 def detection_table(caption: str, detection: pd.DataFrame) -> Table:
     """Sensitivity, specificity and AUROC by method and class from detection.csv, with intervals."""
     measures = ("sensitivity", "specificity", "auroc")
