@@ -139,7 +139,7 @@ def _doctor(options: argparse.Namespace) -> int:
     config, _ = read_configs(options.configfile, root)
     wrong = complete(config, root)  # missing checkpoints, which are reported below, and other faults
     lines, faults = examine(config, root)
-    faults += [f"config: {fault}" for fault in wrong if "there is no such file" not in fault]
+    faults += of_config([fault for fault in wrong if "there is no such file" not in fault]).splitlines()
     for line in lines:
         print(line)
     for line in faults:

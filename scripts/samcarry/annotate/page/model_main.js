@@ -219,16 +219,13 @@ function connectDrag(viewer, toolOf) {
   const { canvas } = viewer;
   const fingers = new Fingers(viewer);
   let last = null;
-  const place = (event) => {
-    const box = canvas.getBoundingClientRect();
-    return { x: event.clientX - box.left, y: event.clientY - box.top };
-  };
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
-    last = fingers.down(event, place(event)) ? null : place(event);
+    const at = viewer.placeOf(event);
+    last = fingers.down(event, at) ? null : at;
   });
   canvas.addEventListener("pointermove", (event) => {
-    const at = place(event);
+    const at = viewer.placeOf(event);
     if (fingers.move(event, at) || !last) return;
     if (toolOf() === "window") viewer.changeWindow(at.x - last.x, at.y - last.y);
     else viewer.pan(at.x - last.x, at.y - last.y);
@@ -242,8 +239,7 @@ function connectDrag(viewer, toolOf) {
   }
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
-    const { x, y } = place(event);
-    viewer.zoom(Math.exp(-event.deltaY / 400), x, y);
+    viewer.zoomByWheel(event);
   }, { passive: false });
 }
 

@@ -68,15 +68,10 @@ export class Tools {
 
   // ---- pointer ------------------------------------------------------------------------------------------------
 
-  place(event) {
-    const box = this.canvas.getBoundingClientRect();
-    return { x: event.clientX - box.left, y: event.clientY - box.top };
-  }
-
   down(event) {
     this.canvas.focus();
     this.canvas.setPointerCapture(event.pointerId);
-    const at = this.place(event);
+    const at = this.viewer.placeOf(event);
     const several = this.fingers.down(event, at);
     if (this.isPalm(event)) return;
     if (several) return this.dropDrag();
@@ -103,7 +98,7 @@ export class Tools {
   }
 
   move(event) {
-    const at = this.place(event);
+    const at = this.viewer.placeOf(event);
     if (this.isPalm(event) || this.fingers.move(event, at)) return;
     const point = this.viewer.toImage(at.x, at.y);
     this.cursor = point;
@@ -148,9 +143,8 @@ export class Tools {
 
   wheel(event) {
     event.preventDefault();
-    const { x, y } = this.place(event);
     if (event.shiftKey) this.setRadius(this.radius - Math.sign(event.deltaY || event.deltaX));
-    else this.viewer.zoom(Math.exp(-event.deltaY / 400), x, y);
+    else this.viewer.zoomByWheel(event);
   }
 
   // ---- what tools do ------------------------------------------------------------------------------------------

@@ -144,6 +144,18 @@ export class Viewer {
     this.redraw();
   }
 
+  /** Zoom by the wheel around the pointer. */
+  zoomByWheel(event) {
+    const { x, y } = this.placeOf(event);
+    this.zoom(Math.exp(-event.deltaY / 400), x, y);
+  }
+
+  /** The place of the pointer on the canvas. */
+  placeOf(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top };
+  }
+
   pan(dx, dy) {
     this.left += dx;
     this.top += dy;
