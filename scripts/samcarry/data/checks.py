@@ -1,20 +1,24 @@
 """Checks of a data set's images and labels: every file is opened before training starts."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from samcarry.data.cases import Case
 from samcarry.data.contract import CLASS_NAME_RULE, is_class_name
 from samcarry.data.duplicates import Appearance, appearance_of
 from samcarry.data.image_digests import image_digest
 from samcarry.data.label_masks import labels_digest
-from samcarry.data.oddities import Look
+from samcarry.data.oddities import Look, MaskLook
 from samcarry.data.user_files import by_name, find_label_files
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.images.grey import read_grey
-from samcarry.images.masks import read_mask
+from samcarry.images.masks import read_mask_values
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ def _check_case(
 ) -> _Checked:
     """What one case with these label files shows, and its faults."""
     found = _Checked()
-    size, ends, shares = None, (0, 0), {}
+    size, ends, masks = None, (0, 0), {}
     try:
         image = read_grey(case.image, window)
         size, found.appearance = image.shape, appearance_of(image)
@@ -136,21 +140,30 @@ def _check_case(
             found.faults.append(fault)
             continue
         try:
-            mask = read_mask(file)
+            values = read_mask_values(file)
         except InputError as error:
             found.faults.append(str(error))
             continue
-        if size is not None and mask.shape != size:
+        if size is not None and values.shape != size:
             found.faults.append(
-                f"{file}: is {_format_size(mask.shape)} pixels, but its image {case.image} is "
+                f"{file}: is {_format_size(values.shape)} pixels, but its image {case.image} is "
                 f"{_format_size(size)} (width x height); export the label at the size of the image"
             )
-        if mask.any():
+        if values.any():
             found.present.add(name)
-            shares[name] = float(mask.mean())
+            masks[name] = _look_of_mask(values)
     if size is not None:
-        found.look = Look((size[0], size[1]), *ends, shares)
+        found.look = Look((size[0], size[1]), *ends, masks)
     return found
+
+
+def _look_of_mask(values: NDArray[np.integer]) -> MaskLook:
+    """What a mask with these grey values, (height, width), shows; at least one is above 0."""
+    mask = values > 0
+    pixels = np.count_nonzero(mask)
+    faint = np.count_nonzero(mask & (values < values.max() / 2)) / pixels
+    digest = hashlib.sha256(np.packbits(mask)).hexdigest()[:16]
+    return MaskLook(pixels / mask.size, faint, digest)
 
 
 def _check_name(name: str, file: Path, classes: Sequence[str] | None) -> str:

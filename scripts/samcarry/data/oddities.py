@@ -8,11 +8,26 @@ from dataclasses import dataclass, field
 
 from samcarry.data.cases import Case
 from samcarry.data.contract import SPLITS
-from samcarry.errors import shortlist
+from samcarry.errors import MAX_LINES, shortlist
 
 _DARK = 32  # of 255: an image whose brightest pixel is at most this was likely made with fewer bits
 _SQUEEZED = 1.6  # times narrower or wider than the network's input
 _MOST = 0.5  # share of the image: an inverted mask covers more than this
+
+
+@dataclass(frozen=True)
+class MaskLook:
+    """What a mask with at least one pixel shows.
+
+    Attributes:
+        share: the share of the image that it covers, 0..1.
+        faint: the share of its pixels whose grey value is above 0 and below half of its largest one.
+        digest: of its pixels; equal masks have equal digests.
+    """
+
+    share: float
+    faint: float = 0.0
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -23,13 +38,13 @@ class Look:
         size: (height, width) of its image in pixels.
         low: its darkest grey value, 0..255, as the workflow reads it.
         high: its brightest one.
-        shares: {class: share of the image that its mask covers, 0..1}, of masks with at least one pixel.
+        masks: {class: what its mask shows}, of masks with at least one pixel.
     """
 
     size: tuple[int, int]
     low: int
     high: int
-    shares: Mapping[str, float] = field(default_factory=dict)
+    masks: Mapping[str, MaskLook] = field(default_factory=dict)
 
 
 def network_size(sizes: Iterable[tuple[int, int]], pixels: int, step: int) -> tuple[int, int]:
@@ -58,16 +73,29 @@ def find_oddities(
     """
     of = {case.case: case for case in cases}
     return [
+        *_uniform_images(of, looks),
         *_dark_images(of, looks, window),
         *_squeezed_images(looks, size, step),
         *_inverted_masks(of, looks),
-        *_similar_classes({name for look in looks.values() for name in look.shares}),
+        *_faint_masks(of, looks),
+        *_equal_masks(of, looks),
+        *_similar_classes({name for look in looks.values() for name in look.masks}),
     ]
 
 
 def find_dark(looks: Mapping[str, Look]) -> list[str]:
     """The cases whose images are nearly black, sorted."""
     return sorted(name for name, look in looks.items() if 0 < look.high <= _DARK)
+
+
+def _uniform_images(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list[str]:
+    uniform = sorted(name for name, look in looks.items() if look.low == look.high)
+    if not uniform:
+        return []
+    return [
+        f"{shortlist([str(of[name].image) for name in uniform], 2)}: shows nothing, all its pixels have one "
+        f"grey value ({len(uniform)} of {len(looks)} images): replace or remove it"
+    ]
 
 
 def _dark_images(
@@ -105,8 +133,8 @@ def _squeezed_images(looks: Mapping[str, Look], size: tuple[int, int], step: int
 def _inverted_masks(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list[str]:
     shares: dict[str, dict[str, float]] = defaultdict(dict)
     for name, look in looks.items():
-        for of_class, share in look.shares.items():
-            shares[of_class][name] = share
+        for of_class, mask in look.masks.items():
+            shares[of_class][name] = mask.share
     lines = []
     for of_class, by_case in sorted(shares.items()):
         usual = statistics.median(by_case.values())
@@ -118,6 +146,49 @@ def _inverted_masks(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list[s
                     f"the others about {usual:.0%}: look at it, and save it with 0 outside of the object"
                 )
     return lines
+
+
+def _faint_masks(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list[str]:
+    faint = {
+        f"{of[name].labels}/{of_class}.png": mask.faint
+        for name, look in sorted(looks.items())
+        for of_class, mask in sorted(look.masks.items())
+        if mask.faint > 0
+    }
+    if not faint:
+        return []
+    worst = max(faint, key=lambda file: faint[file])
+    return [
+        f"{shortlist(sorted(faint), 2)}: not a mask of two values, and every pixel above 0 counts as the "
+        f"class; in {worst}, {faint[worst]:.0%} of these pixels are darker than half of the brightest "
+        f"({len(faint)} masks): if this is noise of a JPEG or a smooth edge, save 0 and 255 only"
+    ]
+
+
+def _equal_masks(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list[str]:
+    """A mask that is saved as two classes, and labels that two cases share."""
+    lines = []
+    cases_with: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
+    for name, look in sorted(looks.items()):
+        classes_with: dict[str, list[str]] = defaultdict(list)
+        for of_class, mask in sorted(look.masks.items()):
+            classes_with[mask.digest].append(of_class)
+        lines += [
+            f"{of[name].labels}: the masks of {' and '.join(map(repr, equal))} are the same, pixel by pixel: "
+            "if one was saved under a wrong name, correct it"
+            for digest, equal in classes_with.items()
+            if digest and len(equal) > 1
+        ]
+        if look.masks and all(mask.digest for mask in look.masks.values()):
+            cases_with[tuple((c, mask.digest) for c, mask in sorted(look.masks.items()))].append(name)
+    for equal in cases_with.values():
+        if len(equal) > 1:
+            folders = shortlist([str(of[name].labels) for name in equal], 3)
+            lines.append(
+                f"{folders}: have the same masks, pixel by pixel: if the labels of one case were saved for "
+                "another, correct them"
+            )
+    return [*lines[:MAX_LINES], f"... and {len(lines) - MAX_LINES} more"] if len(lines) > MAX_LINES else lines
 
 
 def _similar_classes(classes: Iterable[str]) -> list[str]:
@@ -136,7 +207,7 @@ def _similar_classes(classes: Iterable[str]) -> list[str]:
 def overview(cases: Sequence[Case], looks: Mapping[str, Look]) -> list[str]:
     """A table of cases by split and class, and lines with the sizes and grey values of images."""
     by_split = {split: [case for case in cases if case.split == split] for split in SPLITS}
-    classes = sorted({name for look in looks.values() for name in look.shares})
+    classes = sorted({name for look in looks.values() for name in look.masks})
     rows = [["", *SPLITS]]
     rows.append(["images", *(str(len(of_split)) for of_split in by_split.values())])
     rows.append(["patients", *(str(len({case.patient for case in s})) for s in by_split.values())])
@@ -144,10 +215,7 @@ def overview(cases: Sequence[Case], looks: Mapping[str, Look]) -> list[str]:
     rows += [
         [
             name,
-            *(
-                str(sum(name in looks[c.case].shares for c in s if c.case in looks))
-                for s in by_split.values()
-            ),
+            *(str(sum(name in looks[c.case].masks for c in s if c.case in looks)) for s in by_split.values()),
         ]
         for name in classes
     ]

@@ -17,8 +17,19 @@ _FORMATS = ("PNG",)
 def read_mask(path: str | Path) -> NDArray[np.bool_]:
     """The mask of one class from a PNG file of any bit depth, as an array (height, width).
 
-    Black (0) and fully transparent pixels are "not this class"; all others belong to the class. In a
-    palette image, the colours count and not the indices.
+    Pixels that are not 0 in `read_mask_values` belong to the class.
+
+    Raises:
+        InputError: the file is not a PNG or cannot be read, see `grey.open_image`.
+    """
+    return read_mask_values(path) != 0
+
+
+def read_mask_values(path: str | Path) -> NDArray[np.integer]:
+    """The values of one class's mask from a PNG file of any bit depth, (height, width), 0 = not this class.
+
+    Black and fully transparent pixels are 0; another one has its largest colour. In a palette image, the
+    colours count and not the indices.
 
     Raises:
         InputError: the file is not a PNG or cannot be read, see `grey.open_image`.
@@ -28,11 +39,13 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
         image = upright(image)
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             pixels = np.asarray(image.convert("RGBA"))
-            return (pixels[..., :3] != 0).any(axis=-1) & (pixels[..., 3] != 0)
+            return pixels[..., :3].max(axis=-1) * (pixels[..., 3] != 0)
         if image.mode == "P":
             image = image.convert("RGB")
         pixels = np.asarray(image)
-    return (pixels != 0).any(axis=-1) if pixels.ndim == 3 else pixels != 0
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8)
+    return pixels.max(axis=-1) if pixels.ndim == 3 else pixels
 
 
 def resize_mask(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:

@@ -177,7 +177,7 @@ def _choose(
         raise InputError(f"{source['format']}: nothing could be read")
     looks = list(contents.looks.values())
     usual = _GPU_PIXELS if hardware.gpus and preset != "fast" else _CPU_PIXELS
-    shares = sorted(share for look in looks for share in look.shares.values())
+    shares = sorted(mask.share for look in looks for mask in look.masks.values())
     small = shares[len(shares) // 10] if shares else 1.0
     pixels = min(max(usual, round(_WIDE_ENOUGH**2 / small)), _MOST_GROWTH * usual)
     # Enlarging images would add no detail.
@@ -300,7 +300,7 @@ def _findings(source: dict[str, Any], found: Inspection, looks: dict[str, Look])
     cases = found.cases
     heights = sorted(look.size[0] for look in looks.values())
     widths = sorted(look.size[1] for look in looks.values())
-    classes = Counter(name for look in looks.values() for name in look.shares)
+    classes = Counter(name for look in looks.values() for name in look.masks)
     patients = len({case.patient for case in cases})
     splits = Counter(case.split for case in cases)
     labelled = sum(case.labels is not None for case in cases)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from samcarry.data.cases import Case
-from samcarry.data.oddities import Look, find_oddities, network_size, overview
+from samcarry.data.oddities import Look, MaskLook, find_oddities, network_size, overview
 
 SIZE = (96, 64)
 
@@ -20,7 +20,11 @@ def odd(*looks, size=SIZE, window=None):
 
 
 def look(size=(960, 640), high=255, **shares):
-    return Look(size, 0, high, shares)
+    return Look(size, 0, high, {name: MaskLook(share) for name, share in shares.items()})
+
+
+def masks(**of_class):
+    return Look((960, 640), 0, 255, of_class)
 
 
 def test_usual_data_give_no_warning():
@@ -34,7 +38,7 @@ def test_12_bits_in_a_16_bit_file_need_a_window():
     assert "2 of 2 images" in line
     assert "`images: {window: [0.5, 99.5]}`" in line
     assert odd(look(high=14), window=[0.5, 99.5]) == []
-    assert odd(look(high=0)) == []  # an empty image is not one of 12 bits
+    assert not any("window" in line for line in odd(look(high=0)))  # an empty image is not one of 12 bits
 
 
 def test_squeezed_images_name_a_better_size():
@@ -56,6 +60,35 @@ def test_an_inverted_mask_is_named_with_its_share_and_that_of_the_others():
     assert "83%" in line
     assert "17%" in line
     assert odd(*[look(lung=0.17)] * 4, look(lung=0.55)) == []  # large, but not the inverse of the others
+
+
+def test_an_image_of_one_grey_value_is_named():
+    (line,) = odd(look(), Look((960, 640), 0, 0), look())
+    assert "i/k1.png: shows nothing" in line
+    assert "1 of 3 images" in line
+
+
+def test_a_mask_with_values_between_two_is_named():
+    faint = masks(lung=MaskLook(0.2, 0.04), heart=MaskLook(0.1, 0.0))
+    (line,) = odd(faint, masks(lung=MaskLook(0.2, 0.5)), look(lung=0.2))
+    assert "l/k0/lung.png" in line
+    assert "in l/k1/lung.png, 50% of these pixels" in line
+    assert "2 masks" in line
+    assert "heart" not in line
+
+
+def test_one_mask_saved_as_two_classes_is_named():
+    twice = masks(
+        lung=MaskLook(0.2, digest="a"), heart=MaskLook(0.2, digest="a"), rib=MaskLook(0.1, digest="b")
+    )
+    (line,) = odd(twice, masks(lung=MaskLook(0.2, digest="c"), rib=MaskLook(0.1, digest="b")))
+    assert "l/k0: the masks of 'heart' and 'lung' are the same" in line
+
+
+def test_labels_that_two_cases_share_are_named():
+    lung, rib = MaskLook(0.2, digest="a"), MaskLook(0.1, digest="b")
+    (line,) = odd(masks(lung=lung, rib=rib), masks(lung=lung), masks(lung=lung, rib=rib), look())
+    assert "l/k0, l/k2: have the same masks" in line
 
 
 def test_class_names_that_differ_in_blanks_or_signs():

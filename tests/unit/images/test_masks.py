@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from samcarry.errors import InputError
-from samcarry.images.masks import mask_at_size, read_mask, resize_mask, write_mask
+from samcarry.images.masks import mask_at_size, read_mask, read_mask_values, resize_mask, write_mask
 
 MASK = np.array([[False, True, True], [False, False, True]])
 
@@ -69,6 +69,12 @@ def test_opaque_black_is_background(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(MASK.astype(np.uint8) * 255).convert("RGBA").save(path)
     assert read_mask(path).tolist() == MASK.tolist()
+
+
+def test_values_are_the_largest_colour_where_it_is_not_transparent(tmp_path):
+    pixels = np.array([[[9, 200, 0, 255], [9, 9, 9, 0], [0, 0, 0, 255], [0, 0, 3, 1]]], np.uint8)
+    Image.fromarray(pixels, "RGBA").save(tmp_path / "bone.png")
+    assert read_mask_values(tmp_path / "bone.png").tolist() == [[200, 0, 0, 3]]
 
 
 def test_a_jpeg_named_png_is_rejected(tmp_path):
