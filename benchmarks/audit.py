@@ -3,6 +3,7 @@
     python benchmarks/audit.py results/demo --subset n8 --seeds 0 1 2 --hidden --repeats 10
     python benchmarks/audit.py results/demo --subset full --seeds 0 1 2 --errors 3 --repeats 40
     python benchmarks/audit.py results/mine --subset n45 --without     # what is found if nothing is planted
+    python benchmarks/audit.py results/demo --subset n8 --seeds 0 1 2 --hidden --other   # other kinds
 
 A results folder of a run is read, and nothing is written. Errors are planted in labels that no network has
 learned from (val, test and, with --hidden, hidden labels), so that no training is needed. With --folds, they
@@ -202,8 +203,96 @@ CHANGES: dict[str, Plant] = {
     "cut off": plant_cut_off,
     "leaking": plant_leaking,
 }
+
+
+def plant_turned(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """A mask is turned by 60 to 120 degrees about its centre."""
+    one = int(rng.choice(_present(masks)))
+    centre = np.array(ndimage.center_of_mass(masks[one]))
+    angle = np.radians(rng.uniform(60, 120)) * rng.choice([-1, 1])
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turned = ndimage.affine_transform(
+        masks[one].astype(float), matrix, offset=centre - matrix @ centre, order=1
+    )
+    masks[one] = turned > 0.5
+    return [one] if masks[one].any() else None
+
+
+def plant_outline(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """A mask is only its outline, not filled."""
+    one = int(rng.choice(_present(masks)))
+    inner = ndimage.binary_erosion(masks[one], iterations=1)
+    if inner.sum() < masks[one].sum() / 2:
+        return None
+    masks[one] &= ~inner
+    return [one]
+
+
+def plant_box(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """A mask is its bounding box."""
+    one = int(rng.choice(_present(masks)))
+    rows, columns = np.nonzero(masks[one])
+    if np.ptp(rows) * np.ptp(columns) < 1.4 * rows.size:
+        return None
+    masks[one, rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
+    return [one]
+
+
+def plant_merged(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """A mask covers its neighbour too, which has none."""
+    one = int(rng.choice(_present(masks)))
+    other = _nearest(centres, one, _present(masks))
+    if other is None:
+        return None
+    masks[one] |= masks[other]
+    masks[other] = False
+    return [one, other]
+
+
+def plant_twice_named(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """A class has the mask of its neighbour, which has it too."""
+    one = int(rng.choice(_present(masks)))
+    other = _nearest(centres, one, _present(masks))
+    if other is None:
+        return None
+    masks[one] = masks[other]
+    return [one, other]
+
+
+def plant_islands(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """A mask has a second part of half its size elsewhere."""
+    one = int(rng.choice(_present(masks)))
+    rows = np.nonzero(masks[one])[0]
+    half = masks[[one]] & (np.arange(masks.shape[1]) <= np.median(rows))[:, None]
+    masks[one] |= _moved(half, 0.3, rng)[0]
+    return [one]
+
+
+def plant_unfinished(masks: Masks, centres: NDArray[np.float64], rng: Generator) -> Sequence[int] | None:
+    """Half of the classes have no mask."""
+    present = _present(masks)
+    if len(present) < 4:
+        return None
+    gone = rng.permutation(present)[: len(present) // 2]
+    masks[gone] = False
+    return gone.tolist()
+
+
+OTHER_CHANGES: dict[str, Plant] = {
+    "turned": plant_turned,
+    "outline only": plant_outline,
+    "bounding box": plant_box,
+    "two merged": plant_merged,
+    "neighbour's mask": plant_twice_named,
+    "second part": plant_islands,
+    "half not labelled": plant_unfinished,
+}
+"""Kinds that were not looked at while the audit was developed; `--other` plants these instead."""
+
 OTHER_IMAGE, TWICE = "labels of another image", "same radiograph twice"
 KINDS = (*CHANGES, OTHER_IMAGE, TWICE)
+OTHER_KINDS = tuple(OTHER_CHANGES)
+ALL_CHANGES = CHANGES | OTHER_CHANGES
 
 DESCRIBE = {
     "left and right swapped": {"sides swapped", "swapped"},
@@ -234,10 +323,10 @@ def plant(
     free = [case.case for case in cases if case.given.any()]
     rng.shuffle(free)
     for number, kind in enumerate(kinds):
-        if kind in CHANGES:
+        if kind in ALL_CHANGES:
             for name in list(free):
                 masks = of[name].given.copy()
-                concerned = CHANGES[kind](masks, centres, rng)
+                concerned = ALL_CHANGES[kind](masks, centres, rng)
                 if concerned is not None:
                     of[name] = replace(of[name], given=masks)
                     planted.append(Planted(kind, name, frozenset(concerned)))
@@ -295,7 +384,7 @@ def count(planted: Sequence[Planted], rows: Sequence[Row], classes: Sequence[str
         explained |= set(hits)
         counts[error.kind]["planted"] += 1
         counts[error.kind]["found"] += bool(hits)
-        counts[error.kind]["named"] += any(rows[place].kind in DESCRIBE[error.kind] for place in hits)
+        counts[error.kind]["named"] += any(rows[place].kind in DESCRIBE.get(error.kind, ()) for place in hits)
     counts[""]["false"] += len(rows) - len(explained)
     counts[""]["true"] += len(explained)
     return counts
@@ -343,6 +432,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=0, help="audit the labelled subset too")
     parser.add_argument("--hidden", action="store_true", help="audit hidden labels too")
     parser.add_argument("--errors", type=int, default=len(KINDS), help="errors in a repeat")
+    parser.add_argument("--other", action="store_true", help="plant kinds that the audit was not tried on")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--share", type=float, default=0.4, help="as audit.share in the config")
     parser.add_argument("--without", action="store_true", help="plant nothing")
@@ -357,23 +447,23 @@ def main() -> None:
         for row in rows:
             print(f"  {row.case}: {row.text} ({row.by_chance:.2g} by chance)")
         return
-    centres = usual_centres(cases)
+    centres, all_kinds = usual_centres(cases), OTHER_KINDS if options.other else KINDS
     total: dict[str, Counter[str]] = defaultdict(Counter)
     for repeat in range(options.repeats):
         rng = np.random.default_rng(repeat)
         first = repeat * options.errors
-        kinds = [KINDS[(first + number) % len(KINDS)] for number in range(options.errors)]
+        kinds = [all_kinds[(first + number) % len(all_kinds)] for number in range(options.errors)]
         changed, changed_images, planted = plant(cases, images, centres, kinds, rng)
         rows = find(changed, changed_images, origins, classes, options.share)
         for kind, counts in count(planted, rows, classes).items():
             total[kind].update(counts)
         print(f"repeat {repeat}: {len(planted)} planted, {len(rows)} stand out", file=sys.stderr, flush=True)
     print("| planted | n | found | named right |\n|---|---|---|---|")
-    for kind in KINDS:
+    for kind in all_kinds:
         if planted_count := total[kind]["planted"]:
             shares = [f"{100 * total[kind][what] / planted_count:.0f} %" for what in ("found", "named")]
             print(f"| {kind} | {planted_count} | {' | '.join(shares)} |")
-    everything = sum((total[kind] for kind in KINDS), Counter())
+    everything = sum((total[kind] for kind in all_kinds), Counter())
     shares = [f"{100 * everything[what] / everything['planted']:.0f} %" for what in ("found", "named")]
     print(f"| all | {everything['planted']} | {' | '.join(shares)} |")
     right, wrong = total[""]["true"], total[""]["false"]

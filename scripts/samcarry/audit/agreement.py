@@ -98,16 +98,3 @@ def usual_agreement(cases: Sequence[Judged]) -> Usual:
     median = np.maximum(median, _MIN_SCALE)
     claims = (np.clip(sure / median, 0, 1) * ~present).sum(axis=0)
     return Usual(median, np.maximum(scale, _MIN_SCALE), len(cases), claims)
-
-
-def deficits(given: NDArray[np.bool_], seen: NDArray[np.uint8], usual: Usual) -> NDArray[np.float64]:
-    """How much less the masks agree than usual (class,), 0 or more, in scales of an exponential distribution.
-
-    A mask: the distance from the usual agreement. No mask: how surely networks see the class, times the
-    logarithm of how rarely they do so in the other cases that are labelled without it.
-    """
-    claim = np.clip(sureness(seen) / usual.median, 0, 1)
-    others = np.maximum(usual.claims - claim, 0)
-    missing = -claim * np.log((others + _PRIOR) / (usual.cases + 2 * _PRIOR))
-    lacking = np.maximum(usual.median - agreements(given, seen), 0) / usual.scale
-    return np.where(given.any(axis=(1, 2)), lacking, missing)

@@ -3,24 +3,17 @@
 Networks fail too, so a disagreement says little unless networks rarely disagree as much with other labels.
 The null distribution is measured on the labels themselves: its upper tail is fitted to quantiles that errors
 in a few labels hardly move. An exponential tail fits: of the tenth strongest disagreement of a single class,
-it expects 8 on drawn radiographs without any error, and 19 on panoramic radiographs with 32 teeth.
+it expects 8 on drawn radiographs without any error.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-_DIFFICULTY = 2.5
-"""How much of the disagreement of a class is expected in a case in which the other classes disagree by 1.
-
-Measured: with values from 2 to 3, easy and difficult images have the same share of strong disagreements.
-"""
-
-_EASIEST = 0.8
-"""Share of the other classes, those with the least disagreement, that say how difficult a case is."""
-
+_GROUPS = 20
+"""Random groups of classes for each case."""
 
 _STRONGEST = 0.1
 """Of the strongest finding, chance has to give fewer than this, or no finding stands out."""
@@ -66,13 +59,15 @@ class Null:
     """Disagreements of all cases, most of which are no errors.
 
     Attributes:
-        gains: (case, class) as `explanations.redraw_gains`.
+        gains: (case, class) what corrections of single classes can explain, see `doubt.View.redraw_gains`.
+        of_whole: (case,) what corrections of all classes together can explain.
         trusted: (case,) whether a case is one of those that the tails are fitted to.
-        of_class: tail of a single class, beyond what the difficulty of its case explains.
+        of_class: tail of a single class.
         of_case: tail of the sum over all classes of a case.
     """
 
     gains: NDArray[np.float64]
+    of_whole: NDArray[np.float64]
     trusted: NDArray[np.bool_]
     of_class: Tail
     of_case: Tail
@@ -81,43 +76,28 @@ class Null:
         """How many cases chance gives whose classes together disagree by at least `gain`."""
         return len(self.gains) * self.of_case.chance(gain)
 
-    def chance_of_classes(
-        self, case: int, classes: Sequence[int], gain: float, wrong: Collection[int] = ()
-    ) -> float:
-        """How many places chance gives at which one or more classes of a case disagree by at least `gain`.
+    def chance_of_class(self, gain: float) -> float:
+        """How many single classes chance gives that disagree by at least `gain`."""
+        return self.gains.size * self.of_class.chance(gain)
 
-        Args:
-            case: its place among the cases.
-            classes: their indices.
-            gain: of all of them.
-            wrong: classes with an error, which do not say that the case is difficult.
+    def chance_of_classes(self, count: int, gain: float) -> float:
+        """How many groups of `count` classes chance gives that together disagree by at least `gain`.
+
+        Its tail is that of random groups of a case: in a difficult case, all classes disagree.
         """
-        left = gain - _expected(self.gains[[case]], classes, wrong)[0]
-        tail = self.of_class
-        if len(classes) > 1:
-            others = self.gains[self.trusted & (np.arange(len(self.gains)) != case)]
-            beyond = others[:, list(classes)].sum(axis=1) - _expected(others, classes)
-            tail = fit_tail(beyond, 0.8, 0.95, self.of_class.scale)
-        return float(self.gains.size) * tail.chance(left)
+        usual = self.gains[self.trusted]
+        rng = np.random.default_rng(count)
+        groups = rng.random((len(usual), _GROUPS, usual.shape[1])).argsort(axis=2)[:, :, :count]
+        sums = np.take_along_axis(usual[:, None], groups, axis=2).sum(axis=2)
+        return self.gains.size * fit_tail(sums.ravel(), 0.8, 0.98, self.of_class.scale).chance(gain)
 
 
-def measure_null(gains: NDArray[np.float64], trusted: NDArray[np.bool_]) -> Null:
-    """The null distribution of disagreements (case, class), fitted to the trusted cases (case,)."""
-    usual = gains[trusted]
-    beyond = [usual[:, index] - _expected(usual, [index]) for index in range(gains.shape[1])]
-    of_class = fit_tail(np.concatenate(beyond), 0.8, 0.98, 0.5)
-    return Null(gains, trusted, of_class, fit_tail(usual.sum(axis=1), 0.5, 0.8, 1.0))
-
-
-def _expected(
-    gains: NDArray[np.float64], classes: Sequence[int], wrong: Collection[int] = ()
-) -> NDArray[np.float64]:
-    """What the other classes of each case, without the wrong ones, let expect of these classes (case,)."""
-    rest = np.sort(np.delete(gains, [*classes, *wrong], axis=1), axis=1)
-    if not rest.shape[1]:
-        return np.zeros(len(gains))
-    easiest = rest[:, : max(1, int(_EASIEST * rest.shape[1]))]
-    return np.asarray(_DIFFICULTY * len(classes) * easiest.mean(axis=1))
+def measure_null(
+    gains: NDArray[np.float64], of_whole: NDArray[np.float64], trusted: NDArray[np.bool_]
+) -> Null:
+    """The null distribution of gains (case, class) and of whole cases (case,), fitted to the trusted ones."""
+    of_class = fit_tail(gains[trusted].ravel(), 0.8, 0.98, 0.5)
+    return Null(gains, of_whole, trusted, of_class, fit_tail(of_whole[trusted], 0.5, 0.8, 1.0))
 
 
 def count_standing_out(by_chance: Sequence[float], share: float) -> int:

@@ -1,7 +1,7 @@
 """What may be wrong with the labels of one case: corrections that agree better with the networks.
 
 Each function proposes corrections of one kind. A proposal says which classes it concerns, and by how much
-less these classes would disagree with the networks: the same measure for every kind, so that kinds compare.
+less doubtful these classes would be: the same measure for every kind, so that kinds compare.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import center_of_mass
 from scipy.optimize import linear_sum_assignment
 
-from samcarry.audit.agreement import Judged, Usual, agreements, deficits, overlaps
+from samcarry.audit.agreement import Judged, agreements, overlaps
+from samcarry.audit.doubt import View
 from samcarry.storage.probabilities import foreground
 
 Masks = NDArray[np.bool_]
@@ -59,8 +60,7 @@ class Proposal:
     Attributes:
         kind: one of `KINDS`.
         classes: indices of the classes that it concerns, in the order in which `text` names them.
-        gain: by how much less these classes disagree with the networks than before, in the unit of
-            `agreement.deficits`.
+        gain: by how much less doubtful these classes are than before, see `doubt.View.doubts`.
         to: for each of `classes` the class that its mask seems to be, or None.
         detail: what else the text needs: the other image, or the direction of a shift.
         certain: whether no network is needed to see it.
@@ -74,53 +74,42 @@ class Proposal:
     certain: bool = False
 
 
-def redraw_gains(case: Judged, usual: Usual) -> NDArray[np.float64]:
-    """The gain (class,) of the networks' own masks: the most that any correction of a class can explain."""
-    before = deficits(case.given, case.seen, usual)
-    return np.asarray(np.maximum(before - deficits(foreground(case.seen), case.seen, usual), 0))
-
-
-def of_whole_case(case: Judged, usual: Usual) -> Iterator[Proposal]:
+def of_whole_case(view: View) -> Iterator[Proposal]:
     """Corrections of all masks of a case: mirrored, turned upside down, or moved by the same way."""
-    classes = _present(case)
-    yield Proposal("mirrored", classes, _gain(case, case.given[:, :, ::-1], usual))
+    case, classes = view.case, _present(view.case)
+    yield Proposal("mirrored", classes, _gain(view, case.given[:, :, ::-1]))
     for turned in (case.given[:, ::-1], case.given[:, ::-1, ::-1]):
-        yield Proposal("upside down", classes, _gain(case, turned, usual))
+        yield Proposal("upside down", classes, _gain(view, turned))
     if len(classes) > 1:
         way = _shift(case.given[list(classes)], case.seen[list(classes)])
         if _is_clear(way, case.given.shape[1:]):
-            gain = _gain(case, _moved(case.given, way), usual)
+            gain = _gain(view, _moved(case.given, way))
             yield Proposal("all shifted", classes, gain, detail=_direction(way, case.given.shape[1:]))
 
 
-def _gain(case: Judged, masks: Masks, usual: Usual, classes: Sequence[int] | None = None) -> float:
-    """By how much less `masks` disagree than the given ones, over some or all classes."""
-    change = deficits(case.given, case.seen, usual) - deficits(masks, case.seen, usual)
-    return float(change.sum() if classes is None else change[list(classes)].sum())
+def _gain(view: View, masks: Masks, classes: Sequence[int] | None = None) -> float:
+    """By how much less doubtful `masks` are than the given ones, over some or all classes."""
+    change = view.of_given - view.doubts(masks)
+    return float(change[1].sum() if classes is None else change[0, list(classes)].sum())
 
 
 def _present(case: Judged) -> tuple[int, ...]:
     return tuple(np.flatnonzero(case.given.any(axis=(1, 2))).tolist())
 
 
-def of_other_image(
-    case: Judged, others: Mapping[str, Judged], usual: Usual, fits: Mapping[str, float]
-) -> Proposal | None:
+def of_other_image(view: View, others: Mapping[str, View], fits: Mapping[str, float]) -> Proposal | None:
     """Labels that fit another image, or None.
 
     Args:
-        case: the case.
+        view: the case.
         others: the other cases by their names.
-        usual: the usual agreement.
         fits: how well the given labels agree with the networks in each other case, see `fits_of`.
     """
     if not fits:
         return None
     best = max(fits, key=lambda name: fits[name])
-    before = deficits(case.given, case.seen, usual)
-    there = deficits(case.given, others[best].seen, usual)
-    gain = float((before - there).sum())
-    return Proposal("other image", _present(case), gain, detail=best)
+    gain = float((view.of_given - others[best].doubts(view.case.given))[1].sum())
+    return Proposal("other image", _present(view.case), gain, detail=best)
 
 
 def fits_of(case: Judged, others: Sequence[Judged]) -> dict[str, float]:
@@ -130,22 +119,22 @@ def fits_of(case: Judged, others: Sequence[Judged]) -> dict[str, float]:
     return {other.case: float(agreements(given, other.seen[present]).mean()) for other in others if present}
 
 
-def copied_labels(cases: Sequence[Judged], usual: Usual) -> dict[str, Proposal]:
+def copied_labels(views: Sequence[View]) -> dict[str, Proposal]:
     """{case: proposal} for cases whose masks are those of another image, pixel by pixel.
 
     Of two such cases, it is the one whose image they fit less.
     """
-    first: dict[bytes, Judged] = {}
+    first: dict[bytes, View] = {}
     found = {}
-    for case in cases:
-        if not case.given.any():
+    for view in views:
+        if not view.case.given.any():
             continue
-        other = first.setdefault(np.packbits(case.given).tobytes(), case)
-        if other is not case:
-            wrong, right = sorted((case, other), key=lambda one: -deficits(one.given, one.seen, usual).sum())
-            gain = float(redraw_gains(wrong, usual).sum())
-            found[wrong.case] = Proposal(
-                "other image", _present(wrong), gain, detail=right.case, certain=True
+        other = first.setdefault(np.packbits(view.case.given).tobytes(), view)
+        if other is not view:
+            wrong, right = sorted((view, other), key=lambda one: -one.of_given[1].sum())
+            gain = float(wrong.redraw_gains[1].sum())
+            found[wrong.case.case] = Proposal(
+                "other image", _present(wrong.case), gain, detail=right.case.case, certain=True
             )
     return found
 
@@ -153,8 +142,9 @@ def copied_labels(cases: Sequence[Judged], usual: Usual) -> dict[str, Proposal]:
 # ---- names of classes ---------------------------------------------------------------------------
 
 
-def renamed(case: Judged, usual: Usual, centres: NDArray[np.float64]) -> Iterator[Proposal]:
+def renamed(view: View, centres: NDArray[np.float64]) -> Iterator[Proposal]:
     """Masks that fit other classes: the assignment of masks to classes with the greatest agreement."""
+    case = view.case
     present = list(_present(case))
     if not present:
         return
@@ -175,7 +165,7 @@ def renamed(case: Judged, usual: Usual, centres: NDArray[np.float64]) -> Iterato
         masks[names] = False
         for one, other in moves.items():
             masks[other] = case.given[one]
-        gain = _gain(case, masks, usual, names)
+        gain = _gain(view, masks, names)
         kind = _kind_of_renaming(group, moves, sides)
         yield Proposal(kind, tuple(moves), gain, to=tuple(moves.values()))
 
@@ -218,10 +208,10 @@ def _kind_of_renaming(
 # ---- one class ----------------------------------------------------------------------------------
 
 
-def single(case: Judged, usual: Usual) -> Iterator[Proposal]:
+def single(view: View) -> Iterator[Proposal]:
     """For each class, the networks' own mask, and what that says of the given one."""
-    own = foreground(case.seen)
-    for index, gain in enumerate(redraw_gains(case, usual)):
+    case, own = view.case, foreground(view.case.seen)
+    for index, gain in enumerate(view.redraw_gains[0]):
         given, seen = case.given[index], own[index]
         if gain <= 0:
             continue
@@ -230,16 +220,17 @@ def single(case: Judged, usual: Usual) -> Iterator[Proposal]:
         elif not seen.any() or not (given & (case.seen[index] > 255 * _MOST_INSIDE)).any():
             yield Proposal("extra", (index,), gain)
         else:
-            yield _badly_drawn(case, usual, index, gain)
+            yield _badly_drawn(view, index, gain)
 
 
-def _badly_drawn(case: Judged, usual: Usual, index: int, gain: float) -> Proposal:
+def _badly_drawn(view: View, index: int, gain: float) -> Proposal:
+    case = view.case
     given, seen = case.given[index], foreground(case.seen)[index]
     way = _shift(given[None], case.seen[index][None])
     if _is_clear(way, given.shape):
         moved = case.given.copy()
         moved[index] = _moved(given[None], way)[0]
-        explained = _gain(case, moved, usual, [index])
+        explained = _gain(view, moved, [index])
         if explained > _EXPLAINED * gain:
             return Proposal("shifted", (index,), gain, detail=_direction(way, given.shape))
     common = (given & seen).sum()

@@ -1,13 +1,14 @@
 """The findings of an audit: for each case the corrections that explain most, the least likely first."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from samcarry.audit.agreement import Judged, Usual, usual_agreement
+from samcarry.audit.agreement import Judged
 from samcarry.audit.chance import Null, measure_null
+from samcarry.audit.doubt import View, view_cases
 from samcarry.audit.explanations import (
     WHOLE_CASE,
     Proposal,
@@ -15,7 +16,6 @@ from samcarry.audit.explanations import (
     fits_of,
     of_other_image,
     of_whole_case,
-    redraw_gains,
     renamed,
     single,
     usual_centres,
@@ -24,9 +24,9 @@ from samcarry.audit.explanations import (
 _WORTH_LISTING = 1.0
 """Findings of which chance gives more than this many for each case are not listed."""
 
-_SUSPECT = 0.2
-"""Only cases whose classes together disagree so much that chance gives it in fewer cases than this share are
-compared with all other images, mirrored and moved."""
+_SUSPECT = 0.3
+"""Only this share of the cases, those whose labels are most doubtful, are compared with all other images,
+mirrored and moved."""
 
 _EXPLAINED = 0.6
 """Share of the disagreement of its classes that a correction without a new mask has to explain."""
@@ -57,62 +57,74 @@ class Finding:
 def audit(cases: Sequence[Judged]) -> list[Finding]:
     """The findings in all cases, the least likely by chance first.
 
-    What is usual is measured twice: the second time without the cases in which the first time found something
-    that is unlikely by chance, so that errors do not pass for usual.
+    What chance gives is measured twice: the second time without the cases in which the first time found
+    something that is unlikely by chance, so that errors do not pass for usual.
     """
     if not cases:
         return []
-    first = _find(cases, np.ones(len(cases), dtype=bool))
+    views = view_cases(cases)
+    proposals = _propose(views)
+    first = _explain_all(views, proposals, np.ones(len(cases), dtype=bool))
     doubted = {finding.case for finding in first if finding.by_chance < _UNLIKELY}
     trusted = np.array([case.case not in doubted for case in cases])
-    return _find(cases, trusted) if doubted and trusted.any() else first
+    return _explain_all(views, proposals, trusted) if doubted and trusted.any() else first
 
 
-def _find(cases: Sequence[Judged], trusted: NDArray[np.bool_]) -> list[Finding]:
-    """The findings in all cases, judged by what is usual in the trusted ones (case,)."""
-    sound = [case for case, is_trusted in zip(cases, trusted, strict=True) if is_trusted]
-    usual, centres = usual_agreement(sound), usual_centres(sound)
-    null = measure_null(np.array([redraw_gains(case, usual) for case in cases]), trusted)
-    by_name = {case.case: case for case in cases}
-    copied = copied_labels(cases, usual)
+def _propose(views: Sequence[View]) -> list[list[Proposal]]:
+    """Corrections of each case."""
+    centres = usual_centres([view.case for view in views])
+    copied, by_name = copied_labels(views), {view.case.case: view for view in views}
+    totals = np.array([view.redraw_gains[1].sum() for view in views])
+    suspect = totals >= np.quantile(totals, 1 - _SUSPECT)
     found = []
-    for place, case in enumerate(cases):
-        proposals = [*renamed(case, usual, centres), *single(case, usual)]
-        if null.chance_of_case(null.gains[place].sum()) < _SUSPECT * len(cases):
-            proposals += _of_suspect(case, by_name, usual)
-        if case.case in copied:
-            proposals.append(copied[case.case])
-        found += _explain(case, place, proposals, null)
+    for view, is_suspect in zip(views, suspect, strict=True):
+        proposals = [*renamed(view, centres), *single(view)]
+        if is_suspect:
+            proposals += _of_suspect(view, by_name)
+        if view.case.case in copied:
+            proposals.append(copied[view.case.case])
+        found.append(proposals)
+    return found
+
+
+def _explain_all(
+    views: Sequence[View], proposals: Sequence[Sequence[Proposal]], trusted: NDArray[np.bool_]
+) -> list[Finding]:
+    """The findings in all cases, judged by what chance gives in the trusted ones (case,)."""
+    gains = np.array([view.redraw_gains for view in views])
+    null = measure_null(gains[:, 0], gains[:, 1].sum(axis=1), trusted)
+    found = [
+        finding
+        for place, (view, of_case) in enumerate(zip(views, proposals, strict=True))
+        for finding in _explain(view.case, place, of_case, null)
+    ]
     return sorted(found, key=lambda finding: finding.by_chance)
 
 
-def _of_suspect(case: Judged, by_name: Mapping[str, Judged], usual: Usual) -> Iterator[Proposal]:
-    yield from of_whole_case(case, usual)
-    others = {name: other for name, other in by_name.items() if name != case.case}
-    elsewhere = of_other_image(case, others, usual, fits_of(case, list(others.values())))
+def _of_suspect(view: View, by_name: Mapping[str, View]) -> Iterator[Proposal]:
+    yield from of_whole_case(view)
+    others = {name: other for name, other in by_name.items() if name != view.case.case}
+    elsewhere = of_other_image(view, others, fits_of(view.case, [other.case for other in others.values()]))
     if elsewhere:
         yield elsewhere
 
 
 def _explain(case: Judged, place: int, proposals: Sequence[Proposal], null: Null) -> list[Finding]:
     """The best explanation, the best one of the classes that it does not concern, and so on."""
-    left = [
-        one
+    judged = [
+        Finding(case.case, one, max(_NEVER, _by_chance(one, place, null)))
         for one in proposals
-        if one.certain or one.gain > _EXPLAINED * null.gains[place][_concerned(one, null)].sum()
+        if one.certain or one.gain > _EXPLAINED * _explicable(one, place, null)
     ]
+    # Of two explanations that chance never gives, the one that explains more.
+    judged.sort(key=lambda finding: (finding.by_chance, -finding.proposal.gain))
     found: list[Finding] = []
-    wrong: set[int] = set()
-    while left:
-        judged = [Finding(case.case, one, max(_NEVER, _by_chance(one, place, null, wrong))) for one in left]
-        # Of two explanations that chance never gives, the one that explains more.
-        best = min(judged, key=lambda finding: (finding.by_chance, -finding.proposal.gain))
-        if best.by_chance > _WORTH_LISTING * len(null.gains):
-            break
-        found.append(best)
-        explained = set(_concerned(best.proposal, null))
-        wrong |= explained if best.by_chance < _UNLIKELY else set()
-        left = [one for one in left if not explained & set(_concerned(one, null))]
+    explained: set[int] = set()
+    for finding in judged:
+        concerned = set(_concerned(finding.proposal, null))
+        if finding.by_chance <= _WORTH_LISTING * len(null.gains) and not explained & concerned:
+            found.append(finding)
+            explained |= concerned
     return found
 
 
@@ -123,15 +135,22 @@ def _concerned(proposal: Proposal, null: Null) -> list[int]:
     return sorted({*proposal.classes, *proposal.to})
 
 
-def _by_chance(proposal: Proposal, place: int, null: Null, wrong: Collection[int]) -> float:
+def _explicable(proposal: Proposal, place: int, null: Null) -> float:
+    """The most that any correction of the classes concerned explains."""
+    if proposal.kind in WHOLE_CASE:
+        return float(null.of_whole[place])
+    return float(null.gains[place, _concerned(proposal, null)].sum())
+
+
+def _by_chance(proposal: Proposal, place: int, null: Null) -> float:
     """Of several classes, the smaller of two: what chance gives of all together, and of the strongest one."""
     if proposal.certain:
         return _NEVER
     if proposal.kind in WHOLE_CASE:
         return null.chance_of_case(proposal.gain)
-    concerned, gains = _concerned(proposal, null), null.gains[place]
-    strongest = max(concerned, key=lambda index: gains[index])
-    of_one = null.chance_of_classes(place, [strongest], min(gains[strongest], proposal.gain), wrong)
-    if len(concerned) == 1:
-        return of_one
-    return min(of_one, null.chance_of_classes(place, concerned, proposal.gain, wrong))
+    concerned = _concerned(proposal, null)
+    strongest = null.gains[place, concerned].max()
+    of_one = null.chance_of_class(min(strongest, proposal.gain))
+    return (
+        of_one if len(concerned) == 1 else min(of_one, null.chance_of_classes(len(concerned), proposal.gain))
+    )

@@ -47,8 +47,8 @@ def measure_evidence(probabilities: NDArray[np.uint8], anatomy: Anatomy) -> NDAr
             confidence,
             _log_odds(probabilities.reshape(len(mean), -1).max(axis=1) / 255),
             np.clip(area, -_FARTHEST, _FARTHEST),
-            _place(found.centres, drawn, np.maximum(confidence, 0), anatomy),
-            _company(mean, anatomy),
+            distance_from_usual(found.centres, drawn, np.maximum(confidence, 0), anatomy),
+            company_of(mean, anatomy),
             (confidence.sum() - confidence) / others,
             _log_odds(np.asarray((single + _PRIOR) / (anatomy.cases + 2 * _PRIOR), dtype=np.float64)),
         ],
@@ -72,7 +72,7 @@ def _most_probable(probabilities: NDArray[np.uint8], anatomy: Anatomy) -> NDArra
     return np.array(means) / 255
 
 
-def _place(
+def distance_from_usual(
     centres: NDArray[np.float64],
     drawn: NDArray[np.bool_],
     weight: NDArray[np.float64],
@@ -89,7 +89,7 @@ def _place(
     return np.where(drawn, np.minimum(distance, _FARTHEST), 0)
 
 
-def _company(mean: NDArray[np.float64], anatomy: Anatomy) -> NDArray[np.float64]:
+def company_of(mean: NDArray[np.float64], anatomy: Anatomy) -> NDArray[np.float64]:
     """The sum over the other classes of the log-likelihood ratio of what is seen of them (C,)."""
     together, single = anatomy.together, np.diag(anatomy.together)
     with_class = (together + _PRIOR) / (single + 2 * _PRIOR)[:, None]

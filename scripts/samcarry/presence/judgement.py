@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from samcarry.presence.anatomy import Anatomy, which_have_pixels
 from samcarry.presence.evidence import NAMES, measure_evidence
+from samcarry.presence.logistic import Fitted, fit_logistic
 from samcarry.storage.files import write_text
 from samcarry.storage.probabilities import foreground
 from samcarry.storage.reading import reading_made
@@ -131,8 +132,9 @@ def fit_presence(
     seen = np.zeros(len(columns))
     for one in np.unique(fold):
         rest = fold != one
-        seen[~rest] = _score(columns[~rest], *_fit(columns[rest], there[rest], importance[rest]))
-    centre, scale, weight, intercept = _fit(columns, there, importance)
+        seen[~rest] = fit_logistic(columns[rest], there[rest], importance[rest], _RIDGE).score(columns[~rest])
+    fitted = fit_logistic(columns, there, importance, _RIDGE)
+    centre, scale, weight, intercept = fitted.centre, fitted.scale, fitted.weight, fitted.intercept
     limits = [_limit(seen, dice, loss * present) for loss in (dice_loss, undecided_loss)]
     intercept += weight[-1] * (1 - centre[-1]) / scale[-1] if own.any() else 0
     return Presence(
@@ -155,40 +157,6 @@ def _keep_all(anatomy: Anatomy, fault: str) -> Presence:
     return Presence(anatomy, nothing, (1.0,) * len(NAMES), nothing, 0.0, 0.0, 0.0, fault)
 
 
-_Fitted = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]
-
-
-def _fit(columns: NDArray[np.float64], there: NDArray[np.bool_], importance: NDArray[np.float64]) -> _Fitted:
-    """Centre, scale and weight of each column, and the intercept, of a logistic regression with a ridge."""
-    from scipy import optimize  # here, because a judgement fits nothing
-
-    centre, scale = columns.mean(axis=0), columns.std(axis=0)
-    scale = np.where(scale > 1e-9, scale, 1.0)
-    inputs = np.column_stack([(columns - centre) / scale, np.ones(len(columns))])
-    sign = np.where(there, 1.0, -1.0)
-
-    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        margin = sign * (inputs @ weights)
-        penalised = np.append(weights[:-1], 0)
-        value = (importance * np.logaddexp(0, -margin)).sum() + _RIDGE / 2 * (penalised**2).sum()
-        slope = -importance * sign * np.exp(-np.logaddexp(0, margin))
-        return float(value), inputs.T @ slope + _RIDGE * penalised
-
-    found = optimize.minimize(loss, np.zeros(inputs.shape[1]), jac=True, method="L-BFGS-B", tol=1e-10).x
-    return centre, scale, found[:-1], float(found[-1])
-
-
-def _score(
-    columns: NDArray[np.float64],
-    centre: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    intercept: float,
-) -> NDArray[np.float64]:
-    """Log-odds (N,) of evidence (N, D)."""
-    return (columns - centre) / scale @ weight + intercept
-
-
 def _limit(seen: NDArray[np.float64], dice: NDArray[np.float64], affordable: float) -> float:
     """The largest log-odds such that masks with lower ones have a sum of Dice of at most `affordable`."""
     order = np.argsort(seen, kind="stable")
@@ -208,7 +176,7 @@ def judge(presence: Presence, probabilities: NDArray[np.uint8]) -> Judged:
         return Judged(probabilities.reshape(len(drawn), -1).max(axis=1) / 255, nothing, nothing)
     evidence = measure_evidence(probabilities, presence.anatomy)
     centre, scale, weight = (np.array(part) for part in (presence.centre, presence.scale, presence.weight))
-    score = _score(evidence, centre, scale, weight, presence.intercept)
+    score = Fitted(centre, scale, weight, presence.intercept).score(evidence)
     absent = drawn & (score < presence.absent_below)
     unsure = drawn & ~absent & (score < presence.sure_above)
     return Judged(1 / (1 + np.exp(-np.clip(score, -700, 700))), absent, unsure)

@@ -1,6 +1,7 @@
 """How often chance gives a disagreement."""
 
 import numpy as np
+import pytest
 
 from samcarry.audit.chance import count_standing_out, fit_tail, measure_null
 
@@ -24,11 +25,14 @@ def test_no_values_give_a_tail_of_the_least_scale():
     assert fit_tail(np.empty(0), 0.5, 0.8, 1.0).chance(3.0) == np.exp(-3.0)
 
 
-def test_a_disagreement_in_a_difficult_case_is_less_surprising():
-    gains = np.random.default_rng(0).exponential(0.3, (50, 8))
-    gains[0] = 2.0
-    null = measure_null(gains, np.ones(50, dtype=bool))
-    assert null.chance_of_classes(0, [3], 5.0) > 10 * null.chance_of_classes(1, [3], 5.0)
+def test_classes_that_disagree_together_are_likelier_where_whole_cases_are_difficult():
+    rng = np.random.default_rng(0)
+    alone = rng.exponential(1.0, (200, 8))
+    together = rng.exponential(1.0, (200, 1)) + rng.exponential(0.1, (200, 8))
+    trusted = np.ones(200, dtype=bool)
+    nulls = [measure_null(gains, gains.sum(axis=1), trusted) for gains in (alone, together)]
+    assert nulls[1].chance_of_classes(4, 20.0) > 10 * nulls[0].chance_of_classes(4, 20.0)
+    assert nulls[0].chance_of_classes(1, 5.0) == pytest.approx(nulls[0].chance_of_class(5.0), rel=0.5)
 
 
 def test_as_many_stand_out_as_chance_explains_at_most_the_share_of():
