@@ -1,6 +1,7 @@
 """Time `samcarry predict` on a folder of PNG files, from reading to writing, against a plain loop.
 
     python benchmarks/predict.py
+    python benchmarks/predict.py --images 1 --threads 1 --clock cpu --steps
     python benchmarks/predict.py --images 4 --width 16 --runs 1 --profile
 
 The plain loop reads an image with torchvision, resizes it, predicts it, enlarges the probabilities with
@@ -32,7 +33,10 @@ sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
 
 from timing import CLOCKS, DEVICE, draw, seconds_in_turn
 
-from samcarry.images.masks import read_mask
+from samcarry.formats.class_pngs import write_class_masks
+from samcarry.images.grey import read_grey, resize_grey
+from samcarry.images.masks import mask_at_size, read_mask
+from samcarry.measure.table import measure_image
 from samcarry.networks.prediction import predict
 from samcarry.networks.unet import UNet
 from samcarry.predict.models import Model
@@ -72,6 +76,38 @@ def plain_loop(
                 Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"{index}.png")
 
 
+def print_steps(
+    network: UNet, drawn: NDArray[np.uint8], path: Path, size: tuple[int, int], runs: int, clock: str
+) -> None:
+    """Print the seconds of each step of both, for one image; measuring has no counterpart."""
+    grey = read_grey(path)
+    small = resize_grey(grey, *size)
+    masks = np.stack([mask_at_size(values, *grey.shape) for values in drawn])
+    names = [str(index) for index in range(len(drawn))]
+    probabilities = torch.from_numpy(drawn).float()[None] / 255
+
+    def enlarge() -> None:
+        (F.interpolate(probabilities, grey.shape, mode="bilinear")[0] > 0.5).numpy()
+
+    def save(folder: Path) -> None:
+        for name, mask in zip(names, masks, strict=True):
+            Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"{name}.png")
+
+    with tempfile.TemporaryDirectory() as folder:
+        ways = {
+            "reading": lambda: read_grey(path),
+            "reading, plain": lambda: read_image(str(path), ImageReadMode.GRAY),
+            "the network, in both": lambda: predict(network, small[None], MEAN, STD),
+            "masks at the size of the image": lambda: [mask_at_size(one, *grey.shape) for one in drawn],
+            "masks at the size of the image, plain": enlarge,
+            "writing masks": lambda: write_class_masks(folder, masks, names),
+            "writing masks, plain": lambda: save(Path(folder)),
+            "measuring": lambda: measure_image(masks, drawn, names, (), None),
+        }
+        for name, seconds in seconds_in_turn(ways, runs, clock).items():
+            print(f"{name}: {seconds:.4f} s")
+
+
 def main() -> None:
     """Time both on the same images."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -83,6 +119,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=usable_cpus())
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
+    parser.add_argument("--steps", action="store_true", help="also print the seconds of each step")
     parser.add_argument("--profile", action="store_true", help="also print where our time goes")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -105,7 +142,7 @@ def main() -> None:
 
         def ours(*formats: str) -> Path:
             out = folder / f"ours{next(numbers)}"
-            predict_folder(model, folder / "images", out, formats)
+            predict_folder(model, folder / "images", out, formats, threads=arguments.threads)
             return out
 
         def plain() -> Path:
@@ -128,6 +165,9 @@ def main() -> None:
         files = sorted(path.relative_to(others) for path in others.rglob("*.png"))
         apart = [(read_mask(mine / file) != read_mask(others / file)).mean() for file in files]
         print(f"pixels that differ in {len(files)} masks: {np.mean(apart):.1e}")
+        if arguments.steps:
+            first = folder / "images/000.png"
+            print_steps(network, drawn, first, size, arguments.runs, arguments.clock)
         if arguments.profile:
             profile = cProfile.Profile()
             profile.runcall(ours, "png")

@@ -113,7 +113,7 @@ STAGES = (
         rf"ours: {NUMBER} s",
         rf"plain loop: {NUMBER} s",
         "a loop that writes the same masks and measures nothing",
-        "measuring each class, with 24 possible contours",
+        "the network, and measuring 24 possible contours of each class",
     ),
     Stage(
         "embedding, ViT-H, GPU",

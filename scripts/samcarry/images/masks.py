@@ -1,5 +1,6 @@
 """Read, resize and write binary masks."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samcarry.images.grey import open_image, resize_grey, upright
+from samcarry.images.mask_png import png_of
 from samcarry.storage.files import atomic
 from samcarry.storage.probabilities import THRESHOLD
 
@@ -58,7 +60,7 @@ def resize_mask(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.
 def write_mask(path: str | Path, mask: NDArray[np.bool_]) -> None:
     """Write a mask (height, width) as an 8-bit PNG of 0 and 255, atomically."""
     with atomic(path) as private:
-        Image.fromarray(mask.astype(np.uint8) * 255).save(private, format="PNG")
+        private.write_bytes(png_of(mask))
 
 
 def mask_at_size(values: NDArray[np.uint8], height: int, width: int) -> NDArray[np.bool_]:
@@ -68,7 +70,46 @@ def mask_at_size(values: NDArray[np.uint8], height: int, width: int) -> NDArray[
     mask; a mask of 0 and 255 is treated in the same way. A class that has any pixel above 0.5 never
     disappears: if resizing would remove it, its highest pixels are kept.
     """
-    resized = resize_grey(values, height, width)
-    if values.max() <= THRESHOLD:
-        return np.zeros((height, width), dtype=bool)
-    return resized > min(THRESHOLD, int(resized.max()) - 1)
+    mask = np.zeros((height, width), dtype=bool)
+    draw_mask(values, mask)
+    return mask
+
+
+def draw_mask(values: NDArray[np.uint8], empty: NDArray[np.bool_]) -> None:
+    """Draw the mask of `mask_at_size` into an empty one (height, width)."""
+    drawn = values > THRESHOLD
+    if not drawn.any():
+        return
+    if all(new >= old for new, old in zip(empty.shape, values.shape, strict=True)):
+        place, part = _enlarged_part(values, empty.shape, bounding_window(drawn))
+        if part.max() > THRESHOLD:
+            empty[place] = part > THRESHOLD
+            return
+    resized = resize_grey(values, *empty.shape)
+    empty[:] = resized > min(THRESHOLD, int(resized.max()) - 1)
+
+
+def bounding_window(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The rows and columns of the bounding box of a mask (height, width) that is not empty."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    within = slice(int(rows[0]), int(rows[-1]) + 1)
+    columns = np.flatnonzero(mask[within].any(axis=0))
+    return within, slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _enlarged_part(
+    values: NDArray[np.uint8], size: tuple[int, ...], window: tuple[slice, slice]
+) -> tuple[tuple[slice, slice], NDArray[np.uint8]]:
+    """What a window of a map that is enlarged has a share in, and where this is in the enlarged map.
+
+    The pixels are those of `resize_grey`: when Pillow enlarges, it first computes rows and then columns, each
+    from those around it, so others may be left out.
+    """
+    (top, bottom), (left, right) = (
+        (max(0, math.floor((edges.start - 1) * new / old)), min(new, math.ceil((edges.stop + 1) * new / old)))
+        for edges, old, new in zip(window, values.shape, size, strict=True)
+    )
+    rows = slice(max(0, window[0].start - 3), window[0].stop + 3)
+    wide = np.zeros((values.shape[0], right - left), dtype=np.uint8)
+    wide[rows] = resize_grey(values[rows], len(values[rows]), size[1])[:, left:right]
+    return (slice(top, bottom), slice(left, right)), resize_grey(wide, size[0], right - left)[top:bottom]

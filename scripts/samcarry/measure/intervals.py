@@ -5,23 +5,30 @@ and an outer contour with a guarantee, gives intervals in the same way (`interva
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 from scipy.special import ndtri
 
-from samcarry.measure.shapes import Shape, Spacing, measure_shape
+from samcarry.measure.cutting import cut_out, touching
+from samcarry.measure.shapes import (
+    Shape,
+    Spacing,
+    measure_shapes,
+    moments_of_each,
+    outline_of,
+    pixel_moments,
+)
 
 COVERAGE = 0.9
 """The share of true values that intervals are meant to contain, if probabilities are right."""
 
 _LEVELS = np.linspace((1 - COVERAGE) / 2, (1 + COVERAGE) / 2, 6)
-_LONGEST = 256  # pixels of the longer side at which other contours are measured
-_MARGIN = 2  # pixels around what is cut out
+_QUANTILES = ndtri(_LEVELS)
+_OUTSIDE = 1e-6  # the field is at least as far below 0 in parts that are left out
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,12 @@ def interval_of(value: float, others: Sequence[float | None], tolerance: float) 
 
 
 def possible_shapes(
-    probability: NDArray[np.uint8], mask: NDArray[np.bool_], shape: Shape, spacing: Spacing
+    probability: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    shape: Shape,
+    spacing: Spacing,
+    *,
+    outline: bool = True,
 ) -> list[Shape | None]:
     """The contours that are possible besides that of a mask, in a fixed order; None where nothing is left.
 
@@ -72,33 +84,103 @@ def possible_shapes(
         mask: the mask at the size of the image (height, width), not empty.
         shape: its measurements.
         spacing: height and width of a pixel of the image.
+        outline: whether the shapes have their outlines.
     """
-    cut = _cut(probability, mask)
+    cut = cut_out(probability, mask, _LEVELS[0])
     height, width = mask.shape
-    rows, columns = cut.target
+    rows, columns = cut.values.shape
     # Height and width of a pixel of what was cut out, in pixels of the image.
     scale = (cut.bottom - cut.top) * height / rows, (cut.right - cut.left) * width / columns
     fine = spacing[0] * scale[0], spacing[1] * scale[1]
     origin = cut.top * height / scale[0], cut.left * width / scale[1]
     certain = ndtri((np.clip(cut.values, 0, 1) * 255 + 0.5) / 256)
+    modes = _modes(certain, shape, fine, origin)
+    inside, moments = _possible_pixels(certain, modes, cut.mask)
+
+    def field_at(which: NDArray[np.intp], places: NDArray[np.intp], are_inside: bool) -> NDArray[np.float64]:
+        mode, level = np.divmod(which, len(_LEVELS))
+        field = certain.take(places) + _QUANTILES[level] * modes.take(mode * certain.size + places)
+        return field if are_inside else np.minimum(field, -_OUTSIDE)
+
+    found = measure_shapes(inside, moments, field_at, fine, origin)
+    if not outline:
+        return found
+    fields = certain + (_QUANTILES[:, None, None] * modes[:, None]).reshape(inside.shape)
+    fields = np.where(inside, fields, np.minimum(fields, -_OUTSIDE))
+    return [
+        one and replace(one, outline=outline_of(field, fine, origin))
+        for one, field in zip(found, fields, strict=True)
+    ]
+
+
+def _modes(
+    certain: NDArray[np.float64], shape: Shape, fine: Spacing, origin: tuple[float, float]
+) -> NDArray[np.float64]:
+    """By how much each of the four errors moves the contour at each pixel, -1..1, (error, height, width)."""
+    rows, columns = certain.shape
     x = (np.arange(columns) + origin[1] + 0.5) * fine[1] - shape.centre[0]
     y = (np.arange(rows)[:, None] + origin[0] + 0.5) * fine[0] - shape.centre[1]
-    slopes = np.gradient(ndimage.gaussian_filter(certain, 1)) if min(cut.target) > 1 else [0 * certain] * 2
+    slopes = np.gradient(ndimage.gaussian_filter(certain, 1)) if min(rows, columns) > 1 else [0 * certain] * 2
     normal_x, normal_y = -slopes[1] / fine[1], -slopes[0] / fine[0]
     steepness = np.maximum(np.hypot(normal_x, normal_y), 1e-9)
     normal_x, normal_y = normal_x / steepness, normal_y / steepness
-    modes = (
-        np.ones_like(certain),
-        normal_x * shape.axis[0] + normal_y * shape.axis[1],
-        normal_y * shape.axis[0] - normal_x * shape.axis[1],
-        np.clip((x * normal_y - y * normal_x) / (shape.length / 2), -1, 1),
+    return np.stack(
+        [
+            np.ones_like(certain),
+            normal_x * shape.axis[0] + normal_y * shape.axis[1],
+            normal_y * shape.axis[0] - normal_x * shape.axis[1],
+            np.clip((x * normal_y - y * normal_x) / (shape.length / 2), -1, 1),
+        ]
     )
-    found = []
-    for mode, level in product(modes, _LEVELS):
-        field = certain + ndtri(level) * mode
-        kept = touching(field > 0, cut.mask)
-        found.append(measure_shape(np.where(kept, field, np.minimum(field, -1e-6)), fine, origin))
-    return found
+
+
+def _possible_pixels(
+    certain: NDArray[np.float64], modes: NDArray[np.float64], mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """The pixels of each possible contour (24, height, width), and their moments (24, 6).
+
+    No error moves a contour farther than the outermost level, so only the pixels in between are computed.
+    """
+    reach = _QUANTILES[-1] + 1e-6
+    sure = certain > reach
+    near = np.flatnonzero(abs(certain) <= reach)
+    inside = np.repeat(sure.reshape(1, -1), len(modes) * len(_LEVELS), axis=0)
+    among_near = np.empty((len(inside), len(near)), dtype=bool)
+    certain_near, modes_near = certain.take(near), modes.reshape(len(modes), -1).take(near, axis=1)
+    errors = product(modes_near, _QUANTILES)
+    for (mode, quantile), pixels, of_near in zip(errors, inside, among_near, strict=True):
+        np.greater(certain_near + quantile * mode, 0, out=of_near)
+        pixels[near] = of_near
+    inside = inside.reshape(-1, *certain.shape)
+    moments = pixel_moments(sure[None]) + among_near.astype(np.float64) @ moments_of_each(near, certain.shape)
+    doubtful = _with_parts(inside, certain, mask)
+    for which in doubtful:
+        inside[which] = touching(inside[which], mask)
+    moments[doubtful] = pixel_moments(inside[doubtful])
+    return inside, moments
+
+
+def _with_parts(
+    inside: NDArray[np.bool_], certain: NDArray[np.float64], mask: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """Those of some sets of pixels (set, height, width) that may have parts that do not meet a mask.
+
+    From each pixel, the way leads to the most certain one of its neighbours. If this is inside wherever the
+    pixel is, up to the mask, everything is connected to the mask. This is the usual case, and much faster to
+    check than finding connected components.
+    """
+    padded = np.pad(certain, 1, constant_values=-np.inf)
+    width = certain.shape[1]
+    beside = np.flatnonzero(inside.any(axis=0) & ~mask)
+    rows, columns = np.divmod(beside, width)
+    places = (rows + 1) * (width + 2) + columns + 1
+    neighbours = padded.ravel()[places + np.array([[-width - 2], [width + 2], [-1], [1]])]
+    best = neighbours.argmax(axis=0)
+    upwards = neighbours.max(axis=0) > certain.ravel()[beside]
+    uphill = np.where(upwards, beside + np.array([-width, width, -1, 1])[best], beside)
+    flat = inside.reshape(len(inside), -1)
+    lost = flat[:, beside] & ~(flat[:, uphill] & upwards)
+    return np.flatnonzero(lost.any(axis=1))
 
 
 def pairs(
@@ -110,73 +192,3 @@ def pairs(
         mode, level = divmod(place, steps)
         yield one, second[place]
         yield one, second[mode * steps + steps - 1 - level]
-
-
-def touching(mask: NDArray[np.bool_], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The connected components of a mask that meet another one, of the same shape."""
-    labels, count = ndimage.label(mask)
-    meets = np.zeros(count + 1, dtype=bool)
-    meets[labels[kept & mask]] = True
-    return meets[labels]
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """The part of a probability map in which contours can be.
-
-    Attributes:
-        top, bottom, left, right: its place, as shares of the image.
-        target: (rows, columns) at which it was resampled.
-        values: probabilities 0..1.
-        mask: the mask there.
-    """
-
-    top: float
-    bottom: float
-    left: float
-    right: float
-    target: tuple[int, int]
-    values: NDArray[np.float64]
-    mask: NDArray[np.bool_]
-
-
-def _cut(probability: NDArray[np.uint8], mask: NDArray[np.bool_]) -> _Cut:
-    small, drawn = probability.shape, mask.astype(np.float32)
-    low = resampled(drawn, small, Image.Resampling.BOX) > 0
-    reach = touching((probability > 255 * _LEVELS[0]) | low, low)
-    box = []
-    for axis, size in ((1, small[0]), (0, small[1])):
-        set_ = np.flatnonzero(reach.any(axis=axis))
-        box += [max(0, set_[0] - _MARGIN), min(size, set_[-1] + 1 + _MARGIN)]
-    top, bottom, left, right = box
-    native = (bottom - top) * mask.shape[0] / small[0], (right - left) * mask.shape[1] / small[1]
-    shrunk = min(1.0, _LONGEST / max(native))
-    target = max(1, round(native[0] * shrunk)), max(1, round(native[1] * shrunk))
-    place = (left, top, right, bottom)
-    values = resampled(probability / 255, target, Image.Resampling.BILINEAR, place)
-    high, wide = mask.shape[0] / small[0], mask.shape[1] / small[1]
-    of_mask = (left * wide, top * high, right * wide, bottom * high)
-    inside = resampled(drawn, target, Image.Resampling.BOX, of_mask) > 0
-    return _Cut(
-        top / small[0],
-        bottom / small[0],
-        left / small[1],
-        right / small[1],
-        target,
-        values.astype(np.float64),
-        inside,
-    )
-
-
-def resampled(
-    values: NDArray[np.floating],
-    size: tuple[int, ...],
-    how: Image.Resampling,
-    box: tuple[float, float, float, float] | None = None,
-) -> NDArray[np.float32]:
-    """Values (height, width), or what is in `box` (left, top, right, bottom) of them, at another size."""
-    picture = Image.fromarray(values.astype(np.float32, copy=False))
-    if box is not None:  # rounding may have moved it beyond the edge, which Pillow refuses
-        left, top, right, bottom = box
-        box = (left, top, min(right, picture.width), min(bottom, picture.height))
-    return np.asarray(picture.resize((size[1], size[0]), how, box))

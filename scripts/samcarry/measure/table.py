@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from samcarry.measure.expressions import ANGLE, DIRECTION, Expression
-from samcarry.measure.intervals import Interval, interval_of, pairs, possible_shapes, resampled
-from samcarry.measure.shapes import Shape, Spacing, angle, between, field_of, measure_shape
+from samcarry.images.masks import bounding_window
+from samcarry.measure.cutting import resampled
+from samcarry.measure.expressions import ANGLE, DIRECTION, GAP, Expression
+from samcarry.measure.intervals import Interval, interval_of, pairs, possible_shapes
+from samcarry.measure.shapes import Shape, Spacing, angle, between, measure_drawn
 from samcarry.storage.tables import write_table
 
 PIXELS, MM = "px", "mm"
@@ -61,12 +63,14 @@ def measure_image(
         spacing: height and width of a pixel in mm; None measures in pixels.
     """
     size = spacing or (1.0, 1.0)
+    with_gaps = {part.name for one in expressions if one.kind == GAP for part in one.parts}
     shapes: dict[str, Shape] = {}
     others: dict[str, list[Shape | None]] = {}
     for name, mask, probability in zip(classes, masks, probabilities, strict=True):
         if mask.any():
-            shapes[name] = measure_mask(mask, probability, size)
-            others[name] = possible_shapes(probability, mask, shapes[name], size)
+            outline = name in with_gaps
+            shapes[name] = measure_mask(mask, probability, size, outline=outline)
+            others[name] = possible_shapes(probability, mask, shapes[name], size, outline=outline)
     pixel = max(size)
     found = {}
     for expression in expressions:
@@ -79,11 +83,13 @@ def measure_image(
     )
 
 
-def measure_mask(mask: NDArray[np.bool_], probability: NDArray[np.uint8], spacing: Spacing) -> Shape:
+def measure_mask(
+    mask: NDArray[np.bool_], probability: NDArray[np.uint8], spacing: Spacing, *, outline: bool = True
+) -> Shape:
     """The measurements of one mask that is not empty; its contour is finer than a pixel where p allows it."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    top, left = max(0, rows[0] - _MARGIN), max(0, columns[0] - _MARGIN)
-    part = mask[top : rows[-1] + 1 + _MARGIN, left : columns[-1] + 1 + _MARGIN]
+    rows, columns = bounding_window(mask)
+    top, left = max(0, rows.start - _MARGIN), max(0, columns.start - _MARGIN)
+    part = mask[top : rows.stop + _MARGIN, left : columns.stop + _MARGIN]
     rows_of, columns_of = np.divide(probability.shape, mask.shape)
     box = (
         left * columns_of,
@@ -92,10 +98,7 @@ def measure_mask(mask: NDArray[np.bool_], probability: NDArray[np.uint8], spacin
         (top + part.shape[0]) * rows_of,
     )
     fine = resampled(probability / 255, part.shape, Image.Resampling.BILINEAR, box)
-    shape = measure_shape(field_of(part, fine.astype(np.float64)), spacing, (float(top), float(left)))
-    if shape is None:
-        raise ValueError("the mask is empty")
-    return shape
+    return measure_drawn(part, fine, spacing, (float(top), float(left)), outline=outline)
 
 
 def _of_class(shape: Shape, others: Sequence[Shape | None], pixel: float) -> dict[str, Interval]:

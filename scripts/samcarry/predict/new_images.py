@@ -1,56 +1,37 @@
 """Predictions of a trained model on new images, as files of one folder to files of another."""
 
-import hashlib
 import json
 import logging
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import yaml
-from numpy.typing import NDArray
-
 from samcarry import __version__
-from samcarry.confidence.calibration import calibrated_values
-from samcarry.confidence.shown import OUTSIDE
-from samcarry.data.user_files import by_name, composed, image_name, visible_files
-from samcarry.errors import InputError, shortlist
+from samcarry.errors import InputError
 from samcarry.formats import FORMATS
 from samcarry.formats.writers import OVERLAP_RULE, MaskWriter
-from samcarry.geometry.run_lengths import encode_image, image_from_json
-from samcarry.images import IMAGE_SUFFIXES
-from samcarry.images.dicom import burned_in_code, dicom_pixel_size, is_dicom, other_dicom_object
-from samcarry.images.grey import read_grey
-from samcarry.images.training_look import FEWEST
+from samcarry.geometry.run_lengths import image_from_json
 from samcarry.measure.expressions import parse_expressions
 from samcarry.measure.intervals import COVERAGE
 from samcarry.measure.shapes import Spacing
-from samcarry.measure.table import (
-    Measured,
-    measure_image,
-    measured_as_json,
-    measured_from_json,
-    write_measurements,
-)
+from samcarry.measure.table import Measured, measured_from_json, write_measurements
 from samcarry.predict import promises
-from samcarry.predict.arrays import MAY_BE_WRONG, predict_grey
-from samcarry.predict.laterality import NONE, check_laterality, find_sides, side_to_mirror
+from samcarry.predict.finding import find_new_images
+from samcarry.predict.laterality import NONE, check_laterality, find_sides
 from samcarry.predict.models import Model
-from samcarry.predict.promises import OUTSIDE_REASON, Asked, check_asked, how_like, write_sureness
-from samcarry.predict.unfinished import SUFFIX, Unfinished, unfinished
+from samcarry.predict.one_image import Keys, RefusedError, look_at, write_files
+from samcarry.predict.options import RECORD, Settings, check_out, check_spacing, check_unlike
+from samcarry.predict.promises import Asked, check_asked
+from samcarry.predict.unfinished import Unfinished, unfinished
 from samcarry.runtime.progress import progress
-from samcarry.storage.files import sha256, write_text
-from samcarry.storage.reading import reading
+from samcarry.storage.files import write_text
 from samcarry.storage.tables import write_table
 
 log = logging.getLogger(__name__)
-RECORD = "predict.json"
-"""The file that marks a folder as made by samcarry predict."""
-
 TABLE = "images.csv"
 MEASUREMENTS = "measurements.csv"
 COLUMNS = (
@@ -59,56 +40,8 @@ COLUMNS = (
 )
 """The columns of images.csv: one row for each image."""
 
-UNLIKE = ("warn", "refuse")
-
-
-def find_new_images(folder: str | Path) -> tuple[dict[str, Path], list[str]]:
-    """{case: image file} of a folder and its subfolders, and one line for each image that is left out.
-
-    `folder` may also be a single image. DICOM files without an image, such as the directory of a CD and
-    reports, are skipped; their number is logged. A case is named after its file without the suffix, with its
-    subfolders: 'monday/17'. DICOM files need no suffix. If two images have the same name, the second one is
-    left out.
-
-    Raises:
-        InputError: there is no such folder or file, or it contains no images.
-    """
-    folder = Path(folder)
-    faults: list[str] = []
-    if folder.is_dir():
-        files = visible_files(folder, faults)
-    elif folder.is_file():
-        files, folder = [folder], folder.parent
-    else:
-        raise InputError(
-            f"{folder}: not found; give the path of the folder with your images, or of one image"
-        )
-    named, others = [], []
-    without_image: Counter[str] = Counter()
-    for file in files:
-        known = image_name(file) is not None
-        dicom = file.is_file() and is_dicom(file)
-        if not known and not dicom:
-            others.append(file.name)
-            continue
-        if dicom and (kind := other_dicom_object(file)):
-            without_image[kind] += 1
-            continue
-        # DICOM files without a suffix often have names of digits and dots, which are kept unchanged.
-        case = composed((file.with_suffix("") if known else file).relative_to(folder).as_posix())
-        if not case.isprintable():
-            faults.append(f"{str(file)!r}: its name contains an unprintable character; rename it")
-        else:
-            named.append((case, file))
-    found = by_name(named, "image", faults)
-    if others:
-        log.warning("%s: skipped files that are not images: %s", folder, shortlist(others))
-    if without_image:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in without_image.most_common())
-        log.warning("%s: skipped %d DICOM files without an image: %s", folder, without_image.total(), kinds)
-    if not found:
-        raise InputError(f"{folder}: contains no images ({', '.join(IMAGE_SUFFIXES)}); add some")
-    return found, faults
+Record = dict[str, Any]
+"""What images.csv and a later call have to know of an image, from `one_image.write_files`."""
 
 
 def predict_folder(
@@ -127,6 +60,7 @@ def predict_folder(
     coverage: float | None = None,
     probabilities: bool = False,
     tta: bool = False,
+    threads: int = 1,
 ) -> tuple[list[str], list[str]]:
     """Write masks of all images of a folder, as the command `samcarry predict` does.
 
@@ -154,6 +88,7 @@ def predict_folder(
             of Dice are promised; needs a calibrated model. None = nothing is promised.
         probabilities: write calibrated probabilities too; needs a calibrated model.
         tta: predict the mean over slightly moved and scaled views, see `views`.
+        threads: with more than one, an image is predicted while the last one is measured and written.
 
     Returns:
         The names of the predicted cases, and one line for each image or file that was left out.
@@ -168,18 +103,18 @@ def predict_folder(
     if unknown := [name for name in formats if name not in FORMATS]:
         raise InputError(f"format '{unknown[0]}' is unknown; choose from {', '.join(FORMATS)}")
     check_laterality(model, laterality)
-    _check_unlike(model, unlike)
+    check_unlike(model, unlike)
     if model.presence is not None and model.presence.fault:
         log.warning("no class is judged absent: %s", model.presence.fault)
-    _check_out(images, out, overwrite)
+    check_out(images, out, overwrite)
     block = dict(model.measurements if measurements is None else measurements)
     expressions = parse_expressions(block, model.classes, "measurements")
-    _check_spacing(spacing)
+    check_spacing(spacing)
     found, faults = find_new_images(images)
     images = images if images.is_dir() else images.parent
     log.info("%d images; %d classes at %d x %d pixels", len(found), len(model.classes), *model.size)
     sides = {} if laterality in (None, NONE) else find_sides(laterality, found, images)
-    settings = _Settings(
+    settings = Settings(
         tuple(formats),
         one_component,
         model.window if window is None else window,
@@ -197,21 +132,15 @@ def predict_folder(
     sure: list[list[Any]] = []
     measured: list[tuple[str, str, Measured]] = []
     with unfinished(out, replace=overwrite) as state:
-        keys = _Keys(model, settings, images, sides)
+        keys = Keys(model, settings, images, sides)
         kept = _keep_finished(state, found, keys, out)
         files = MaskWriter(state.results, model.classes, formats, again=True)
-        for case, file in progress(found.items(), "predicted"):
-            try:
-                if case in kept:
-                    record = state.recall(case)
-                    encoded = record["runs"] and image_from_json(record["runs"])
-                    files.add_again(case, encoded, file)
-                else:
-                    record = _predict_file(model, case, file, settings, keys, files, state)
-            except InputError as error:
-                faults.append(str(error))
-                unlike_too = int(isinstance(error, _RefusedError)) or ""
-                rest = [0, sides.get(case, ""), "", "", unlike_too, *[""] * 8, str(error)]
+        records = _records(found, kept, keys, files, state, at_once=2 if threads > 1 else 1)
+        for case, file, record in progress(records, "predicted", len(found)):
+            if isinstance(record, InputError):
+                faults.append(str(record))
+                unlike_too = int(isinstance(record, RefusedError)) or ""
+                rest = [0, sides.get(case, ""), "", "", unlike_too, *[""] * 8, str(record)]
                 rows.append([file.relative_to(images).as_posix(), case, *rest])
                 continue
             faults += record["faults"]
@@ -237,70 +166,61 @@ def predict_folder(
     return done, faults
 
 
-def read_measurements(path: str | Path) -> dict[str, Any]:
-    """The block `measurements` of a YAML file, such as a config.
+def _records(
+    found: Mapping[str, Path],
+    kept: Collection[str],
+    keys: Keys,
+    files: MaskWriter,
+    state: Unfinished,
+    *,
+    at_once: int,
+) -> Iterator[tuple[str, Path, Record | InputError]]:
+    """Case, file, and record of each image, in order; an error where there are no masks of it.
 
-    Raises:
-        InputError: the file is missing or not YAML, or has no such block.
+    Files are written by a thread of their own, one image after the other. Up to `at_once` images are in
+    memory.
     """
-    with reading(path, by_rule=False):
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
+
+    def written(case: str, file: Path) -> Callable[[], Record]:
+        if case not in kept:
+            seen = look_at(keys, case, file)
+            return lambda: write_files(keys, seen, files, state)
+        return lambda: _written_before(case, file, files, state)
+
+    # When this ends early, what was submitted is finished, and a later call finds it.
+    with ThreadPoolExecutor(1) as writer:
+        waiting: deque[tuple[str, Path, Future[Record] | InputError]] = deque()
+        for case, file in found.items():
+            try:
+                waiting.append((case, file, writer.submit(written(case, file))))
+            except InputError as error:
+                waiting.append((case, file, error))
+            while len(waiting) >= at_once:
+                yield _finished(*waiting.popleft())
+        while waiting:
+            yield _finished(*waiting.popleft())
+
+
+def _finished(
+    case: str, file: Path, result: Future[Record] | InputError
+) -> tuple[str, Path, Record | InputError]:
+    """An entry of `_records`, once the image's files are written."""
+    if isinstance(result, InputError):
+        return case, file, result
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{place}: is not valid YAML; correct it") from None
-    block = content.get("measurements") if isinstance(content, dict) else None
-    if not isinstance(block, dict):
-        raise InputError(f"{path}: has no key `measurements` with names and `between`; see docs/predict.md")
-    return block
+        return case, file, result.result()
+    except InputError as error:
+        return case, file, error
 
 
-class _RefusedError(InputError):
-    """An image is unlike the training images and was left out."""
+def _written_before(case: str, file: Path, files: MaskWriter, state: Unfinished) -> Record:
+    """The record of an image whose files a call that was stopped has written."""
+    record = state.recall(case)
+    files.add_again(case, record["runs"] and image_from_json(record["runs"]), file)
+    return record
 
 
-@dataclass(frozen=True)
-class _Settings:
-    """The options that decide what is written, as predict.json records them."""
-
-    formats: tuple[str, ...]
-    one_component: bool
-    window: tuple[float, float] | None
-    laterality: str | None
-    unlike: str
-    spacing: Spacing | None
-    measurements: Mapping[str, Any]
-    asked: Asked
-    tta: bool
-
-
-@dataclass(frozen=True)
-class _Keys:
-    """All that the results of an image depend on."""
-
-    model: Model
-    settings: _Settings
-    folder: Path
-    sides: Mapping[str, str]
-
-    def mirror(self, case: str) -> bool:
-        """Whether the network has to see the mirrored image."""
-        side = self.sides.get(case)
-        return side is not None and side == side_to_mirror(self.model, self.settings.laterality)
-
-    def of(self, case: str, file: Path) -> str:
-        """A digest of model, settings, content and name of an image, and of its side."""
-        with reading(file, by_rule=False):
-            content = sha256(file)
-        settings = {**asdict(self.settings), "laterality": None}  # its outcome counts
-        parts = [__version__, self.model.sha256, settings, content, str(file.relative_to(self.folder))]
-        text = json.dumps([*parts, self.sides.get(case), self.mirror(case)])
-        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _keep_finished(state: Unfinished, found: Mapping[str, Path], keys: _Keys, out: Path) -> set[str]:
+def _keep_finished(state: Unfinished, found: Mapping[str, Path], keys: Keys, out: Path) -> set[str]:
     """The cases that a call that was stopped has finished; whatever else it has left is removed."""
     known = {}
     for case, file in found.items():
@@ -316,106 +236,6 @@ def _keep_finished(state: Unfinished, found: Mapping[str, Path], keys: _Keys, ou
     return kept
 
 
-def _predict_file(
-    model: Model,
-    case: str,
-    file: Path,
-    settings: _Settings,
-    keys: _Keys,
-    files: MaskWriter,
-    state: Unfinished,
-) -> dict[str, Any]:
-    """Write the masks of an image, and return what images.csv and a later call have to know of it.
-
-    Raises:
-        InputError: it cannot be read, or is unlike the training images and therefore refused.
-    """
-    key = keys.of(case, file)
-    burned_in = _burned_in(file)
-    grey = read_grey(file, settings.window)
-    mirror = keys.mirror(case)
-    answer = predict_grey(model, grey, settings.one_component, mirror, settings.tta)
-    score, reason = (answer.unlikeness.score, answer.unlikeness.reason) if answer.unlikeness else (None, "")
-    p_value = how_like(model, answer.prepared)
-    if p_value is not None and p_value <= OUTSIDE:
-        reason = "; ".join(filter(None, [reason, f"{OUTSIDE_REASON} (p = {p_value:.3f})"]))
-    if reason and settings.unlike == "refuse":
-        raise _RefusedError(f"{file}: {reason}; it was left out (--unlike refuse)")
-    if reason:
-        log.warning("%s: %s; %s", file, reason, MAY_BE_WRONG)
-    name = file.relative_to(keys.folder).as_posix()
-    before = len(files.faults)
-    spacing, spacing_from = _pixel_size(file, settings.spacing)
-    written = files.add(case, answer.masks, grey, file_name=name, source=file, spacing=spacing)
-    sure = write_sureness(
-        files.folder, case, model, answer.probabilities, grey.shape, p_value=p_value, asked=settings.asked
-    )
-    expressions = parse_expressions(settings.measurements, model.classes, "measurements")
-    probabilities = _calibrated(model, answer.probabilities)
-    measured = measure_image(answer.masks, probabilities, model.classes, expressions, spacing)
-    if f"dicomseg/{case}.dcm" in written:
-        from samcarry.formats.dicom_sr import write_dicom_sr  # here, because it takes a second
-
-        report, segmentation = (f"{folder}/{case}.dcm" for folder in ("dicomsr", "dicomseg"))
-        try:
-            write_dicom_sr(files.folder / report, file, files.folder / segmentation, measured, expressions)
-            written.append(report)
-        except InputError as error:  # the masks are as good without it
-            files.faults.append(str(error))
-    record = {
-        "row": [
-            keys.sides.get(case, ""),
-            int(mirror),
-            "" if score is None else f"{score:.2f}",
-            "" if score is None else int(score > 1),
-            "" if p_value is None else f"{p_value:.4f}",
-            "" if p_value is None else int(sure.outside),
-            "" if sure.dice_at_least is None else f"{sure.dice_at_least:.4f}",
-            burned_in,
-            *(f"{side:.6g}" for side in spacing or ()),
-            *(() if spacing else ("", "")),
-            spacing_from,
-            ";".join(answer.absent),
-            reason,
-        ],
-        "sure": sure.rows,
-        "measured": measured_as_json(measured),
-        "faults": files.faults[before:],
-        "runs": asdict(encode_image(name, answer.masks)) if files.needs_runs else None,
-    }
-    folders = [f"masks/{case}"] if "png" in settings.formats else []
-    state.remember(case, key, [*written, *sure.written, *folders], record)
-    return record
-
-
-def _burned_in(file: Path) -> str:
-    """What a DICOM file says of text in its pixels: '1', '0', or '' for nothing; 1 is logged as a warning."""
-    code = burned_in_code(file)
-    if code == "YES":
-        log.warning(
-            "%s: BurnedInAnnotation is YES: text in its pixels may name the patient; check the image, and "
-            "its overlay, before you share them",
-            file,
-        )
-    return {"YES": "1", "NO": "0"}.get(code, "")
-
-
-def _calibrated(model: Model, probabilities: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Probabilities (class, height, width), 0..255, as they are meant; unchanged without a calibration."""
-    if model.confidence is None:
-        return probabilities
-    of_classes = zip(model.confidence.classes, probabilities, strict=True)
-    return np.stack([calibrated_values(one.temperature)[values] for one, values in of_classes])
-
-
-def _pixel_size(file: Path, given: Spacing | None) -> tuple[Spacing | None, str]:
-    """Height and width of a pixel of an image in mm, and where they are from; None and '' if not known."""
-    found = dicom_pixel_size(file) if is_dicom(file) else None
-    if found is not None:
-        return found
-    return given, "--spacing" if given else ""
-
-
 def _warn_of_magnification(rows: Sequence[Sequence[object]]) -> None:
     magnified = sum(row[COLUMNS.index("spacing_from")] == "ImagerPixelSpacing" for row in rows)
     if magnified:
@@ -426,42 +246,7 @@ def _warn_of_magnification(rows: Sequence[Sequence[object]]) -> None:
         )
 
 
-def _check_spacing(spacing: Spacing | None) -> None:
-    if spacing is not None and not all(0 < side < float("inf") for side in spacing):
-        raise InputError(f"--spacing {spacing}: is not a size in mm; give one or two numbers above 0")
-
-
-def _check_unlike(model: Model, unlike: str) -> None:
-    if unlike not in UNLIKE:
-        raise InputError(f"--unlike {unlike}: is unknown; choose from {', '.join(UNLIKE)}")
-    if model.training_look is None:
-        missing = (
-            "the model file does not say what its training images look like (there were fewer than "
-            f"{FEWEST}, or an older samcarry wrote it)"
-        )
-        if unlike == "refuse":
-            raise InputError(f"--unlike refuse: {missing}; leave the option out, and look at every mask")
-        log.warning("%s: images unlike them are not noticed", missing)
-
-
 def _write_record(path: Path, model: Model, record: dict[str, object]) -> None:
     """Write predict.json: versions, settings and cases."""
     origin = {"samcarry": __version__, "model_sha256": model.sha256, "overlap_rule": OVERLAP_RULE}
     write_text(path, json.dumps({**origin, **record}, ensure_ascii=False, indent=1))
-
-
-def _check_out(images: Path, out: Path, overwrite: bool) -> None:
-    """Refuse an output folder if writing it could destroy files of the user."""
-    source = images.resolve()
-    targets = [path.resolve() for path in (out, Path(f"{out}{SUFFIX}"))]
-    if any(target.is_relative_to(source) or source.is_relative_to(target) for target in targets):
-        raise InputError(
-            f"{out}: the output folder must not be inside the folder of the images or contain it; "
-            "choose another folder"
-        )
-    if not out.exists() and not out.is_symlink():
-        return
-    if not overwrite:
-        raise InputError(f"{out}: already exists; choose another folder, or add --overwrite to replace it")
-    if not (out / RECORD).is_file() or out.is_symlink():
-        raise InputError(f"{out}: was not made by samcarry predict; choose another folder")

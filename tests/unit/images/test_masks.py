@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from samcarry.errors import InputError
+from samcarry.images.grey import resize_grey
 from samcarry.images.masks import mask_at_size, read_mask, read_mask_values, resize_mask, write_mask
 
 MASK = np.array([[False, True, True], [False, False, True]])
@@ -135,3 +136,17 @@ def test_a_probability_map_is_thresholded_at_half_at_its_own_size():
     assert mask_at_size(np.array([[0, 127, 128, 255]], np.uint8), 1, 4).tolist() == [
         [False, False, True, True]
     ]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_only_a_part_of_a_probability_map_is_resized_with_the_same_outcome(seed):
+    rng = np.random.default_rng(seed)
+    height, width, new_height, new_width = (int(side) for side in rng.integers(1, 50, 4))
+    if seed % 2:  # larger in both directions
+        new_height, new_width = height + new_height, width + new_width
+    values = rng.integers(0, 256, (height, width)).astype(np.uint8)
+    if seed % 3:  # a few high pixels among lower ones
+        values = np.where(rng.random(values.shape) < 0.03, values, values % 120).astype(np.uint8)
+    resized = resize_grey(values, new_height, new_width)
+    expected = resized > min(127, int(resized.max()) - 1) if values.max() > 127 else resized < 0
+    np.testing.assert_array_equal(mask_at_size(values, new_height, new_width), expected)

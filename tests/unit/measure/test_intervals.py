@@ -4,10 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from scipy.special import ndtr
+from scipy import ndimage
+from scipy.special import ndtr, ndtri
 
+from samcarry.images.masks import mask_at_size
+from samcarry.measure.cutting import cut_out, touching
 from samcarry.measure.expressions import ANGLE, GAP, Expression, Part
-from samcarry.measure.intervals import COVERAGE, interval_of, possible_shapes, touching
+from samcarry.measure.intervals import COVERAGE, _modes, interval_of, possible_shapes
+from samcarry.measure.rectangles import least_rectangles
 from samcarry.measure.shapes import angle, field_of, gap, measure_shape
 from samcarry.measure.table import measure_image, measure_mask
 from support.measured_phantoms import bar, ellipse
@@ -164,3 +168,57 @@ def test_an_interval_always_contains_its_value():
     assert found.confidence == pytest.approx(1 / 3)
     alone = interval_of(5.0, [None], 1.0)
     assert (alone.low, alone.high, alone.confidence) == (5, 5, 0)
+
+
+def shapes_one_by_one(probability, mask, shape, spacing):
+    """What `possible_shapes` returns, by measuring each whole field."""
+    cut = cut_out(probability, mask, (1 - COVERAGE) / 2)
+    rows, columns = cut.values.shape
+    scale = (
+        (cut.bottom - cut.top) * mask.shape[0] / rows,
+        (cut.right - cut.left) * mask.shape[1] / columns,
+    )
+    fine = spacing[0] * scale[0], spacing[1] * scale[1]
+    origin = cut.top * mask.shape[0] / scale[0], cut.left * mask.shape[1] / scale[1]
+    certain = ndtri((np.clip(cut.values, 0, 1) * 255 + 0.5) / 256)
+    for mode in _modes(certain, shape, fine, origin):
+        for level in np.linspace((1 - COVERAGE) / 2, (1 + COVERAGE) / 2, 6):
+            field = certain + ndtri(level) * mode
+            kept = touching(field > 0, cut.mask)
+            yield measure_shape(np.where(kept, field, np.minimum(field, -1e-6)), fine, origin)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_contours_that_are_measured_together_are_measured_as_one_by_one(seed):
+    """Smooth noise has contours of all kinds: several parts, holes, and some that end at the border."""
+    rng = np.random.default_rng(seed)
+    noise = ndimage.gaussian_filter(rng.normal(0, 1, rng.integers(20, 90, 2)), rng.uniform(1, 6))
+    odds = rng.uniform(1, 8) * (noise / noise.std() - rng.uniform(0.2, 1.2))
+    probability = np.rint(255 / (1 + np.exp(-odds))).astype(np.uint8)
+    probability[0, 0] = 255  # so that there is a mask
+    mask = mask_at_size(probability, *(int(side) for side in rng.integers(100, 400, 2)))
+    if seed % 3 == 0:
+        mask = ndimage.label(mask)[0] == 1
+    spacing = (0.3, 0.2) if seed % 2 else (1.0, 1.0)
+    shape = measure_mask(mask, probability, spacing)
+    found = possible_shapes(probability, mask, shape, spacing)
+    for one, other in zip(found, shapes_one_by_one(probability, mask, shape, spacing), strict=True):
+        assert (one is None) == (other is None)
+        if one is not None:
+            assert one.area == pytest.approx(other.area, rel=1e-12)
+            assert (*one.centre, one.length, one.width) == pytest.approx(
+                (*other.centre, other.length, other.width), rel=1e-9
+            )
+            assert angle(one.axis, other.axis) < 1e-6
+            np.testing.assert_array_equal(one.outline.inside, other.outline.inside)
+            np.testing.assert_allclose(one.outline.contour, other.outline.contour)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_outermost_points_have_the_rectangle_of_all_points(seed):
+    rng = np.random.default_rng(seed)
+    field = ndimage.gaussian_filter(rng.normal(0, 1, rng.integers(1, 60, 2)), 3)
+    field -= np.quantile(field, rng.uniform(0.1, 0.9)) - 1e-9
+    found = measure_shape(field, (1, 1))
+    sides = least_rectangles(found.outline.contour, np.zeros(len(found.outline.contour), int), 1)
+    assert (found.length, found.width) == pytest.approx(np.ravel(sides), rel=1e-9)

@@ -20,12 +20,10 @@ from samcarry.images.masks import read_mask
 from samcarry.images.training_look import measure_look, read_look
 from samcarry.networks.prediction import predict
 from samcarry.predict.arrays import predict_masks
+from samcarry.predict.finding import find_new_images
 from samcarry.predict.models import UNKNOWN, Model
-from samcarry.predict.new_images import (
-    find_new_images,
-    predict_folder,
-    read_measurements,
-)
+from samcarry.predict.new_images import predict_folder
+from samcarry.predict.options import read_measurements
 from support.dicom_files import RADIOGRAPH
 from support.dicom_files import write as write_dicom
 

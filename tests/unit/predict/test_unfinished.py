@@ -166,6 +166,16 @@ def test_damaged_results_are_made_again_and_others_removed(images, damage):
     assert content(out) == content(images.parent / "whole")
 
 
+def test_an_image_that_is_written_while_another_one_stops_is_finished(images):
+    """With two threads, the result is the same, and also after a stop."""
+    out, _ = stopped_after(images, 4, threads=2)
+    again = Counting()
+    predict_folder(model(again), images, out, FORMATS, threads=2)
+    assert again.calls == 2
+    predict_folder(model(Counting()), images, images.parent / "whole", FORMATS)
+    assert content(out) == content(images.parent / "whole")
+
+
 def test_faults_of_finished_images_are_reported_again(images):
     (images / "a.png").write_bytes(b"rubbish")  # sorted last
     out, _ = stopped_after(images, 4)
