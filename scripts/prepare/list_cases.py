@@ -28,7 +28,10 @@ with job(snakemake) as this:
     order = order_training_cases(cases, contents.of_case, params.splits["seed"])
     cases, order = hide_labels(cases, order, params.hide_labels_beyond, contents.of_case)
     check_numbers(params.folder, cases, params.n, params.largest_n, params.waiting)
-    for warning in find_oddities(cases, contents.looks, params.size, params.step, params.window):
+    oddities = find_oddities(
+        cases, contents.looks, params.size, params.step, params.window, text_masked=params.text_masked
+    )
+    for warning in oddities:
         this.log.warning(warning)
     previous = previous_shards(output.manifest, this.results, copies.warnings)
     rows = manifest_rows(

@@ -1,4 +1,4 @@
-"""The command line: samcarry init, check, status, doctor, pseudonymise, predict, release and verify."""
+"""The command line: samcarry init, check, status, doctor, text, pseudonymise, predict, release and verify."""
 
 import argparse
 import logging
@@ -43,7 +43,8 @@ def _predict(options: argparse.Namespace) -> int:
     keep_freed_memory()
     # Imported here, so that --help is fast, and torch finds how to wait.
     from samcarry.predict.models import load_model
-    from samcarry.predict.new_images import predict_folder, read_measurements
+    from samcarry.predict.new_images import predict_folder
+    from samcarry.predict.options import read_measurements
 
     cases, faults = predict_folder(
         load_model(options.model, options.device, options.threads),
@@ -60,6 +61,7 @@ def _predict(options: argparse.Namespace) -> int:
         coverage=options.coverage,
         probabilities=options.probabilities,
         tta=options.tta,
+        threads=options.threads,
     )
     print(f"{options.out}: masks of {len(cases)} images", file=sys.stderr)
     if faults:

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from samcarry.data.manifest import read_manifest
 from samcarry.data.phantoms import draw_phantoms, write_dataset
+from samcarry.images.grey import read_grey, resize_grey, write_grey
+from samcarry.images.text import mask_text
+from samcarry.storage.stacks import read_stack
+from support.burned_text import burn
 
 
 def lines_with(text, *parts):
@@ -63,13 +68,16 @@ def test_a_checkpoint_of_another_variant(project):
     assert_stops(project, "these are not the weights of 'vit_b'", "They fit 'tiny'")
 
 
+OWN = {"format": "folder", "folder": "mine"}
+
+
 @pytest.fixture
 def own_data(project):
     """A project with a folder of PNGs, as a user has one."""
     counts = {"train": 3, "val": 1, "test": 2, "unlabelled": 4}
     phantoms = draw_phantoms(counts=counts, seed=0, height=64, width=64)
     write_dataset(phantoms, project.folder / "mine")
-    project.configure(source={"format": "folder", "folder": "mine"})
+    project.configure(source=OWN)
     return project
 
 
@@ -199,8 +207,35 @@ def rows_in_manifest(own_data, split):
     return [row for row in own_data.read("results/demo/manifest.csv").splitlines() if f",{split}," in row]
 
 
+def burn_text(project):
+    """Write a date into the first image; return the new grey values."""
+    image = first_image(project)
+    burned = burn(read_grey(image), "12.03.78", (3, 3), size=12)
+    write_grey(image, burned)
+    return burned
+
+
 def test_likely_mistakes_are_warnings_of_the_input_checks(own_data):
-    own_data.configure(images={"height": 16, "width": 96})
+    burn_text(own_data)
+    own_data.configure(source=OWN, images={"height": 16, "width": 96})
     outcome = own_data.run("results/demo/manifest.csv")
     assert outcome.returncode == 0, outcome.stdout
     assert lines_with(outcome.stdout, "squeezed", "images: {height:")
+    assert lines_with(outcome.stdout, "1 of 10 images", "images: {mask_text: true}")
+
+
+def test_text_is_filled_before_a_network_sees_an_image(own_data):
+    burned = burn_text(own_data)
+    own_data.configure(source=OWN, images={"mask_text": True})
+    case = first_image(own_data).stem
+    outcome = own_data.run("results/demo/manifest.csv")
+    assert outcome.returncode == 0, outcome.stdout
+    assert not lines_with(outcome.stdout, "mask_text")
+    rows = read_manifest(own_data.folder / "results/demo/manifest.csv")
+    stack = f"results/demo/prepared/{next(row.shard for row in rows if row.case == case)}/images.nii.gz"
+    outcome = own_data.run(stack)
+    assert outcome.returncode == 0, outcome.stdout
+    images = read_stack(own_data.folder / stack)
+    seen = images.values[images.cases.index(case)]
+    assert not np.array_equal(mask_text(burned), burned)
+    assert np.array_equal(seen, resize_grey(mask_text(burned), *seen.shape))

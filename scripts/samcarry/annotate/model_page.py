@@ -10,6 +10,7 @@ from samcarry.annotate.frame import MOST_BYTES, as_base64, page_colours, render_
 from samcarry.annotate.parts import as_halves
 from samcarry.errors import InputError
 from samcarry.images import MOST_PIXELS
+from samcarry.images.preparation import TEXT_MASKED
 from samcarry.networks.unet import Ensemble, UNet
 from samcarry.storage.files import write_text
 
@@ -37,13 +38,18 @@ def write_model_page(
         most_bytes: largest size of the weights; if they exceed it, they are rounded to 16 bits.
 
     Raises:
-        InputError: the network is an ensemble or judges absent classes, which the page cannot do, or it is
-            too large.
+        InputError: the network is an ensemble, judges absent classes or needs images without text, which the
+            page cannot do, or it is too large.
     """
     if isinstance(network, Ensemble) or metadata.get("presence") is not None:
         raise InputError(
             f"{path}: the page cannot run an ensemble, and does not judge absent classes; make it of the "
             "model.safetensors of a single network"
+        )
+    if metadata["preparation"]["version"] == TEXT_MASKED:
+        raise InputError(
+            f"{path}: the network was trained on images whose text is filled (images.mask_text), which "
+            "the page cannot do; use samcarry predict"
         )
     tensors = network.state_dict()
     numbers = torch.cat([tensor.flatten() for tensor in tensors.values()]).float()

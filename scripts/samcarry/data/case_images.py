@@ -11,6 +11,7 @@ from samcarry.data.label_masks import check_labels, files_by_case
 from samcarry.data.user_files import label_name
 from samcarry.images.grey import read_grey
 from samcarry.images.masks import read_mask
+from samcarry.images.text import mask_text
 from samcarry.storage.stacks import read_stack
 
 ImageOf = Callable[[str], NDArray[np.uint8]]
@@ -22,6 +23,7 @@ def image_reader(
     cases: Sequence[str] | None,
     digests: Sequence[str] | None,
     window: tuple[float, float] | None,
+    text_masked: bool = False,
 ) -> ImageOf:
     """A function that returns the image of a case.
 
@@ -33,6 +35,7 @@ def image_reader(
         cases: the case that each image file shows; None if `paths` are stacks.
         digests: the `image_digest` of each image file that the input checks read; None if `paths` are stacks.
         window: for image files, as for `grey.read_grey`.
+        text_masked: fill lines of text in image files; in stacks they are filled already.
 
     Raises:
         DamagedError: a stack is missing or damaged. The function raises InputError if an image file is not
@@ -44,7 +47,8 @@ def image_reader(
         def read(case: str) -> NDArray[np.uint8]:
             path, digest = file_of[case]
             check_image(path, digest)
-            return read_grey(path, window)
+            grey = read_grey(path, window)
+            return mask_text(grey) if text_masked else grey
 
         return read
     images: dict[str, NDArray[np.uint8]] = {}

@@ -19,6 +19,7 @@ from samcarry.data.user_files import by_name, find_label_files
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.images.grey import read_grey
 from samcarry.images.masks import read_mask_values
+from samcarry.images.text import find_text
 
 
 @dataclass(frozen=True)
@@ -128,11 +129,12 @@ def _check_case(
 ) -> _Checked:
     """What one case with these label files shows, and its faults."""
     found = _Checked()
-    size, ends, masks = None, (0, 0), {}
+    size, ends, lines, masks = None, (0, 0), 0, {}
     try:
         image = read_grey(case.image, window)
         size, found.appearance = image.shape, appearance_of(image)
         ends = int(image.min()), int(image.max())
+        lines = len(find_text(image))
     except InputError as error:
         found.faults.append(str(error))
     for name, file in labels.items():
@@ -153,7 +155,7 @@ def _check_case(
             found.present.add(name)
             masks[name] = _look_of_mask(values)
     if size is not None:
-        found.look = Look((size[0], size[1]), *ends, masks)
+        found.look = Look((size[0], size[1]), *ends, masks, lines)
     return found
 
 
@@ -162,7 +164,7 @@ def _look_of_mask(values: NDArray[np.integer]) -> MaskLook:
     mask = values > 0
     pixels = np.count_nonzero(mask)
     faint = np.count_nonzero(mask & (values < values.max() / 2)) / pixels
-    digest = hashlib.sha256(np.packbits(mask)).hexdigest()[:16]
+    digest = hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()[:16]
     return MaskLook(pixels / mask.size, faint, digest)
 
 

@@ -39,12 +39,14 @@ class Look:
         low: its darkest grey value, 0..255, as the workflow reads it.
         high: its brightest one.
         masks: {class: what its mask shows}, of masks with at least one pixel.
+        lines: number of lines of text near its borders, see `images.text`.
     """
 
     size: tuple[int, int]
     low: int
     high: int
     masks: Mapping[str, MaskLook] = field(default_factory=dict)
+    lines: int = 0
 
 
 def network_size(sizes: Iterable[tuple[int, int]], pixels: int, step: int) -> tuple[int, int]:
@@ -61,6 +63,8 @@ def find_oddities(
     size: tuple[int, int],
     step: int,
     window: Sequence[float] | None,
+    *,
+    text_masked: bool,
 ) -> list[str]:
     """Warnings, one line each; none of them keeps a run from starting.
 
@@ -70,12 +74,14 @@ def find_oddities(
         size: (height, width) of the network's input.
         step: what both have to be a multiple of.
         window: as `images.window` in the config.
+        text_masked: `images.mask_text`; there is no warning of text that a run fills.
     """
     of = {case.case: case for case in cases}
     return [
         *_uniform_images(of, looks),
         *_dark_images(of, looks, window),
         *_squeezed_images(looks, size, step),
+        *([] if text_masked else _images_with_text(of, looks)),
         *_inverted_masks(of, looks),
         *_faint_masks(of, looks),
         *_equal_masks(of, looks),
@@ -109,6 +115,17 @@ def _dark_images(
         f"{files}: nearly black, the brightest pixel is {max(looks[name].high for name in dark)} of 255, as "
         f"of 12-bit data in a 16-bit file ({len(dark)} of {len(looks)} images): set "
         "`images: {window: [0.5, 99.5]}`"
+    ]
+
+
+def _images_with_text(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list[str]:
+    texts = [str(of[name].image) for name, look in sorted(looks.items()) if look.lines]
+    if not texts:
+        return []
+    return [
+        f"{shortlist(texts, 2)}: lines of text near the borders, which may identify a patient "
+        f"({len(texts)} of {len(looks)} images): look at them with `samcarry text FOLDER text.html`, and set "
+        "`images: {mask_text: true}` if no network is to see them"
     ]
 
 

@@ -5,6 +5,9 @@ from typing import Any
 VERSION = 1
 """Raised whenever images are prepared in another way, so that no older model is given such images."""
 
+TEXT_MASKED = 2
+"""The version if lines of text are filled, too; an older samcarry, which cannot do so, refuses it."""
+
 SIDES = ("left", "right")
 
 _RULES = {
@@ -16,11 +19,17 @@ _RULES = {
 }
 
 
-def preparation(mirrored: str | None) -> dict[str, Any]:
+_TEXT = "lines of text near the borders are filled, before an image is resized"
+
+
+def preparation(mirrored: str | None, text_masked: bool = False) -> dict[str, Any]:
     """The entry `preparation` of a model file's metadata, besides `size` and `window`.
 
     Args:
         mirrored: the side whose images were mirrored, to look like those of the other side; None if no image
             was mirrored.
+        text_masked: whether lines of text were filled, see `images.text`.
     """
+    if text_masked:
+        return {"version": TEXT_MASKED, "mirrored": mirrored, **_RULES, "text": _TEXT}
     return {"version": VERSION, "mirrored": mirrored, **_RULES}

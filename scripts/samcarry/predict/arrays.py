@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from samcarry.errors import InputError
 from samcarry.images.grey import as_grey, resize_grey
-from samcarry.images.masks import mask_at_size
+from samcarry.images.masks import draw_mask
 from samcarry.images.preparation import SIDES
+from samcarry.images.text import mask_text
 from samcarry.images.training_look import Unlikeness, compare
 from samcarry.predict.laterality import NONE, check_laterality, side_to_mirror
 from samcarry.predict.models import Model
@@ -133,7 +134,8 @@ def predict_grey(
     model: Model, image: NDArray[np.uint8], one_component: bool, mirror: bool, tta: bool = False
 ) -> Answer:
     """Masks of grey values (height, width), 0..255; the network sees the mirrored image if `mirror`."""
-    seen = np.ascontiguousarray(image[:, ::-1]) if mirror else image
+    shown = mask_text(image) if model.text_masked else image
+    seen = np.ascontiguousarray(shown[:, ::-1]) if mirror else shown
     prepared = resize_grey(seen, *model.size)
     unlikeness = compare(prepared, model.training_look) if model.training_look else None
     small = predict_views(model.predict, prepared) if tta else model.predict(prepared[None])[0]
@@ -143,13 +145,13 @@ def predict_grey(
         small = without_absent(small, judged)
         absent = tuple(name for name, one in zip(model.classes, judged, strict=True) if one)
     height, width = image.shape
-    masks = np.empty((len(small), height, width), dtype=bool)
+    masks = np.zeros((len(small), height, width), dtype=bool)
     for index, probability in enumerate(small):
         if one_component:
             enlarged = resize_grey(probability, height, width)
             masks[index] = most_likely_components(enlarged[None])[0]
         else:
-            masks[index] = mask_at_size(probability, height, width)
+            draw_mask(probability, masks[index])
     if mirror:
         masks, small = np.ascontiguousarray(masks[..., ::-1]), np.ascontiguousarray(small[..., ::-1])
     return Answer(masks, unlikeness, small, prepared, absent)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from samcarry.confidence.fitted import Confidence, read_confidence
 from samcarry.data.contract import is_class_name
 from samcarry.errors import InputError
-from samcarry.images.preparation import SIDES, VERSION
+from samcarry.images.preparation import SIDES, TEXT_MASKED, VERSION
 from samcarry.images.training_look import TrainingLook, read_look
 from samcarry.measure.expressions import parse_expressions
 from samcarry.presence.judgement import Presence, read_presence
@@ -55,6 +55,8 @@ class Model:
         features: a function from grey images as for `predict` to features of the deepest layer (N, channel);
             None for an ONNX model, which gives probabilities only.
         presence: how to judge whether a class is there; None if the masks of all classes are kept.
+        text_masked: whether lines of text were filled in its training images, so that they are filled in new
+            ones too.
     """
 
     predict: Predict
@@ -70,6 +72,7 @@ class Model:
     features: Features | None = None
     measurements: Mapping[str, Any] = field(default_factory=dict)
     presence: Presence | None = None
+    text_masked: bool = False
 
 
 def load_model(path: str | Path, device: str = "auto", threads: int | None = None) -> Model:
@@ -106,6 +109,7 @@ def load_model(path: str | Path, device: str = "auto", threads: int | None = Non
             features,
             _measurements(metadata, path),
             _presence(metadata),
+            (metadata.get("preparation") or {}).get("version") == TEXT_MASKED,
         )
     except InputError:
         raise
@@ -127,7 +131,7 @@ def _mirrored_side(metadata: dict[str, Any], path: Path) -> str | None:
     entry = metadata.get("preparation")
     if entry is None:
         return UNKNOWN
-    if entry["version"] != VERSION:
+    if entry["version"] not in (VERSION, TEXT_MASKED):
         raise InputError(
             f"{path}: its training images were prepared by rules of another version of samcarry "
             f"({entry['version']!r}, not {VERSION}); use the version that trained it"

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from samcarry.errors import InputError
+from samcarry.errors import InputError, raise_faults
 from samcarry.pipeline.config import Config
 from samcarry.pipeline.settings import PRESETS, complete, of_config, read_configs
 
@@ -45,7 +45,8 @@ def add_commands(commands: Any) -> None:
         "pseudonymise",
         help="copy a data set, with pseudonyms for the names of cases and patients, and without headers",
         description="Copy a data set (images/, labels/, cases.csv) with pseudonyms for the names of cases "
-        "and patients, and without the headers of images. The pixels are not changed: text in them stays.",
+        "and patients, and without the headers of images. If images have lines of text near their borders, "
+        "--text says what to do.",
     )
     hide.add_argument("data", metavar="DATA", type=Path, help="folder of the data set")
     hide.add_argument("out", metavar="OUT", type=Path, help="folder of the copy, which must not exist")
@@ -69,7 +70,31 @@ def add_commands(commands: Any) -> None:
         help="as images.window, if the config of the study has one; DICOM images are then copied without the "
         "window of their header",
     )
+    hide.add_argument(
+        "--text",
+        choices=("refuse", "fill", "keep"),
+        default="refuse",
+        help="if lines of text are found near the borders of images: refuse to copy the data set, fill them, "
+        "or keep them; default: refuse",
+    )
     hide.set_defaults(run=_pseudonymise)
+    text = commands.add_parser(
+        "text",
+        help="find text in the pixels of images, such as names and dates, and show it on a page",
+        description="Find lines of text near the borders of the PNG, JPEG, TIFF or DICOM images of a folder, "
+        "whose subfolders are searched too, and show them on a page. The page shows the text: keep it as you "
+        "keep the images. A single marker such as L or R is not a line of text.",
+    )
+    text.add_argument("images", metavar="IMAGES", type=Path, help="folder of images, or one image")
+    text.add_argument("page", metavar="PAGE", type=Path, help="HTML file to write, which must not exist")
+    text.add_argument(
+        "--window",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="as images.window, if the config of the study has one",
+    )
+    text.set_defaults(run=_text)
 
 
 def _root() -> Path:
@@ -158,7 +183,12 @@ def _pseudonymise(options: argparse.Namespace) -> int:
         raise InputError(f"{options.names}: exists already; remove it, or choose another file")
     key, is_new = read_key(options.key)
     names, warnings = pseudonymise(
-        options.data, options.out, key, window=options.window, patient_pattern=options.patient_pattern
+        options.data,
+        options.out,
+        key,
+        window=options.window,
+        patient_pattern=options.patient_pattern,
+        text=options.text,
     )
     if options.names:
         write_names(options.names, names)
@@ -166,5 +196,16 @@ def _pseudonymise(options: argparse.Namespace) -> int:
         print(f"warning: {line}")
     if is_new:
         print(f"{options.key}: a new key; keep it secret, and keep it as long as cases may be added")
-    print(f"{options.out}: {len(names)} cases with pseudonyms; text in the pixels is not removed")
+    print(
+        f"{options.out}: {len(names)} cases with pseudonyms; look for text in the pixels that was not found"
+    )
+    return 0
+
+
+def _text(options: argparse.Namespace) -> int:
+    from samcarry.setup.page import write_text_page
+
+    images, with_text, faults = write_text_page(options.images, options.page, options.window)
+    print(f"{options.page}: {with_text} of {images} images have lines of text near their borders")
+    raise_faults(faults)
     return 0

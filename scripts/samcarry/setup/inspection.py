@@ -106,7 +106,9 @@ def _look(config: Config, folder: Path, threads: int, found: Inspection) -> None
         found.add(error)
     found.order = order
     step = 2 ** config["training"]["depth"]
-    found.warnings += find_oddities(found.cases, contents.looks, size, step, window)
+    found.warnings += find_oddities(
+        found.cases, contents.looks, size, step, window, text_masked=config["images"]["mask_text"]
+    )
     if config["classes"] is None and len(contents.classes) == 1:
         found.warnings.append(
             f"{folder}: there is one class only, {contents.classes[0]!r}: if that is all, set "

@@ -1,6 +1,5 @@
 """`samcarry status`: what of a run is done, running and left, with the time left where it is known."""
 
-import base64
 import csv
 import os
 import re
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samcarry.errors import InputError
+from samcarry.pipeline.ledger import unfinished_files
 from samcarry.runtime.progress import duration
 
 _WILDCARD = re.compile(r"full|n\d+\S*|seed\d+|(train|val|test|unlabelled)-\d+")
@@ -98,7 +98,7 @@ def status(dataset: str, files: Sequence[str], root: Path) -> Status:
         dataset,
         finished_jobs(Path("results", dataset)),
         left,
-        unfinished_files(Path(".snakemake/incomplete")),
+        unfinished_files(),
         active_run(Path.cwd()),
         grows,
     )
@@ -158,19 +158,6 @@ def _rule_of(path: Path) -> str:
     """The rule of a table in benchmarks/, whose path has the rule's name and wildcards as its parts."""
     parts = [part for part in path.with_suffix("").parts if not _WILDCARD.fullmatch(part)]
     return next((part for part in parts if part.split("_")[0] in _VERBS), path.stem)
-
-
-def unfinished_files(folder: Path) -> list[str]:
-    """The files that Snakemake marks as being written."""
-    names = []
-    for mark in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if mark.is_file():
-            coded = str(mark.relative_to(folder)).replace("@", "").replace("/", "")
-            try:
-                names.append(base64.b64decode(coded.encode(), altchars=b"-_").decode())
-            except (ValueError, UnicodeDecodeError):
-                continue
-    return names
 
 
 def active_run(folder: Path, processes: Iterable[Path] | None = None) -> int | None:

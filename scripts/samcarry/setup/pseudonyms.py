@@ -22,8 +22,9 @@ from samcarry.data.patients import patient_key
 from samcarry.data.user_files import find_label_files
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.images.dicom import burned_in_code, dicom_spacing, is_dicom
-from samcarry.images.grey import grey_values, has_16_bits, is_white_zero, open_image, upright
+from samcarry.images.grey import as_grey, grey_values, has_16_bits, is_white_zero, open_image, upright
 from samcarry.images.masks import read_mask, write_mask
+from samcarry.images.text import fill_text, find_text
 from samcarry.importing.folders import copy_image
 from samcarry.storage.files import atomic
 from samcarry.storage.tables import write_table
@@ -39,12 +40,13 @@ def pseudonymise(
     *,
     window: tuple[float, float] | None = None,
     patient_pattern: str | None = None,
+    text: str = "refuse",
 ) -> tuple[dict[str, str], list[str]]:
     """Write a data set with pseudonyms for cases and patients, atomically; no header of an image is copied.
 
     Images become PNG files with the same grey values, upright; those of DICOM are as in an import, and their
     size of a pixel moves to the column `spacing`. Of cases.csv, the columns split, order, spacing and group
-    are kept. Names of classes and groups, and the pixels, are unchanged.
+    are kept. Names of classes and groups are unchanged. So are the pixels, unless text is filled.
 
     Args:
         folder: the data set's folder, see `samcarry.data.cases`.
@@ -52,12 +54,14 @@ def pseudonymise(
         key: the secret, see `read_key`.
         window: as for `grey.read_grey`, if DICOM images are to be read with one.
         patient_pattern: see `find_cases`; the patients in names can no longer be found in the new data set.
+        text: what to do with images that have lines of text near the borders: 'refuse', 'fill' or 'keep'.
 
     Returns:
         {name of a case: its pseudonym}, and warnings, one line each.
 
     Raises:
-        InputError: one line for each fault of the data set, or `destination` exists.
+        InputError: one line for each fault of the data set, `destination` exists, or there is text near the
+            borders of images and `text` is 'refuse'.
     """
     folder, destination = Path(folder), Path(destination)
     if destination.exists():
@@ -73,12 +77,15 @@ def pseudonymise(
     faults: list[str] = []
     names: dict[str, str] = {}
     rows: list[Row] = []
+    texts: list[str] = []
     with atomic(destination, replace=False) as private:
         (private / "images").mkdir(parents=True)
         for case in cases:
             names[case.case] = pseudonym(key, "case", case.case)
             try:
                 _copy_case(case, private, names[case.case], window, faults)
+                if _has_text(private / "images" / f"{names[case.case]}.png", fill=text == "fill"):
+                    texts.append(case.case)
                 spacing = case.spacing or _spacing_of(case.image)
             except InputError as error:
                 faults += str(error).splitlines()
@@ -94,13 +101,21 @@ def pseudonymise(
                     "group": case.group,
                 }
             )
+        if texts and text == "refuse":
+            faults.append(
+                f"{folder}: {len(texts)} images have lines of text near the borders: {shortlist(texts)}; "
+                "look at them with `samcarry text`, then add --text fill or --text keep"
+            )
         raise_faults(faults)
         write_case_rows(private / "cases.csv", rows, dict.fromkeys(names.values(), ""))
+    if texts:
+        done = "filled" if text == "fill" else "kept"
+        warnings.append(f"{folder}: lines of text near the borders are {done}: {shortlist(texts)}")
     burned = [case.case for case in cases if burned_in_code(case.image) == "YES"]
-    if burned:
+    if unseen := [case for case in burned if text != "fill" or case not in texts]:
         warnings.append(
             f"{folder}: DICOM headers say that text is part of the pixels, which are copied unchanged: "
-            f"{shortlist(burned)}; look at these images before you share them"
+            f"{shortlist(unseen)}; look at these images before you share them"
         )
     return names, warnings
 
@@ -162,6 +177,15 @@ def _copy_case(
     (folder / "labels" / name).mkdir(parents=True)
     for of_class, file in find_label_files(case.labels, faults).items():
         write_mask(folder / "labels" / name / f"{of_class}.png", read_mask(file))
+
+
+def _has_text(file: Path, *, fill: bool) -> bool:
+    """Whether a PNG has lines of text near its borders; they are filled, if asked."""
+    values = np.asarray(Image.open(file))
+    boxes = find_text(as_grey(values, (0, 100), file))
+    if boxes and fill:
+        Image.fromarray(fill_text(values, boxes)).save(file)
+    return bool(boxes)
 
 
 def _grey_values(file: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:

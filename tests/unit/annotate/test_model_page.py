@@ -197,6 +197,9 @@ def test_a_network_that_the_page_cannot_run_is_refused(tmp_path):
         write_model_page(path, UNet(2, 4, 2), metadata(presence={}), dataset="mine")
     with pytest.raises(InputError, match="ensemble"):
         write_model_page(path, Ensemble([UNet(2, 4, 2)]), metadata(), dataset="mine")
+    masked = metadata(preparation=preparation(None, text_masked=True))
+    with pytest.raises(InputError, match=r"images\.mask_text"):
+        write_model_page(path, UNet(2, 4, 2), masked, dataset="mine")
     with pytest.raises(InputError, match=r"training\.width"):
         write_model_page(path, UNet(2, 4, 2), metadata(), dataset="mine", most_bytes=100)
     assert not path.exists()

@@ -8,7 +8,9 @@ from samcarry.data.image_digests import image_digest
 from samcarry.data.label_masks import files_by_case, labels_digest
 from samcarry.errors import DamagedError, InputError
 from samcarry.images.grey import write_grey
+from samcarry.images.text import mask_text
 from samcarry.storage.stacks import Stack, write_stack
+from support.burned_text import burn, radiograph
 
 
 def drawn(seed, shape):
@@ -34,6 +36,14 @@ def test_original_images_keep_their_sizes_and_are_windowed_as_prepared_ones(tmp_
         assert (plain(case) == image).all()
         assert windowed(case).shape == image.shape
         assert (windowed(case).min(), windowed(case).max()) == (0, 255)
+
+
+def test_text_in_original_images_is_filled_if_asked(tmp_path):
+    burned = burn(radiograph(), "DOE, Maria", (8, 8))
+    write_grey(tmp_path / "x.png", burned)
+    path, digests = str(tmp_path / "x.png"), [image_digest(tmp_path / "x.png")]
+    assert (image_reader([path], ["x"], digests, None)("x") == burned).all()
+    assert (image_reader([path], ["x"], digests, None, text_masked=True)("x") == mask_text(burned)).all()
 
 
 def test_an_original_image_is_not_read_before_it_is_needed(tmp_path):

@@ -56,6 +56,10 @@ def test_a_model_says_what_its_images_went_through(tmp_path):
         model = load_model(save_tiny_model(tmp_path / "m.safetensors", **metadata), "cpu")
         assert model.mirrored == side
         assert model.training_look.images == 8
+        assert not model.text_masked
+    masked = preparation("right", text_masked=True)
+    model = load_model(save_tiny_model(tmp_path / "m.safetensors", preparation=masked), "cpu")
+    assert (model.mirrored, model.text_masked) == ("right", True)
     older = load_model(save_tiny_model(tmp_path / "m.safetensors", preparation=None), "cpu")
     assert (older.mirrored, older.training_look) == (UNKNOWN, None)
 

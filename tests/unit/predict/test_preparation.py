@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from samcarry.images.grey import read_grey, resize_grey
+from samcarry.images.grey import read_grey, resize_grey, write_grey
+from samcarry.images.text import mask_text
 from samcarry.importing.annotations import NO_SPLIT, import_annotations
 from samcarry.importing.wrist import import_cvat
 from samcarry.predict.models import Model
 from samcarry.predict.new_images import predict_folder
+from support.burned_text import burn, radiograph
 from support.coco_files import annotation, document
 from support.dicom_files import write as write_dicom
 
@@ -45,7 +47,7 @@ FILES = {
 WINDOWS = [None, (0.5, 99.5)]
 
 
-def seen_by_the_network(folder, window, mirrored=None, laterality=None):
+def seen_by_the_network(folder, window, mirrored=None, laterality=None, text_masked=False):
     """{case: what the network of a model with this preparation sees}."""
     seen = []
 
@@ -53,7 +55,7 @@ def seen_by_the_network(folder, window, mirrored=None, laterality=None):
         seen.append(images[0])
         return images[:, None]
 
-    model = Model(predict, ("a",), SIZE, 0.5, 0.25, window, "0" * 64, mirrored)
+    model = Model(predict, ("a",), SIZE, 0.5, 0.25, window, "0" * 64, mirrored, text_masked=text_masked)
     cases, faults = predict_folder(model, folder, folder.parent / "predicted", ["png"], laterality=laterality)
     assert not faults
     return dict(zip(cases, seen, strict=True))
@@ -130,3 +132,14 @@ def test_mirrored_hands(tmp_path, kind, window):
     seen = seen_by_the_network(tmp_path / "images", window, "right", f"{table}:laterality")
     assert_alike(trained, seen, 2)
     assert np.abs(seen["left"].astype(int) - seen["right"]).max() > 2
+
+
+@pytest.mark.parametrize("text_masked", [False, True])
+def test_text_is_filled_if_it_was_filled_in_training(tmp_path, text_masked):
+    (tmp_path / "images").mkdir()
+    burned = burn(radiograph(), "DOE, Maria\n12.03.1978", (8, 8))
+    write_grey(tmp_path / "images/a.png", burned)
+    expected = resize_grey(mask_text(burned) if text_masked else burned, *SIZE)
+    seen = seen_by_the_network(tmp_path / "images", None, text_masked=text_masked)["a"]
+    assert np.array_equal(seen, expected)
+    assert not np.array_equal(mask_text(burned), burned)

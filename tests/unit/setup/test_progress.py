@@ -1,6 +1,5 @@
 """samcarry status: what is done, running and left, from Snakemake's plan and the tables of finished jobs."""
 
-import base64
 import os
 import sys
 
@@ -14,7 +13,6 @@ from samcarry.setup.progress import (
     finished_jobs,
     jobs_of_plan,
     plan,
-    unfinished_files,
 )
 
 PLAN = """Building DAG of jobs...
@@ -78,13 +76,6 @@ def test_results_are_named(tmp_path, monkeypatch):
     summary.write_text("x")
     lines = Status("mine", {}, {}, [], None, grows=False).lines()
     assert "result: results/mine/n3/summary.md" in lines
-
-
-def test_files_that_are_being_written(tmp_path):
-    name = base64.b64encode(b"results/mine/a.gz", altchars=b"-_").decode()
-    (tmp_path / name).write_text("")
-    assert unfinished_files(tmp_path) == ["results/mine/a.gz"]
-    assert unfinished_files(tmp_path / "none") == []
 
 
 def test_a_run_in_this_folder_is_found_and_a_dry_run_is_not_one(tmp_path):

@@ -13,8 +13,10 @@ from samcarry.data.cases import find_cases
 from samcarry.errors import InputError
 from samcarry.images.grey import read_grey
 from samcarry.images.masks import read_mask, write_mask
+from samcarry.images.text import find_text
 from samcarry.setup.pseudonyms import pseudonym, pseudonymise, read_key
 from samcarry.storage.sheets import read_sheet
+from support.burned_text import burn, radiograph
 from support.dicom_files import write
 
 KEY = b"a secret of the hospital"
@@ -107,6 +109,32 @@ def test_text_in_the_pixels_is_reported(folder, tmp_path):
     assert any("text is part of the pixels" in line and "Beispiel" in line for line in warnings)
 
 
+@pytest.fixture
+def with_text(folder):
+    """The data set with an unlabelled image of 12 bits in 16 that shows a name."""
+    burned = burn(radiograph(), "DOE, Maria", (8, 8))
+    Image.fromarray(burned.astype(np.uint16) * 16).save(folder / "images/other.png")
+    return folder
+
+
+def test_an_image_with_text_is_not_copied_unless_the_user_decides(with_text, tmp_path):
+    with pytest.raises(InputError, match=r"1 images have lines of text.*other; .*--text fill or --text keep"):
+        pseudonymise(with_text, tmp_path / "copy", KEY)
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("text", ["fill", "keep"])
+def test_text_is_filled_or_kept_and_reported(with_text, tmp_path, text):
+    names, warnings = pseudonymise(with_text, tmp_path / "copy", KEY, text=text)
+    assert any(("filled: other" if text == "fill" else "kept: other") in line for line in warnings)
+    before = np.asarray(Image.open(with_text / "images/other.png"))
+    after = np.asarray(Image.open(tmp_path / f"copy/images/{names['other']}.png"))
+    assert after.dtype == np.uint16
+    assert np.array_equal(after[40:], before[40:])
+    assert np.array_equal(after, before) == (text == "keep")
+    assert bool(find_text((after // 16).astype(np.uint8))) == (text == "keep")
+
+
 def test_patients_in_names_become_a_column(folder, tmp_path):
     (folder / "cases.csv").unlink()
     names, _ = pseudonymise(folder, tmp_path / "copy", KEY, patient_pattern="^([^_]+)")
@@ -128,7 +156,7 @@ def test_the_command_makes_a_key_for_its_owner_only_and_a_table_of_names(folder,
     call = ["pseudonymise", str(folder), str(tmp_path / "copy"), "--key", str(tmp_path / "key")]
     assert main([*call, "--names", str(tmp_path / "names.csv")]) == 0
     shown = capsys.readouterr().out.splitlines()
-    assert shown[-1].endswith("copy: 4 cases with pseudonyms; text in the pixels is not removed")
+    assert shown[-1].endswith("copy: 4 cases with pseudonyms; look for text in the pixels that was not found")
     for private in ("key", "names.csv"):
         assert stat.S_IMODE((tmp_path / private).stat().st_mode) == 0o600
     key, is_new = read_key(tmp_path / "key")
