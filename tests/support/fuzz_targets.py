@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pydicom
@@ -16,8 +17,10 @@ from nibabel import Nifti1Image, Nifti2Image
 from PIL import Image
 from safetensors.torch import save_file
 
+from samcarry.confidence import fitted
 from samcarry.data.cases import find_cases
-from samcarry.errors import raise_faults
+from samcarry.errors import InputError, raise_faults
+from samcarry.fetching import repositories
 from samcarry.fetching.archives import unpack
 from samcarry.formats.class_tables import parse_class_table, read_class_table, write_class_table
 from samcarry.formats.coco import read_coco
@@ -37,7 +40,10 @@ from samcarry.formats.yolo import load_yolo_table, read_yolo, write_yolo, write_
 from samcarry.geometry.rasterise import draw_masks
 from samcarry.images.grey import image_size, read_grey
 from samcarry.images.masks import read_mask
+from samcarry.images.training_look import measure_look
 from samcarry.networks.unet import UNet, load_unet, save_unet
+from samcarry.predict.models import load_model
+from samcarry.presence import judgement as presence
 from samcarry.sam.hub.reading import read_folder
 from samcarry.storage.stacks import Stack, read_header, read_stack, write_stack
 from support.coco_files import annotation, document
@@ -54,6 +60,7 @@ from support.labelme_files import shape
 from support.mask_table_files import write_mask_table
 from support.supervisely_files import pack as pack_supervisely
 from support.supervisely_files import polygon as supervisely_polygon
+from support.tiny_models import METADATA
 from support.via_files import document as via_document
 from support.via_files import entry as via_entry
 from support.via_files import region as via_region
@@ -66,6 +73,7 @@ NAMES = ("radius", "ulna", "hamate")
 GREY = RNG.integers(0, 256, (12, 10)).astype(np.uint8)
 TABLE = parse_class_table({"1": "radius", "2": "ulna", "3": "hamate"}, "the table")
 COLOURS = parse_class_table({"#ff0000": "radius", "#00ff00": "ulna"}, "the table")
+NETWORK = UNet(2, width=4, depth=2)
 _LARGEST_DRAWN = 4_000_000  # pixels; an import compares the size with the image before drawing
 
 
@@ -271,6 +279,61 @@ def make_unpacked(path: Path) -> None:
     packed.unlink()
 
 
+def make_figshare(path: Path) -> None:
+    file = {"name": "a.zip", "download_url": "http://127.0.0.1:9/1", "computed_md5": "0" * 32, "size": 12}
+    path.write_text(json.dumps([file, {**file, "name": "b.csv", "computed_md5": "", "supplied_md5": "1"}]))
+
+
+def parse_figshare(path: Path) -> None:
+    """Read a file as the answer of figshare's API."""
+    with mock.patch.object(repositories, "read_json", return_value=parsed_json(path)):
+        repositories.figshare_files(f"{path}/figshare.1", "*", str(path))
+
+
+def parsed_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: is not JSON") from None
+
+
+def make_metadata(path: Path) -> None:
+    """All that a model file can say beside its weights."""
+    one, two = [0.5, 0.25], [[0.5, 0.25], [0.25, 0.5]]
+    evidence = [1.0] * len(presence.NAMES)
+    anatomy = {"cases": 3, "together": [[3, 2], [2, 3]], "area": one, "area_spread": one}
+    path.write_text(
+        json.dumps(
+            {
+                **METADATA,
+                "training_look": measure_look([RNG.integers(0, 256, (6, 16, 32)).astype(np.uint8)]),
+                "measurements": {"gap": {"between": ["Zähne", "b"]}},
+                "confidence": {
+                    **{"version": fitted.VERSION, "tolerance": fitted.TOLERANCE, "patients": 2},
+                    **{"temperature": one, "outer": two, "inner": two, "class_excess": two},
+                    **{"missed": [0, 1], "excess": one, "shown": None},
+                },
+                "presence": {
+                    **{"version": presence.VERSION, "evidence": list(presence.NAMES), "fault": ""},
+                    "anatomy": {**anatomy, "centre": two, "centre_spread": two},
+                    **{"centre": evidence, "scale": evidence, "weight": evidence},
+                    **{"intercept": 0.0, "absent_below": 0.1, "sure_above": 0.9},
+                },
+            }
+        )
+    )
+
+
+def parse_metadata(path: Path) -> None:
+    """Load a model with these metadata, whose digest is right."""
+    metadata = parsed_json(path)
+    if not isinstance(metadata, dict):
+        raise InputError(f"{path}: is not an object")
+    model = path.with_name("model.safetensors")
+    save_unet(model, NETWORK, {**metadata, "classes": metadata.get("classes", ())})
+    load_model(model, "cpu")
+
+
 segmentation = functools.partial(read_dicom_seg, images={"1.2.3": "a.dcm"})
 numbers, colours = (drawn(read_label_map, table=table) for table in (TABLE, COLOURS))
 
@@ -289,6 +352,8 @@ TARGETS = [
         lambda path: path.write_bytes(zipped({"d/1.png": b"1" * 99, "2.png": b"2"})),
         unpack_beside,
     ),
+    Target("figshare", "a.json", make_figshare, parse_figshare),
+    Target("metadata of a model", "a.json", make_metadata, parse_metadata),
     Target("cvat", "a.xml", make_cvat, drawn(read_cvat)),
     Target("page file", "a.xml", make_page_file, parse_page_file),
     Target("coco", "a.json", make_coco, drawn(read_coco)),

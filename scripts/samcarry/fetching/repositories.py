@@ -34,14 +34,14 @@ def figshare_files(doi: str, pattern: str, api: str) -> dict[str, Remote]:
     try:
         entries = answer["files"] if isinstance(answer, dict) else answer
         files = {
-            entry["name"]: Remote(
-                entry["download_url"],
+            _text(entry["name"]): Remote(
+                _text(entry["download_url"]),
                 f"md5:{entry.get('computed_md5') or entry['supplied_md5']}",
                 int(entry["size"]),
             )
             for entry in entries
         }
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise InputError(f"{url}: did not answer as figshare's API does: correct fetch.figshare") from None
     fitting = {name: file for name, file in sorted(files.items()) if fnmatchcase(name, pattern)}
     if not fitting:
@@ -49,6 +49,12 @@ def figshare_files(doi: str, pattern: str, api: str) -> dict[str, Remote]:
             f"{doi}: has no file {pattern!r}; it has {shortlist(sorted(files), 20)}: correct `name`"
         )
     return fitting
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 class _Token(AuthBase):

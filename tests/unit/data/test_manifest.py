@@ -12,7 +12,10 @@ from samcarry.data.contract import SPLITS
 from samcarry.data.manifest import (
     ManifestRow,
     assign_shards,
+    has_hidden_labels,
+    judged_split,
     manifest_rows,
+    missing_methods,
     order_training_cases,
     previous_shards,
     read_manifest,
@@ -73,6 +76,11 @@ def test_new_cases_fill_the_last_shard_and_not_the_gaps_of_removed_cases():
     assert (after["a"], after["g"]) == ("unlabelled-0002", "unlabelled-0003")
 
 
+def test_the_last_shard_is_the_one_of_the_highest_number_whatever_its_cases_are_called():
+    before = {"a": "train-0003", "b": "train-0001"}
+    assert assign_shards([make("a"), make("b"), make("c")], before, 1)["c"] == "train-0004"
+
+
 def test_a_case_that_changes_its_split_changes_its_shard():
     assert assign_shards([make("a", "val")], {"a": "unlabelled-0004"}, 2) == {"a": "val-0000"}
 
@@ -105,6 +113,31 @@ def test_adding_cases_never_moves_one_and_never_overfills_a_shard(first, later, 
         counts = Counter(shard for name, shard in sorted(after.items()) if union[name] == split)
         assert all(counts[shard] == size for shard in sorted(counts)[:-1])
     assert after == assign_shards([make(*item) for item in union.items()], after, size)
+
+
+def rows_of(*labels_by_split):
+    """Rows of a manifest, one for each (split, path of labels)."""
+    return [
+        ManifestRow(f"case {number}", f"{split}-0000", split, "p", None, "image.png", labels, ())
+        for number, (split, labels) in enumerate(labels_by_split)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("splits", "judged"),
+    [(("train", "val", "test"), "test"), (("test",), "test"), (("train", "val", "unlabelled"), "val")],
+)
+def test_methods_are_judged_on_val_if_there_is_no_test_case(splits, judged):
+    assert judged_split(rows_of(*((split, "labels") for split in splits))) == judged
+
+
+def test_only_labels_of_unlabelled_cases_are_hidden():
+    without = rows_of(("train", "l"), ("val", "l"), ("test", "l"), ("unlabelled", ""))
+    assert not has_hidden_labels(without)
+    assert has_hidden_labels([*without, *rows_of(("unlabelled", "l"))])
+    assert set(missing_methods(["unet", "unet_full"], without)) == {"unet_full"}
+    assert missing_methods(["unet"], without) == {}
+    assert missing_methods(["unet_full"], rows_of(("unlabelled", "l"))) == {}
 
 
 def test_a_manifest_can_be_read_back(tmp_path):

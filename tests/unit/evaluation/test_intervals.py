@@ -80,6 +80,26 @@ def test_the_bootstrap_is_scipys_bca_at_a_higher_level():
     assert found.high - found.low == pytest.approx(width, rel=0.1)
 
 
+def test_the_bootstrap_of_skewed_scores_is_bca_not_percentile():
+    values = scores(24)
+    values.iloc[:3] = 0.05, 0.2, 0.3  # three failures
+    level = 2 * stats.norm.cdf(math.sqrt(24 / 23) * stats.t.ppf(0.975, 23)) - 1
+    expected = {
+        method: stats.bootstrap(
+            (values.to_numpy(),),
+            np.mean,
+            confidence_level=level,
+            n_resamples=10_000,
+            method=method,
+            rng=np.random.default_rng(1),
+        ).confidence_interval
+        for method in ("BCa", "percentile")
+    }
+    found = interval_of(values, None, "share")
+    assert (found.low, found.high) == pytest.approx(expected["BCa"], abs=0.006)
+    assert expected["percentile"].low - found.low > 0.012
+
+
 def test_the_bootstrap_follows_the_skew():
     found = interval_of(scores(30) ** 4, None, "share")
     mean = (scores(30) ** 4).mean()

@@ -43,7 +43,18 @@ def test_what_is_not_there_is_named_with_what_is(server):
         figshare_files(DOI, "x*", api)
 
 
-@pytest.mark.parametrize("answer", [b"[1]", b"{}", b'[{"name": "a"}]', b"null"])
+ENTRY = b'[{"name": %b, "download_url": %b, "computed_md5": "0", "size": %b}]'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(b"[1]", b"{}", b'[{"name": "a"}]', b"null", b'["abc"]', b"7"),
+        ENTRY % (b"7", b'"u"', b"1"),
+        ENTRY % (b'"a"', b"null", b"1"),
+        ENTRY % (b'"a"', b'"u"', b"1e999"),
+    ],
+)
 def test_another_answer_than_figshares(server, answer):
     server.serve("/v2/articles/123/files", answer)
     with pytest.raises(InputError, match="did not answer as figshare"):

@@ -13,7 +13,14 @@ import torch
 from samcarry.errors import InputError
 from samcarry.networks import supervised
 from samcarry.networks.batches import generator_of
-from samcarry.networks.training_loop import LoopSettings, Step, cosine_learning_rate, write_curve
+from samcarry.networks.training_loop import (
+    Checkpoint,
+    LoopSettings,
+    Step,
+    cosine_learning_rate,
+    train_loop,
+    write_curve,
+)
 from samcarry.storage.states import read_state, write_state
 from support.tiny_training import SETTINGS, assert_same, dying_at, run
 
@@ -88,7 +95,8 @@ def test_a_resumed_training_logs_where_it_resumes(tmp_path, monkeypatch, caplog)
 
 def test_a_checkpoint_of_another_fingerprint_is_ignored(tmp_path, monkeypatch):
     straight = run(tmp_path)
-    leave_checkpoint(tmp_path, monkeypatch, fingerprint="other data")
+    # Another seed, so that its weights would change the result.
+    leave_checkpoint(tmp_path, monkeypatch, fingerprint="other data", seed=1)
     assert_same(run(tmp_path), straight)
 
 
@@ -198,6 +206,14 @@ def test_a_loss_that_is_not_finite_is_reported_in_one_line(tmp_path):
     assert "iteration" in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_a_loss_is_not_finite_if_it_is_infinite_or_nan(tmp_path, value):
+    network = torch.nn.Linear(1, 1)
+    checkpoint = Checkpoint(tmp_path / "checkpoint.pt", 1e9, "ours")
+    with pytest.raises(InputError, match=f"the loss is {value} at iteration 1: lower"):
+        train_loop(lambda _: network.bias.sum() + value, {"network": network}, network, SETTINGS, checkpoint)
+
+
 def test_settings_of_any_loop_name_a_remedy_for_a_loss_that_is_not_finite():
     fields = [field.name for field in dataclasses.fields(LoopSettings)]
     plain = LoopSettings(**{name: getattr(SETTINGS, name) for name in fields})
@@ -226,6 +242,19 @@ def test_a_failed_compilation_is_reported_in_one_line(tmp_path):
 
 
 # ---- schedule -------------------------------------------------------------------------------
+
+
+def test_another_error_of_a_compiled_training_is_not_taken_for_a_failed_compilation(tmp_path):
+    network = torch.nn.Linear(1, 1)
+    checkpoint = Checkpoint(tmp_path / "checkpoint.pt", 1e9, "ours")
+
+    def fail(_):
+        raise RuntimeError("out of memory")
+
+    compiled = dataclasses.replace(SETTINGS, compile=True)
+    with pytest.raises(RuntimeError, match="out of memory") as caught:
+        train_loop(fail, {"network": network}, network, compiled, checkpoint)
+    assert not isinstance(caught.value, InputError)
 
 
 def test_the_cosine_is_its_closed_form_from_1e_3_to_1e_5():

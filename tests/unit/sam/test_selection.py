@@ -84,6 +84,20 @@ def test_the_dense_prompt_is_at_the_place_of_the_class_in_sams_padded_input(sam)
     assert (low[:, :, round(columns * width) + 1 :] == -SAM_LOGIT_LIMIT).all()
 
 
+def test_the_dense_prompt_of_a_ramp_has_its_values_at_the_middles_of_cells(sam):
+    y, x = (torch.from_numpy(np.mgrid[: SIZE[0], : SIZE[1]]) + 0.5).float()
+    low = as_mask_prompt(sam, (0.2 * x - 0.15 * y)[None])[0]
+    (height, width), side = low.shape, sam.image_encoder.img_size
+    rows, columns = input_size(sam, *SIZE)
+    y, x = torch.meshgrid(
+        (torch.arange(height) + 0.5) * side / height * SIZE[0] / rows,
+        (torch.arange(width) + 0.5) * side / width * SIZE[1] / columns,
+        indexing="ij",
+    )
+    known = (x > 1) & (x < SIZE[1] - 1) & (y > 1) & (y < SIZE[0] - 1)
+    torch.testing.assert_close(low[known], (0.2 * x - 0.15 * y)[known], atol=1e-4, rtol=0)
+
+
 def test_only_cases_that_reach_the_agreement_are_kept(monkeypatch, sam):
     scores = {"a": 0.9, "b": 0.85, "c": 0.2}
     monkeypatch.setattr(selection, "agreement_with_sam", lambda sam, embedding, logits: scores[embedding])
