@@ -2,20 +2,26 @@
 
     python benchmarks/overhead.py
     python benchmarks/overhead.py results/demo/table1.md --configfile other.yaml
+    python benchmarks/overhead.py --cold --folder ../kept
 
-The given targets (by default, the demo) are computed from scratch in a temporary folder. All numbers are
-seconds of CPU time. The total comes from the operating system, and the time of each job from the last line of
-its log.
-Reading and writing files counts as work.
+The given targets (by default, the demo) are computed from scratch, in a temporary folder or in an empty one
+that is kept. All numbers are seconds of CPU time. The total comes from the operating system, and the time of
+each job from the last line of its log.
+Reading and writing files counts as work. Processes that jobs are copies of count with Snakemake; with --cold,
+each job starts Python and imports its libraries itself.
 """
 
 import argparse
+import contextlib
+import os
 import re
 import tempfile
 from collections import defaultdict
 from pathlib import Path
 
 from scale import copy_workflow, snakemake
+
+from samcarry.pipeline.warm import OFF
 
 DONE = re.compile(r"\[(\w+).*\] done: ([\d.]+) s of CPU time, ([\d.]+) s of it for starting")
 
@@ -24,8 +30,12 @@ def main() -> None:
     """Run the workflow and print the shares."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--cores", default="8")
+    parser.add_argument("--cold", action="store_true")
+    parser.add_argument("--folder")
     options, targets = parser.parse_known_args()
-    with tempfile.TemporaryDirectory() as name:
+    if options.cold:
+        os.environ[OFF] = "1"
+    with contextlib.nullcontext(options.folder) if options.folder else tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         copy_workflow(folder)
         _, wall, total = snakemake(folder, *targets, options=("--cores", options.cores))

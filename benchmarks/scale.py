@@ -12,7 +12,7 @@ three seeds and five methods.
 
 With --memory, the main line also runs, with n = 43, one seed, only `unet_sam` and `ours_r` (or the methods
 of --methods), and trainings of three iterations. The peak memory of each rule's jobs is printed: the resident
-set size, which Snakemake samples twice a second.
+set size of their largest process.
 """
 
 import argparse
@@ -131,8 +131,7 @@ def peak_memory(folder: Path) -> dict[str, float]:
         rule = next(part for part in parts if part != "full" and part[:5] not in ("n43", "seed0"))
         with path.open(newline="") as stream:
             for row in csv.DictReader(stream, delimiter="\t"):
-                if row["max_rss"] not in ("NA", "-"):
-                    peaks[rule] = max(peaks[rule], float(row["max_rss"]))
+                peaks[rule] = max(peaks[rule], float(row["max_rss"]))
     return dict(peaks)
 
 

@@ -19,7 +19,13 @@ from typing import Any
 from samcarry.errors import InputError
 from samcarry.pipeline.ledger import check_input, clear_leftovers_of, seal_outputs, versions_of
 from samcarry.pipeline.remedies import with_remedy
-from samcarry.runtime.processes import end_with_parent, keep_freed_memory, usable_cpus
+from samcarry.runtime.processes import (
+    end_with_parent,
+    keep_freed_memory,
+    peak_memory,
+    seconds_since_start,
+    usable_cpus,
+)
 from samcarry.storage.files import sha256, write_text
 from samcarry.storage.reading import system_fault
 from samcarry.storage.runs import join_run
@@ -64,6 +70,7 @@ def job(snakemake: Any) -> Iterator[Job]:
             before = versions_of(outputs)
             yield Job(log, threads, device, _made_by(snakemake, device, results), results)
             seal_outputs(outputs, before, results)
+        _write_cost(Path(snakemake.log[0]), results)
     except InputError as error:
         for line in with_remedy(error).splitlines():
             log.error("error: %s", line)  # samcarry.pipeline.terminal searches for this word
@@ -77,6 +84,15 @@ def job(snakemake: Any) -> Iterator[Job]:
         _leave(1)
     took = (time.process_time(), started)
     log.info("done: %.1f s of CPU time, %.1f s of it for starting", *took, extra={"in_file_only": True})
+
+
+def _write_cost(log: Path, results: Path) -> None:
+    """Write the table of time and memory of this job, whose path follows from that of the log."""
+    place = results / "benchmarks" / log.relative_to(results / "logs").with_suffix(".tsv")
+    used = os.times()
+    cpu_time = used.user + used.system + used.children_user + used.children_system
+    row = f"{seconds_since_start():.1f}\t{peak_memory():.1f}\t{cpu_time:.1f}"
+    write_text(place, f"s\tmax_rss\tcpu_time\n{row}\n")
 
 
 @contextlib.contextmanager

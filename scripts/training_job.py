@@ -83,7 +83,8 @@ class TrainingJob:
         if made.get("curve"):
             write_curve(made.curve, curve)
         about |= {"size": data.images.shape[1:], "made_by": self.job.made_by}
-        about["preparation"] = preparation(self.snakemake.params.get("mirrored"))
+        params = self.snakemake.params
+        about["preparation"] = preparation(params.get("mirrored"), params.get("text_masked", False))
         about["training_look"] = measure_look(self.images)
         write(made.model, network, {**asdict(statistics or self.statistics), **about})
         self.run["checkpoint"].path.unlink(missing_ok=True)

@@ -30,7 +30,7 @@ DECLARED = sorted(
 CHANGED_BY_PEOPLE = ("review/task-{task}/annotations.xml", "review/task-{task}/images.zip")
 UNDECLARED = {
     "logs/.+": "written by the logger of a job; only people read them",
-    "benchmarks/.+": "written by Snakemake, without a checksum; the report leaves a cut one out",
+    "benchmarks/.+": "without a checksum; the report leaves a cut one out",
     f"{FOLDER}/.+": "the checksums themselves",
     f"({'|'.join(DATA_SETS)})/.+": "listed in the checksums of the folder",
     r"n\d+/nnunet/preprocessed/.+": "listed in the checksums of the folder",

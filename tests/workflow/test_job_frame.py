@@ -44,12 +44,20 @@ def test_a_bug_is_still_shown_as_one():
     assert run_job([], [OUTPUT], failing(OSError("without a number")))[0].startswith("Traceback")
 
 
+def test_a_job_writes_its_time_and_memory():
+    run_job([], [OUTPUT], lambda: write_text(OUTPUT, "x"))
+    head, row = Path(f"{RESULTS}/benchmarks/made_up.tsv").read_text().splitlines()
+    assert head == "s\tmax_rss\tcpu_time"
+    assert all(float(value) > 0 for value in row.split("\t"))
+
+
 def test_a_failed_job_seals_nothing():
     def work():
         write_text(OUTPUT, "x")
         raise InputError("data.png: is empty")
 
     assert run_job([], [OUTPUT], work) == ["data.png: is empty"]
+    assert not Path(f"{RESULTS}/benchmarks").exists()
     assert not checksum_file(OUTPUT, RESULTS).exists()
 
 

@@ -1,5 +1,6 @@
 """A killed run resumes with the same command and gives the same results."""
 
+import base64
 import contextlib
 import os
 import signal
@@ -7,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from samcarry.storage.checksums import checksum_file
 
 
 def wait_for(project, text, process, seconds=300):
@@ -68,6 +71,18 @@ def results_of(project):
         for path in sorted(root.rglob("*"))
         if path.is_file() and path.relative_to(root).parts[0] not in ("logs", "benchmarks")
     }
+
+
+def test_what_a_killed_job_wrote_but_did_not_seal_is_made_again(copy_of_finished):
+    project, file = copy_of_finished, "results/demo/n3/seed0/f_theta/probabilities/test-0000.nii.gz"
+    expected = results_of(project)
+    checksum_file(project.folder / file, project.folder / "results/demo").unlink()
+    marks = project.folder / ".snakemake/incomplete"
+    marks.mkdir(exist_ok=True)
+    (marks / base64.b64encode(file.encode(), altchars=b"-_").decode()).touch()
+    resumed = project.run()
+    assert resumed.returncode == 0, resumed.stdout
+    assert results_of(project) == expected
 
 
 def test_a_suspended_run_that_wakes_after_another_has_finished_changes_nothing(project, finished):

@@ -496,7 +496,7 @@ def originals_seen(shards):
     return parameter
 
 
-NO_ORIGINALS = {"cases": None, "digests": None, "window": None}
+NO_ORIGINALS = {"cases": None, "digests": None, "window": None, "text_masked": False}
 
 
 def originals_of(rows):
@@ -505,6 +505,7 @@ def originals_of(rows):
         "cases": [row.case for row in rows],
         "digests": [row.image_digest for row in rows],
         "window": WINDOW,
+        "text_masked": TEXT_MASKED,
     }
 
 

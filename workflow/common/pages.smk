@@ -144,6 +144,27 @@ def probabilities_of_all_seeds(wildcards):
     ]
 
 
+# The first file of a task, and the page of the first images. Rules that make files once depend on these.
+TASK = "results/{dataset}/review/task-{task}/cases.csv"
+TASK_PAGE = "results/{dataset}/review/task-{task}/annotate.html"
+FIRST_PAGE = "results/{dataset}/first/annotate.html"
+
+
+def until_made(product, files):
+    """An input function for rules that never replace their product: `files`, ancient as soon as the product exists.
+
+    Inputs that are always ancient are not enough: Snakemake 9 then overlooks a missing product if an earlier job of
+    the same plan makes one of its inputs again, and ends as if all were done.
+    """
+
+    def inputs(wildcards):
+        made = Path(product.format(**wildcards)).exists()
+        found = files(wildcards) if callable(files) else files.format(**wildcards)
+        return ancient(found) if made else found
+
+    return inputs
+
+
 def earlier_tasks(wildcards):
     """The cases of every task before this one."""
     return [

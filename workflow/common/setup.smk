@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from snakemake.exceptions import WorkflowError
+from snakemake.script import PythonScript
 
 SCRIPTS = HERE / "scripts"  # on the path since terminal.smk
 
@@ -28,7 +29,7 @@ from samcarry.methods import (
     shown_side_by_side,
 )
 from samcarry.pipeline.clock import clock_fault
-from samcarry.pipeline.code_digest import code_digest
+from samcarry.pipeline.code_digest import code_digest, remember_sources
 from samcarry.pipeline.config import (
     asking_of,
     duplicates_of,
@@ -49,6 +50,7 @@ from samcarry.pipeline.config import (
 )
 from samcarry.pipeline.config_faults import check_files
 from samcarry.pipeline.contents import content_of_checkpoint, digest_of
+from samcarry.pipeline.ledger import remove_unsealed
 from samcarry.pipeline.paths import (
     FULL,
     SIZES,
@@ -68,6 +70,7 @@ from samcarry.pipeline.sources import (
     source_folder,
     user_paths,
 )
+from samcarry.pipeline.warm import use_workers
 from samcarry.storage.checksums import check, check_names
 from samcarry.runtime.processes import announce_parent
 from samcarry.storage.files import sha256
@@ -104,10 +107,20 @@ DATASET = config["dataset"]
 announce_parent()
 announce_run(is_main=workflow.is_main_process, dataset=DATASET)
 RESULTS = Results(DATASET)
-MEMORY = Path(".snakemake/samcarry")  # remembers the contents of the user's files
+if workflow.is_main_process:  # a job on a cluster is the only one of its process
+    use_workers(PythonScript, SCRIPTS)
+    # Where a folder is locked, a run may still be writing.
+    if not workflow.output_settings.dryrun and not list(
+        Path(".snakemake/locks").glob("*")
+    ):
+        remove_unsealed(RESULTS.root)
+# What earlier runs found in the user's files, and in the code.
+MEMORY = Path(".snakemake/samcarry")
+remember_sources(MEMORY / "code.json")
 FIRST_SEED = config["seeds"][0]
 SIZE = [config["images"]["height"], config["images"]["width"]]
 WINDOW = config["images"]["window"]
+TEXT_MASKED = config["images"]["mask_text"]
 MIRRORED = mirrored_side(config)
 # Threads do not change what a training learns; the cap of the weights is part of the statistics.
 TRAINING = {

@@ -17,8 +17,6 @@ rule adapt_sam:
         card="results/{dataset}/n{n}/seed{seed}/adapted/model_card.md",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/adapt_sam.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/adapt_sam.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]

@@ -10,8 +10,6 @@ rule audit_labels:
         findings="results/{dataset}/audit/findings.csv",
     log:
         "results/{dataset}/logs/audit_labels.log",
-    benchmark:
-        "results/{dataset}/benchmarks/audit_labels.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1

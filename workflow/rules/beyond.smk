@@ -11,8 +11,6 @@ rule weigh:
         weights="results/{dataset}/n{n}/seed{seed}/weights/{shard}.csv",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/weigh/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/weigh/{shard}.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -34,8 +32,6 @@ rule extract_tolerant_prompts:
         prompts="results/{dataset}/n{n}/seed{seed}/tolerant/prompts/{shard}.json",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/extract_tolerant_prompts/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/extract_tolerant_prompts/{shard}.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -61,8 +57,6 @@ rule refine_tolerant:
         quality="results/{dataset}/n{n}/seed{seed}/tolerant/refined/{shard}.csv",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/refine_tolerant/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/refine_tolerant/{shard}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -92,8 +86,6 @@ rule train_fixmatch:
         curve="results/{dataset}/n{n}/seed{seed}/fixmatch/training.csv",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/train_fixmatch.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/train_fixmatch.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -105,6 +97,7 @@ rule train_fixmatch:
         training=SECOND_TRAINING,
         window=WINDOW,
         mirrored=MIRRORED,
+        text_masked=TEXT_MASKED,
         fixmatch=config["fixmatch"],
         cases=subset_cases,
         unlabelled=unlabelled_cases,

@@ -13,8 +13,6 @@ rule train_lraspp:
         curve="results/{dataset}/n{n}/seed{seed}/lraspp/training.csv",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/train_lraspp.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/train_lraspp.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -41,8 +39,6 @@ rule predict_lraspp:
         probabilities="results/{dataset}/n{n}/seed{seed}/lraspp/probabilities/{shard}.nii.gz",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/predict_lraspp/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/predict_lraspp/{shard}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -66,8 +62,6 @@ rule random_walk:
         masks="results/{dataset}/n{n}/seed{seed}/random_walk/{shard}.nii.gz",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/random_walk/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/random_walk/{shard}.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -94,8 +88,6 @@ rule train_mean_teacher:
         curve="results/{dataset}/n{n}/seed{seed}/mean_teacher/training.csv",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/train_mean_teacher.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/train_mean_teacher.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -107,6 +99,7 @@ rule train_mean_teacher:
         training=SECOND_TRAINING,
         window=WINDOW,
         mirrored=MIRRORED,
+        text_masked=TEXT_MASKED,
         mean_teacher=MEAN_TEACHER,
         cases=subset_cases,
         unlabelled=unlabelled_cases,
@@ -130,8 +123,6 @@ rule train_mean_teacher_sam:
         curve="results/{dataset}/n{n}/seed{seed}/mean_teacher_sam/training.csv",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/train_mean_teacher_sam.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/train_mean_teacher_sam.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -143,6 +134,7 @@ rule train_mean_teacher_sam:
         training=SECOND_TRAINING,
         window=WINDOW,
         mirrored=MIRRORED,
+        text_masked=TEXT_MASKED,
         mean_teacher=MEAN_TEACHER,
         sam=lambda wildcards: sam_entry(SAM),
         agreement=config["mean_teacher"]["agreement"],

@@ -9,8 +9,6 @@ rule join_seeds:
         model="results/{dataset}/n{n}/seed{seed}/{ensemble}/model.safetensors",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/join_seeds_{ensemble}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/join_seeds_{ensemble}.tsv"
     wildcard_constraints:
         ensemble="|".join(method.network for method in METHODS if method.ensemble_of),
     conda:
@@ -35,8 +33,6 @@ rule calibrate:
         model="results/{dataset}/{subset}/seed{seed}/{network}/calibrated.safetensors",
     log:
         "results/{dataset}/logs/{subset}/seed{seed}/calibrate_{network}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/{subset}/seed{seed}/calibrate_{network}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -65,8 +61,6 @@ rule assess_confidence:
         coverage="results/{dataset}/{subset}/confidence/{method}/coverage.csv",
     log:
         "results/{dataset}/logs/{subset}/assess_confidence/{method}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/{subset}/assess_confidence/{method}.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -96,8 +90,6 @@ rule collect_confidence:
         coverage="results/{dataset}/coverage.csv",
     log:
         "results/{dataset}/logs/collect_confidence.log",
-    benchmark:
-        "results/{dataset}/benchmarks/collect_confidence.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -118,8 +110,6 @@ rule draw_reliability:
         picture="results/{dataset}/figures/reliability.png",
     log:
         "results/{dataset}/logs/draw_reliability.log",
-    benchmark:
-        "results/{dataset}/benchmarks/draw_reliability.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1

@@ -10,8 +10,6 @@ rule measure_images:
         sizes="results/{dataset}/sizes.csv",
     log:
         "results/{dataset}/logs/measure_images.log",
-    benchmark:
-        "results/{dataset}/benchmarks/measure_images.tsv"
     conda:
         "../../envs/formats.yaml"
     threads: 1
@@ -40,8 +38,6 @@ rule evaluate:
         dice="results/{dataset}/{subset}/seed{seed}/dice/{method}.csv",
     log:
         "results/{dataset}/logs/{subset}/seed{seed}/evaluate/{method}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/{subset}/seed{seed}/evaluate/{method}.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -65,8 +61,6 @@ rule collect_dice:
         dice="results/{dataset}/n{n}/dice.csv",
     log:
         "results/{dataset}/logs/n{n}/collect_dice.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/collect_dice.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -92,8 +86,6 @@ rule summarise:
         page="results/{dataset}/n{n}/summary.md",
     log:
         "results/{dataset}/logs/n{n}/summarise.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/summarise.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -120,8 +112,6 @@ use rule collect_dice as collect_table_dice with:
         dice="results/{dataset}/dice.csv",
     log:
         "results/{dataset}/logs/collect_table_dice.log",
-    benchmark:
-        "results/{dataset}/benchmarks/collect_table_dice.tsv"
     params:
         n=config["n"],
         code=code_of("evaluate/collect_dice"),
@@ -147,8 +137,6 @@ rule write_tables:
         agreement="results/{dataset}/agreement.csv",
     log:
         "results/{dataset}/logs/write_tables.log",
-    benchmark:
-        "results/{dataset}/benchmarks/write_tables.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -177,8 +165,6 @@ rule collect_draws:
         draws="results/{dataset}/draws.csv",
     log:
         "results/{dataset}/logs/collect_draws.log",
-    benchmark:
-        "results/{dataset}/benchmarks/collect_draws.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -205,8 +191,6 @@ rule collect_ablation:
         ablation="results/{dataset}/ablation.csv",
     log:
         "results/{dataset}/logs/collect_ablation.log",
-    benchmark:
-        "results/{dataset}/benchmarks/collect_ablation.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -229,8 +213,6 @@ rule collect_label_curve:
         curve="results/{dataset}/label_curve.csv",
     log:
         "results/{dataset}/logs/collect_label_curve.log",
-    benchmark:
-        "results/{dataset}/benchmarks/collect_label_curve.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1

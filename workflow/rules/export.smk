@@ -10,8 +10,6 @@ rule export_masks:
         record="results/{dataset}/{subset}/seed{seed}/export/{stage}/export.json",
     log:
         "results/{dataset}/logs/{subset}/seed{seed}/export_masks/{stage}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/{subset}/seed{seed}/export_masks/{stage}.tsv"
     wildcard_constraints:
         stage="|".join([*(method.id for method in METHODS), "cleaned"]),
     conda:
@@ -40,8 +38,6 @@ rule write_model_card:
         card="results/{dataset}/{subset}/seed{seed}/{network}/model_card.md",
     log:
         "results/{dataset}/logs/{subset}/seed{seed}/write_model_card_{network}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/{subset}/seed{seed}/write_model_card_{network}.tsv"
     conda:
         "../../envs/onnx.yaml"
     threads: 1
@@ -64,8 +60,6 @@ rule export_onnx:
         onnx="results/{dataset}/{subset}/seed{seed}/{network}/model.onnx",
     log:
         "results/{dataset}/logs/{subset}/seed{seed}/export_onnx_{network}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/{subset}/seed{seed}/export_onnx_{network}.tsv"
     conda:
         "../../envs/onnx.yaml"
     threads: 1
@@ -86,8 +80,6 @@ rule write_model_page:
         page="results/{dataset}/model.html",
     log:
         "results/{dataset}/logs/write_model_page.log",
-    benchmark:
-        "results/{dataset}/benchmarks/write_model_page.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1

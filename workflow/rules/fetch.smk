@@ -8,8 +8,6 @@ rule fetch_checkpoint:
         checkpoint="{file}",
     log:
         f"results/{DATASET}/logs/fetch_checkpoint/{{file}}.log",
-    benchmark:
-        f"results/{DATASET}/benchmarks/fetch_checkpoint/{{file}}.tsv"
     wildcard_constraints:
         file="(" + "|".join(map(re.escape, FETCHED)) + ")" if FETCHED else "(?!)",
     localrule: True
@@ -32,8 +30,6 @@ checkpoint fetch_data:
         list="results/{dataset}/fetched.json",
     log:
         "results/{dataset}/logs/fetch_data.log",
-    benchmark:
-        "results/{dataset}/benchmarks/fetch_data.tsv"
     localrule: True
     conda:
         "../../envs/fetch.yaml"

@@ -15,8 +15,6 @@ rule train_f_phi:
         curve="results/{dataset}/n{n}/seed{seed}/{phi}/training.csv",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/train_{phi}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/train_{phi}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -28,6 +26,7 @@ rule train_f_phi:
         training=training_of_second_network,
         window=WINDOW,
         mirrored=MIRRORED,
+        text_masked=TEXT_MASKED,
         cases=pseudo_label_cases,
         balanced=balanced_cases,
         strong=sees_strong_views,

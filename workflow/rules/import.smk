@@ -10,8 +10,6 @@ rule import_annotations:
         readers=update("results/{dataset}/annotated/readers.csv"),
     log:
         "results/{dataset}/logs/import_annotations.log",
-    benchmark:
-        "results/{dataset}/benchmarks/import_annotations.tsv"
     conda:
         "../../envs/formats.yaml"
     threads: 1
@@ -38,8 +36,6 @@ rule import_cvat:
         cases=update("results/{dataset}/imported/cases.csv"),
     log:
         "results/{dataset}/logs/import_cvat.log",
-    benchmark:
-        "results/{dataset}/benchmarks/import_cvat.tsv"
     conda:
         "../../envs/formats.yaml"
     threads: 1

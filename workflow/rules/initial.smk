@@ -12,8 +12,6 @@ rule train_f_theta:
         curve="results/{dataset}/{subset}/seed{seed}/f_theta/training.csv",
     log:
         "results/{dataset}/logs/{subset}/seed{seed}/train_f_theta.log",
-    benchmark:
-        "results/{dataset}/benchmarks/{subset}/seed{seed}/train_f_theta.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -25,6 +23,7 @@ rule train_f_theta:
         training=TRAINING,
         window=WINDOW,
         mirrored=MIRRORED,
+        text_masked=TEXT_MASKED,
         cases=subset_cases,
         code=code_of("initial/train_network"),
     script:
@@ -40,8 +39,6 @@ rule predict:
         probabilities="results/{dataset}/{subset}/seed{seed}/{network}/probabilities/{shard}.nii.gz",
     log:
         "results/{dataset}/logs/{subset}/seed{seed}/predict_{network}/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/{subset}/seed{seed}/predict_{network}/{shard}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]

@@ -12,8 +12,6 @@ rule plan_nnunet:
         dataset="results/{dataset}/n{n}/nnunet/dataset.json",
     log:
         "results/{dataset}/logs/n{n}/plan_nnunet.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/plan_nnunet.tsv"
     conda:
         "../../envs/nnunet.yaml"
     threads: config["training"]["threads"]
@@ -40,8 +38,6 @@ rule train_nnunet:
         curve="results/{dataset}/n{n}/seed{seed}/{nnunet}/training.csv",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/train_nnunet/{nnunet}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/train_nnunet/{nnunet}.tsv"
     conda:
         "../../envs/nnunet.yaml"
     threads: config["training"]["threads"]
@@ -65,8 +61,6 @@ rule predict_nnunet:
         probabilities="results/{dataset}/n{n}/seed{seed}/{nnunet}/probabilities/{shard}.nii.gz",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/predict_nnunet/{nnunet}/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/predict_nnunet/{nnunet}/{shard}.tsv"
     conda:
         "../../envs/nnunet.yaml"
     threads: config["training"]["threads"]

@@ -10,8 +10,6 @@ rule write_paper:
         digests="results/{dataset}/paper/digests.json",
     log:
         "results/{dataset}/logs/write_paper.log",
-    benchmark:
-        "results/{dataset}/benchmarks/write_paper.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1

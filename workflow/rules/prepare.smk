@@ -7,8 +7,6 @@ rule draw_phantoms:
         cases="results/{dataset}/phantom/cases.csv",
     log:
         "results/{dataset}/logs/draw_phantoms.log",
-    benchmark:
-        "results/{dataset}/benchmarks/draw_phantoms.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -30,8 +28,6 @@ rule check_sam:
         verdict="results/{dataset}/embeddings/{sam}/checkpoint.json",
     log:
         "results/{dataset}/logs/check_sam/{sam}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/check_sam/{sam}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -56,8 +52,6 @@ checkpoint list_cases:
         classes=update("results/{dataset}/classes.txt"),
     log:
         "results/{dataset}/logs/list_cases.log",
-    benchmark:
-        "results/{dataset}/benchmarks/list_cases.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 4
@@ -74,6 +68,7 @@ checkpoint list_cases:
         classes=config["classes"],
         window=WINDOW,
         shard_size=config["shard_size"],
+        text_masked=TEXT_MASKED,
         size=SIZE,
         step=2 ** config["training"]["depth"],
         hide_labels_beyond=config["splits"]["hide_labels_beyond"],
@@ -93,8 +88,6 @@ rule prepare_images:
         images="results/{dataset}/prepared/{shard}/images.nii.gz",
     log:
         "results/{dataset}/logs/prepare_images/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/prepare_images/{shard}.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -118,8 +111,6 @@ rule prepare_masks:
         masks="results/{dataset}/prepared/{shard}/masks.nii.gz",
     log:
         "results/{dataset}/logs/prepare_masks/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/prepare_masks/{shard}.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -147,8 +138,6 @@ rule compute_statistics:
         statistics="results/{dataset}/{subset}/statistics.json",
     log:
         "results/{dataset}/logs/{subset}/compute_statistics.log",
-    benchmark:
-        "results/{dataset}/benchmarks/{subset}/compute_statistics.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1

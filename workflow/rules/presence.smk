@@ -10,8 +10,6 @@ rule fit_presence:
         presence="results/{dataset}/n{n}/seed{seed}/{network}/presence.json",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/fit_presence_{network}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/fit_presence_{network}.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -39,8 +37,6 @@ rule judge_presence:
         judged="results/{dataset}/n{n}/seed{seed}/{network}/present/{shard}.csv",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/judge_presence_{network}/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/judge_presence_{network}/{shard}.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -63,8 +59,6 @@ rule judge_refined:
         weights="results/{dataset}/n{n}/seed{seed}/{chain}judged/{shard}.csv",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/judge_refined/{chain}{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/judge_refined/{chain}{shard}.tsv"
     wildcard_constraints:
         chain="|".join(CHAINS),
     conda:
@@ -88,8 +82,6 @@ rule add_presence:
         model="results/{dataset}/n{n}/seed{seed}/{network}/present/{file}.safetensors",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/add_presence_{network}_{file}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/add_presence_{network}_{file}.tsv"
     wildcard_constraints:
         file="model|calibrated",
     conda:

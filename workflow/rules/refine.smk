@@ -11,8 +11,6 @@ rule clean:
         prompts="results/{dataset}/n{n}/seed{seed}/{chain}prompts/{shard}.json",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/clean/{chain}{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/clean/{chain}{shard}.tsv"
     wildcard_constraints:
         chain="|".join(CHAINS),
     conda:
@@ -37,8 +35,6 @@ rule embed:
         embeddings=STORED("results/{dataset}/embeddings/{sam}/{shard}.safetensors"),
     log:
         "results/{dataset}/logs/embed_{sam}/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/embed_{sam}/{shard}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -68,8 +64,6 @@ rule refine:
         quality="results/{dataset}/n{n}/seed{seed}/{chain}refined/{shard}.csv",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/refine/{chain}{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/refine/{chain}{shard}.tsv"
     wildcard_constraints:
         chain="|".join(CHAINS),
     conda:

@@ -17,8 +17,6 @@ rule draw_cases:
         ),
     log:
         "results/{dataset}/logs/n{n}/draw_cases.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/draw_cases.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1
@@ -45,8 +43,6 @@ rule draw_training:
         ),
     log:
         "results/{dataset}/logs/n{n}/draw_training.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/draw_training.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1
@@ -73,8 +69,6 @@ rule draw_ablation:
         png="results/{dataset}/figures/ablation.png",
     log:
         "results/{dataset}/logs/draw_ablation.log",
-    benchmark:
-        "results/{dataset}/benchmarks/draw_ablation.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1
@@ -100,8 +94,6 @@ rule draw_ranks:
         ),
     log:
         "results/{dataset}/logs/draw_ranks.log",
-    benchmark:
-        "results/{dataset}/benchmarks/draw_ranks.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1
@@ -139,8 +131,6 @@ rule draw_qualitative:
         ),
     log:
         "results/{dataset}/logs/draw_qualitative.log",
-    benchmark:
-        "results/{dataset}/benchmarks/draw_qualitative.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1
@@ -167,8 +157,6 @@ rule draw_tuning:
         ),
     log:
         "results/{dataset}/logs/n{n}/draw_tuning_{refiner}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/draw_tuning_{refiner}.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1
@@ -194,8 +182,6 @@ rule write_report:
         ),
     log:
         "results/{dataset}/logs/write_report.log",
-    benchmark:
-        "results/{dataset}/benchmarks/write_report.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1

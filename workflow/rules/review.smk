@@ -12,8 +12,6 @@ rule choose_first:
         sheet="results/{dataset}/first/contact_sheet.png",
     log:
         "results/{dataset}/logs/choose_first.log",
-    benchmark:
-        "results/{dataset}/benchmarks/choose_first.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -37,14 +35,12 @@ rule choose_first:
 rule write_first_annotator:
     """The images worth labelling first as a page to label them on, with SAM in it. The page is never replaced."""
     input:
-        cases=ancient("results/{dataset}/first/cases.csv"),
-        checkpoint=ancient(sam_file(SAM)),
+        cases=until_made(FIRST_PAGE, "results/{dataset}/first/cases.csv"),
+        checkpoint=until_made(FIRST_PAGE, sam_file(SAM)),
     output:
         page=update("results/{dataset}/first/annotate.html"),
     log:
         "results/{dataset}/logs/write_first_annotator.log",
-    benchmark:
-        "results/{dataset}/benchmarks/write_first_annotator.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -74,8 +70,6 @@ rule apply_corrections:
         cases=update("results/{dataset}/corrected/cases.csv"),
     log:
         "results/{dataset}/logs/apply_corrections.log",
-    benchmark:
-        "results/{dataset}/benchmarks/apply_corrections.tsv"
     conda:
         "../../envs/formats.yaml"
     threads: 1
@@ -106,8 +100,6 @@ rule measure_doubt:
         measures="results/{dataset}/n{n}/seed{seed}/doubt/{shard}.csv",
     log:
         "results/{dataset}/logs/n{n}/seed{seed}/measure_doubt/{shard}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/seed{seed}/measure_doubt/{shard}.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -130,8 +122,6 @@ rule rank_doubt:
         classes="results/{dataset}/review/classes.csv",
     log:
         "results/{dataset}/logs/rank_doubt.log",
-    benchmark:
-        "results/{dataset}/benchmarks/rank_doubt.tsv"
     conda:
         "../../envs/array.yaml"
     threads: 1
@@ -146,20 +136,18 @@ rule rank_doubt:
 
 
 rule write_review:
-    """One page with the most doubtful cases; its size depends on review.shown only."""
+    """One page with the most doubtful cases, on which they are marked; its size depends on review.shown."""
     input:
         doubt="results/{dataset}/review/doubt.csv",
         classes="results/{dataset}/review/classes.csv",
         names="results/{dataset}/classes.txt",
-        images=prepared("images", unlabelled_shards),
+        manifest=ancient("results/{dataset}/manifest.csv"),
         refined=of_main("refined", unlabelled_shards),
         probabilities=of_main("f_theta/probabilities", unlabelled_shards),
     output:
         page="results/{dataset}/review/index.html",
     log:
         "results/{dataset}/logs/write_review.log",
-    benchmark:
-        "results/{dataset}/benchmarks/write_review.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1
@@ -167,10 +155,14 @@ rule write_review:
         mem_mb=memory(4000),
         runtime=60,
     params:
+        folder=data_folder,
+        window=WINDOW,
+        size=SIZE,
         dataset=DATASET,
         n=config["n"],
         seed=FIRST_SEED,
         shown=config["review"]["shown"],
+        task=config["review"]["tasks"]["url"],
         template=sha256(SCRIPTS / "samcarry/review/page.html.jinja"),
         code=code_of("review/write_review"),
     script:
@@ -178,21 +170,19 @@ rule write_review:
 
 
 rule export_task:
-    """The most doubtful cases as a CVAT task with R as starting annotation. Files of a task are never replaced."""
+    """The most doubtful cases, or those marked for it, as a CVAT task with R as starting annotation. Files of a task are never replaced."""
     input:
-        doubt=ancient("results/{dataset}/review/doubt.csv"),
-        manifest=ancient("results/{dataset}/manifest.csv"),
-        names=ancient("results/{dataset}/classes.txt"),
-        refined=ancient(of_main("refined", unlabelled_shards)),
-        earlier=ancient(earlier_tasks),
+        doubt=until_made(TASK, "results/{dataset}/review/doubt.csv"),
+        manifest=until_made(TASK, "results/{dataset}/manifest.csv"),
+        names=until_made(TASK, "results/{dataset}/classes.txt"),
+        refined=until_made(TASK, of_main("refined", unlabelled_shards)),
+        earlier=until_made(TASK, earlier_tasks),
     output:
         cases=update("results/{dataset}/review/task-{task}/cases.csv"),
         images=update("results/{dataset}/review/task-{task}/images.zip"),
         annotations=update("results/{dataset}/review/task-{task}/annotations.xml"),
     log:
         "results/{dataset}/logs/export_task_{task}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/export_task_{task}.tsv"
     conda:
         "../../envs/formats.yaml"
     threads: 1
@@ -203,6 +193,7 @@ rule export_task:
         folder=data_folder,
         window=WINDOW,
         k=config["review"]["tasks"]["k"],
+        marks=config["review"]["tasks"]["marks"],
         code=code_of("review/export_task"),
     script:
         "../../scripts/review/export_task.py"
@@ -211,17 +202,15 @@ rule export_task:
 rule write_annotator:
     """A task as a page to correct its masks on, with SAM in it. The page is never replaced."""
     input:
-        cases=ancient("results/{dataset}/review/task-{task}/cases.csv"),
-        manifest=ancient("results/{dataset}/manifest.csv"),
-        names=ancient("results/{dataset}/classes.txt"),
-        refined=ancient(of_main("refined", unlabelled_shards)),
-        checkpoint=ancient(sam_file(SAM)),
+        cases=until_made(TASK_PAGE, TASK),
+        manifest=until_made(TASK_PAGE, "results/{dataset}/manifest.csv"),
+        names=until_made(TASK_PAGE, "results/{dataset}/classes.txt"),
+        refined=until_made(TASK_PAGE, of_main("refined", unlabelled_shards)),
+        checkpoint=until_made(TASK_PAGE, sam_file(SAM)),
     output:
         page=update("results/{dataset}/review/task-{task}/annotate.html"),
     log:
         "results/{dataset}/logs/write_annotator_{task}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/write_annotator_{task}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -251,8 +240,6 @@ rule judge_doubt:
         picture="results/{dataset}/review/evidence.png",
     log:
         "results/{dataset}/logs/judge_doubt.log",
-    benchmark:
-        "results/{dataset}/benchmarks/judge_doubt.tsv"
     conda:
         "../../envs/plot.yaml"
     threads: 1
@@ -276,8 +263,6 @@ rule train_corrected:
         model="results/{dataset}/review/gain/seed{seed}/{draw}/model.safetensors",
     log:
         "results/{dataset}/logs/review/seed{seed}/train_corrected_{draw}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/review/seed{seed}/train_corrected_{draw}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -289,6 +274,7 @@ rule train_corrected:
         training=TRAINING,
         window=WINDOW,
         mirrored=MIRRORED,
+        text_masked=TEXT_MASKED,
         max_positive_weight=config["training"]["max_positive_weight"],
         cases=main_cases,
         hidden=cases_with_hidden_labels,
@@ -308,8 +294,6 @@ rule measure_gain:
         gain="results/{dataset}/review/gain.csv",
     log:
         "results/{dataset}/logs/measure_gain.log",
-    benchmark:
-        "results/{dataset}/benchmarks/measure_gain.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]

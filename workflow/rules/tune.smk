@@ -17,8 +17,6 @@ rule tune_sam:
         answers="results/{dataset}/n{n}/tuned/{refiner}_answers.csv",
     log:
         "results/{dataset}/logs/n{n}/tune_{refiner}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/tune_{refiner}.tsv"
     wildcard_constraints:
         refiner="|".join(STUDIES),
     conda:
@@ -54,8 +52,6 @@ rule tune_random_walk:
         answers="results/{dataset}/n{n}/tuned/random_walk_answers.csv",
     log:
         "results/{dataset}/logs/n{n}/tune_random_walk.log",
-    benchmark:
-        "results/{dataset}/benchmarks/n{n}/tune_random_walk.tsv"
     conda:
         "../../envs/tune.yaml"
     threads: config["training"]["threads"]

@@ -1,10 +1,16 @@
 """A digest of the code that a script runs, so that an edit reruns exactly the rules it concerns."""
 
 import ast
+import atexit
+import contextlib
 import functools
 import hashlib
+import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from samcarry.storage.files import write_text
 
 FRAME = "job.py"
 """What every script runs in. It counts, but what it imports on demand (torch, versions) does not."""
@@ -25,7 +31,7 @@ def code_digest(script: Path, root: Path) -> str:
     modules = modules_of(script, root)
     digest = hashlib.sha256()
     for path in modules:
-        digest.update(_parse(path.read_text(encoding="utf-8"))[1])
+        digest.update(_parse(path.read_text(encoding="utf-8"))[1].encode())
     for module in modules:
         for path in _templates_of(module):
             digest.update(path.read_text(encoding="utf-8").encode())
@@ -58,14 +64,41 @@ def modules_of(script: Path, root: Path) -> list[Path]:
 def imported_names(script: Path, root: Path) -> set[str]:
     """Dotted names of all modules, of any package, that a script imports through the library."""
     sources = [script, *(path for path in modules_of(script, root) if path.name != FRAME)]
-    return {module for path in sources for module, _ in _imports(ast.parse(path.read_text(encoding="utf-8")))}
+    return {module for path in sources for module, _ in _parse(path.read_text(encoding="utf-8"))[0]}
+
+
+_Parsed = tuple[list[tuple[str, str]], str]
+_remembered: dict[str, _Parsed] = {}
+_found: dict[str, _Parsed] = {}
+"""{digest of a source: what `_parse` returns for it}, of earlier processes and of this one."""
+
+
+def remember_sources(file: Path) -> None:
+    """Take from `file` what earlier processes found in sources, and replace it at exit if there is more.
+
+    Parsing the library takes a second of each process that loads the Snakefile. Sources are known by their
+    content; a file that is missing, cut or of another Python counts as empty.
+    """
+    file = file.absolute()
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        _remembered.update(kept["sources"] if kept["python"] == sys.version else {})
+
+    def replace() -> None:
+        if set(_found) - set(_remembered):
+            with contextlib.suppress(OSError):
+                write_text(file, json.dumps({"python": sys.version, "sources": _found}))
+
+    atexit.register(replace)
 
 
 @functools.cache
 def _imported_files(source: str, root: Path) -> frozenset[Path]:
     """The files below `root` that a source imports itself."""
     imported, _ = _parse(source)
-    return frozenset(file for name in imported for file in _files_of(name, root))
+    # In `from package import name` the name may be a module or an attribute: `_files_of` finds out.
+    names = {f"{module}.{name}".rstrip(".") for module, name in imported}
+    return frozenset(file for name in names for file in _files_of(name, root))
 
 
 def _files_of(name: str, root: Path) -> list[Path]:
@@ -80,14 +113,19 @@ def _files_of(name: str, root: Path) -> list[Path]:
 
 
 @functools.cache
-def _parse(source: str) -> tuple[frozenset[str], bytes]:
-    """The modules that a source imports, and its code without docstrings, comments and layout."""
+def _parse(source: str) -> _Parsed:
+    """What a source imports, and a digest of its code without docstrings, comments and layout."""
+    key = hashlib.sha256(source.encode()).hexdigest()
+    _found[key] = _remembered.get(key) or _parse_anew(source)
+    return _found[key]
+
+
+def _parse_anew(source: str) -> _Parsed:
     tree = ast.parse(source)
-    # In `from package import name` the name may be a module or an attribute: `_files_of` finds out.
-    imported = frozenset(f"{module}.{name}".rstrip(".") for module, name in _imports(tree))
+    imported = sorted(_imports(tree))
     for node in _statements(tree):
         _drop_docstrings(node)
-    return imported, ast.dump(tree).encode()
+    return imported, hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:

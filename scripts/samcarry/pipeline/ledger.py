@@ -4,6 +4,7 @@ Rules hand files to each other, and between two jobs a disk or a person may chan
 file of the results only with the content that the job that wrote it has left.
 """
 
+import base64
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,6 +21,9 @@ DATA_SETS = ("phantom", "imported", "annotated", "corrected")
 
 EDITED_BY_PEOPLE = ("review/task-*/*.xml", "review/task-*/*.zip", "first/*.xml")
 """Files in the results folder that a person may add or change."""
+
+UNFINISHED = Path(".snakemake/incomplete")
+"""Where Snakemake marks files that are being written: one file each, whose name is theirs in base64."""
 
 
 def check_input(path: str | Path, results: str | Path) -> str:
@@ -94,6 +98,42 @@ def seal_outputs(paths: Iterable[str], before: Mapping[str, tuple[int, int]], re
         if _is_data_set(folder, results):
             seal_folder(folder, results)
     write_checksums(written, results)
+
+
+def unfinished_files(marks: Path = UNFINISHED) -> list[str]:
+    """The files that Snakemake marks as being written; those of a killed run stay marked."""
+    names = []
+    for mark in sorted(marks.rglob("*")) if marks.is_dir() else ():
+        if mark.is_file():
+            coded = str(mark.relative_to(marks)).replace("@", "").replace("/", "")
+            try:
+                names.append(base64.b64decode(coded.encode(), altchars=b"-_").decode())
+            except (ValueError, UnicodeDecodeError):
+                continue
+    return names
+
+
+def remove_unsealed(results: str | Path, marks: Path = UNFINISHED) -> list[Path]:
+    """Remove the files of killed jobs that were written but not sealed, so that Snakemake makes them again.
+
+    Snakemake reads its marks before it knows all jobs, and takes some of these files for finished ones.
+
+    Args:
+        results: the results folder of the data set.
+        marks: where Snakemake marks files that are being written.
+
+    Returns:
+        The files that were removed.
+    """
+    removed = []
+    for path in map(Path, unfinished_files(marks)):
+        if path.is_relative_to(results) and path.is_file():
+            try:
+                check(path, results)
+            except DamagedError:
+                path.unlink()
+                removed.append(path)
+    return removed
 
 
 def clear_leftovers_of(outputs: Iterable[str], results: str | Path) -> list[Path]:

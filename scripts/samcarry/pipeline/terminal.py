@@ -28,7 +28,11 @@ SILENT = re.compile(
     "Config file .* is extended|WorkflowError:\nAt least one job did not complete"
 )
 # A script with this exit status has written its fault to its log; a script that Ctrl-C ended has no fault.
-REPORTED_BY_JOB = re.compile(r"(?s)CalledProcessError.*(exit status 1|died with <Signals.SIGINT: 2>)\.$")
+# A job that is a copy of a worker adds the line of `pipeline.warm` that reports it.
+REPORTED_BY_JOB = re.compile(
+    r"(?s)CalledProcessError.*(exit status 1|died with <Signals.SIGINT: 2>)\."
+    r"(\n  File [^\n]+, in execute_script)?$"
+)
 LISTS_CASES = "list_cases"
 """The rule whose result says which shards there are, and so which jobs."""
 INTERRUPTED = "died with <Signals.SIGINT: 2>"

@@ -1,11 +1,15 @@
 """A process on its machine: ending with its Snakemake, usable CPUs, memory. Standard library only."""
 
+import contextlib
 import ctypes
 import os
+import re
+import resource
 import select
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
@@ -62,6 +66,29 @@ def _started(process: int) -> str:
         return text.rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return "-"
+
+
+def seconds_since_start() -> float:
+    """Wall time since this process started; its CPU time where the system does not say it."""
+    started = _started(os.getpid())
+    if started == "-":
+        return time.process_time()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(started) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_memory() -> float:
+    """The largest memory so far, in MB (resident set), of this process or of one that it has waited for."""
+    own, largest_child = (
+        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    if sys.platform == "darwin":
+        return max(own, largest_child) / 1024**2
+    with contextlib.suppress(
+        OSError, IndexError
+    ):  # Linux: the number above also counts what this process is a copy of
+        status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
+        own = int(re.findall(r"VmHWM:\s*(\d+) kB", status)[0])
+    return max(own, largest_child) / 1024
 
 
 def usable_cpus(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:

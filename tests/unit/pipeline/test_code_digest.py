@@ -1,6 +1,8 @@
 """The digest of a script's code: what it covers, and which edits rerun which rules."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -167,3 +169,37 @@ def test_imported_names_are_modules():
     names = imported_names(CLEAN, SCRIPTS)
     assert {"job", "numpy", "samcarry.prompting.cleaning", "scipy"} <= names
     assert "samcarry.prompting.cleaning.clean" not in names
+
+
+DIGEST = """
+import ast, sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from samcarry.pipeline.code_digest import code_digest, remember_sources
+parsed, parse = [], ast.parse
+ast.parse = lambda source: parsed.append(source) or parse(source)
+remember_sources(Path(sys.argv[2]))
+print(code_digest(Path(sys.argv[3]), Path(sys.argv[3]).parents[1]), len(parsed))
+"""
+
+
+@pytest.mark.parametrize(
+    ("spoil", "parsed"),
+    [(None, 0), ("", 5), ("{", 5), ("[]", 5), ('{"python": "2", "sources": {}}', 5)],
+    ids=["intact", "empty", "cut", "something else", "another Python"],
+)
+def test_what_is_remembered_of_sources_saves_parsing_and_changes_no_digest(script, spoil, parsed):
+    memory = script.with_name("code.json")
+
+    def in_another_process():
+        command = [sys.executable, "-c", DIGEST, str(SCRIPTS), str(memory), str(script)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    expected = digest(script)
+    assert in_another_process() == [expected, "5"]
+    if spoil is not None:
+        memory.write_text(spoil)
+    assert in_another_process() == [expected, str(parsed)]
+    after(script, "second.py", "C = 1", "C = 2")
+    assert in_another_process() == [digest(script), "1"]
+    assert digest(script) != expected

@@ -1,6 +1,8 @@
 """What a job checks before, and seals after."""
 
+import base64
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +11,10 @@ from samcarry.pipeline.ledger import (
     DATA_SETS,
     check_input,
     clear_leftovers_of,
+    remove_unsealed,
     seal_outputs,
     seal_unsealed,
+    unfinished_files,
     versions_of,
 )
 from samcarry.pipeline.remedies import with_remedy
@@ -146,3 +150,27 @@ def test_the_remedy_of_a_missing_file_does_not_ask_to_delete_it():
     error = DamagedError(f"{RESULTS}/a b.csv", "there is no such file")
     assert f"there is no such file. Run `snakemake '{RESULTS}/a b.csv' all`" in with_remedy(error)
     assert with_remedy(InputError("data.png: is empty")) == "data.png: is empty"
+
+
+def mark(*paths):
+    """Mark files as Snakemake does while a job writes them."""
+    marks = Path(".snakemake/incomplete")
+    marks.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        (marks / base64.b64encode(path.encode(), altchars=b"-_").decode()).write_text("")
+
+
+def test_files_that_are_being_written():
+    assert unfinished_files() == []
+    mark("results/mine/a.gz")
+    assert unfinished_files() == ["results/mine/a.gz"]
+
+
+def test_a_killed_job_s_unsealed_files_are_removed_and_all_others_kept():
+    sealed, changed, unmarked = made("n3/sealed.csv"), made("n3/changed.csv"), f"{RESULTS}/n3/unmarked.csv"
+    unsealed, other = f"{RESULTS}/n3/unsealed.csv", "results/other/n3/unsealed.csv"
+    for path in (unsealed, other, changed, unmarked):
+        write_text(path, "written by a job that was killed then")
+    mark(sealed, changed, unsealed, other, f"{RESULTS}/n3/not-yet.csv")
+    assert sorted(map(str, remove_unsealed(RESULTS))) == [changed, unsealed]
+    assert [Path(path).exists() for path in (sealed, unmarked, other, changed, unsealed)] == [1, 1, 1, 0, 0]

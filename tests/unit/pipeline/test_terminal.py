@@ -12,6 +12,8 @@ from samcarry.pipeline.terminal import PlainFaults, Terminal, faults_in
 PLAN = {0: "all", 1: "train_f_theta", 2: "refine", 3: "train_f_phi"}
 HINT = "Complete log(s): .snakemake/log/x.log"
 FAULT = "images/1.png: no image: replace it"
+COPY = '\n  File "scripts/samcarry/pipeline/warm.py", line 70, in execute_script'
+"""Snakemake adds this for a job that is a copy of a worker."""
 
 
 class Run:
@@ -131,10 +133,11 @@ def test_anything_else_is_printed(run, text):
     assert run.lines() == [text]
 
 
-def test_the_fault_of_a_job_is_the_last_line(run, log):
+@pytest.mark.parametrize("end", ["", COPY])
+def test_the_fault_of_a_job_is_the_last_line(run, log, end):
     run.start(2)
     run.say(
-        "RuleException:\nCalledProcessError in file x:\nCommand 'y' returned non-zero exit status 1.",
+        f"RuleException:\nCalledProcessError in file x:\nCommand 'y' returned non-zero exit status 1.{end}",
         logging.ERROR,
         event="error",
     )
@@ -179,9 +182,10 @@ def test_a_stop_reports_how_many_jobs_are_done(run, log):
     assert FAULT not in run.lines()
 
 
-def test_a_job_that_ctrl_c_ended_counts_as_a_stop_even_if_snakemake_did_not_notice_it(run, log):
+@pytest.mark.parametrize("end", ["", COPY])
+def test_a_job_that_ctrl_c_ended_counts_as_a_stop_even_if_snakemake_did_not_notice_it(run, log, end):
     run.start(1)
-    text = "CalledProcessError in file: Command 'python a.py' died with <Signals.SIGINT: 2>."
+    text = f"CalledProcessError in file: Command 'python a.py' died with <Signals.SIGINT: 2>.{end}"
     run.say(f"RuleException:\n{text}", logging.ERROR, event="error")
     run.fail(1, log)
     run.say(HINT)

@@ -4,12 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
 
 from samcarry.runtime import processes
-from samcarry.runtime.processes import usable_cpus, wait_asleep
+from samcarry.runtime.processes import peak_memory, seconds_since_start, usable_cpus, wait_asleep
 from support.paths import SCRIPTS
 
 CHILD = (
@@ -144,3 +145,46 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
     assert int(run.stdout) < 2 * 80_000_000 / os.sysconf("SC_PAGE_SIZE")  # of 20
+
+
+def test_wall_time_since_the_start_of_the_process():
+    expected = time.time() - psutil.Process().create_time()
+    assert seconds_since_start() == pytest.approx(expected, abs=1)
+
+
+def test_wall_time_is_cpu_time_where_the_system_does_not_say_more(monkeypatch):
+    monkeypatch.setattr(processes, "_started", lambda process: "-")
+    assert seconds_since_start() == pytest.approx(time.process_time(), abs=1)
+
+
+MEMORY = """
+import os, sys
+from samcarry.runtime.processes import peak_memory
+block = bytearray({own})
+if {copy}:
+    del block
+    if os.fork():
+        sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+os.system("{python} -c 'bytearray({child})'")
+print(peak_memory())
+"""
+
+
+@LINUX
+@pytest.mark.parametrize(
+    ("own", "child", "copy", "least", "most"),
+    [(200_000_000, 1, False, 190, 300), (1, 300_000_000, False, 280, 400), (200_000_000, 1, True, 5, 100)],
+    ids=["own", "of a child", "not what it was a copy of"],
+)
+def test_peak_memory(own, child, copy, least, most):
+    code = MEMORY.format(own=own, child=child, copy=copy, python=sys.executable)
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+    assert least < float(run.stdout) < most
+
+
+def test_peak_memory_without_linux(monkeypatch):
+    monkeypatch.setattr(processes.Path, "read_text", lambda *_, **__: (_ for _ in ()).throw(OSError))
+    assert peak_memory() > 10
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert peak_memory() > 0
