@@ -5,6 +5,7 @@ from pathlib import Path
 from job import job
 from samcarry.data.image_digests import check_image
 from samcarry.data.manifest import read_manifest
+from samcarry.review.marks import read_sent
 from samcarry.review.tasks import read_task, task_cases, write_task
 from samcarry.storage.tables import read_table
 from samcarry.storage.texts import read_text
@@ -17,6 +18,8 @@ with job(snakemake):
     if sheet.exists():
         cases = read_task([sheet])
     else:
+        if params.marks:
+            ranking = read_sent(params.marks, ranking, {row.case for row in rows})
         cases = task_cases(ranking, rows, read_task(given.earlier), params.k)
     chosen = [row for row in rows if row.case in cases]
     images = {row.case: Path(params.folder) / row.image for row in chosen}

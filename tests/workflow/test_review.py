@@ -98,6 +98,18 @@ def test_a_new_ranking_does_not_change_a_task_even_with_forcerun(returned):
     assert files(task) == before
 
 
+def test_a_task_takes_the_cases_that_were_sent_from_the_page_and_no_others(returned):
+    third, *_, last = [row["case"] for row in rows(returned, "results/demo/review/doubt.csv")][6:]
+    (returned.folder / "review.csv").write_text(
+        f"case,class,mark\n{third},,wrong\n{last},,send to CVAT\n", encoding="utf-8-sig"
+    )
+    returned.configure(**REVIEWED_AGAIN | {"review": {"tasks": {"k": 5, "marks": "review.csv"}}})
+    sheet = "results/demo/review/task-3/cases.csv"
+    outcome = returned.run(sheet)
+    assert outcome.returncode == 0, outcome.stdout
+    assert [row["case"] for row in rows(returned, sheet)] == [last]
+
+
 def test_a_correction_of_a_labelled_case_is_refused_in_one_line(returned):
     xml = returned.folder / "back.xml"
     labelled = next(r["case"] for r in rows(returned, "results/demo/manifest.csv") if r["split"] == "train")

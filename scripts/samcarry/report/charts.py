@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from samcarry.evaluation.summary import case_dice
 from samcarry.methods import method_of
+from samcarry.report.panels import filled_columns
 from samcarry.storage.files import atomic
 
 # The colours of Okabe and Ito, which colour-blind readers can distinguish; markers help in grey prints.
@@ -139,7 +140,7 @@ def draw_tuning(path: str | Path, trials: pd.DataFrame, title: str) -> None:
     parameters = parameters_of(trials)
     categories = [name for name in parameters if not _is_number(trials[name])]
     panels = 1 + len(parameters) + (len(categories) > 1)
-    columns = min(3, panels)
+    columns = filled_columns(panels, 3)
     lines = math.ceil(panels / columns)
     figure = Figure(figsize=(4.1 * columns, 3.2 * lines + 0.4), layout="constrained", dpi=150)
     axes = list(figure.subplots(lines, columns, squeeze=False).flat)

@@ -17,6 +17,7 @@ from samcarry.evaluation.formatting import format_dice
 from samcarry.evaluation.summary import case_dice
 from samcarry.images.colours import class_colours
 from samcarry.prompting.prompts import Prompt
+from samcarry.report.panels import filled_columns
 from samcarry.storage.files import atomic
 
 STAGES = {
@@ -175,7 +176,7 @@ def draw_qualitative(
     """
     stages = {"reference": "reference", **titles}
     wide = max(1.7, min(4.2, 2.6 * math.sqrt(view.aspect)))
-    columns = min(len(stages), 4 if wide < 2.6 else 2)
+    columns = filled_columns(len(stages), 4 if wide < 2.6 else 3)
     lines = math.ceil(len(stages) / columns)
     name_width = 0.4 + 0.05 * max((len(name) for name in classes), default=0)
     legend_columns = max(1, int(columns * wide / name_width))

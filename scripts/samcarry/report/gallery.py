@@ -17,6 +17,9 @@ from samcarry.storage.stacks import read_shards
 LONG_SIDE = 640
 """Length in pixels of the longer side of a picture. Contours are vectors and stay sharp at any size."""
 
+MOST_OF_WEBP = 16383
+"""The most pixels that a side of a WebP image can have."""
+
 TOLERANCE = 0.3
 """Largest deviation of a simplified contour in pixels at network size; below half a pixel."""
 
@@ -79,6 +82,17 @@ def gallery_cases(
     """
     cases = list(chosen)
     pictures = read_shards(images, cases)
+    tiles = case_tiles(references, stages, cases, classes)
+    return [
+        GalleryCase(case, chosen[case], webp(pictures[case]), pictures[case].shape, tuple(tiles[case]))
+        for case in cases
+    ]
+
+
+def case_tiles(
+    references: Iterable[str], stages: Sequence[Stage], cases: Sequence[str], classes: Sequence[str]
+) -> dict[str, list[Tile]]:
+    """{case: its pictures without the image}; arguments as for `gallery_cases`."""
     reference = read_shards(references, cases, classes)
     tiles: dict[str, list[Tile]] = {case: [] for case in cases}
     for case, masks in reference.items():
@@ -90,15 +104,13 @@ def gallery_cases(
             score = "" if known is None else format_dice(known, masks)
             shapes = _shapes(masks, known, classes)
             tiles[case].append(Tile(stage.title, score, shapes, *_boxes_and_points(prompts.get(case, ()))))
-    return [
-        GalleryCase(case, chosen[case], webp(pictures[case]), pictures[case].shape, tuple(tiles[case]))
-        for case in cases
-    ]
+    return tiles
 
 
-def webp(image: NDArray[np.uint8]) -> bytes:
-    """A grey image (height, width) as WebP, enlarged to `LONG_SIDE`."""
-    scale = max(1, LONG_SIDE / max(image.shape))
+def webp(image: NDArray[np.uint8], most: int = MOST_OF_WEBP) -> bytes:
+    """A grey image (height, width) as WebP, its longer side enlarged to `LONG_SIDE` or shrunk to `most`."""
+    longest = max(image.shape)
+    scale = min(max(longest, LONG_SIDE), most) / longest
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     stream = io.BytesIO()
     Image.fromarray(image).resize(size, Image.Resampling.BICUBIC).save(stream, "WEBP", quality=80)

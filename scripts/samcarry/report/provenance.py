@@ -19,13 +19,13 @@ _BETWEEN = re.compile(r"n\d+|seed\d+|full|round\d+")
 
 
 def time_and_memory(folder: str | Path) -> pd.DataFrame:
-    """Time and memory of each step, from the tables that Snakemake's `benchmark` writes.
+    """Time and memory of each step, from the tables that `scripts/job.py` writes.
 
     The name of a step is the first part of a table's path below `folder` that is not an n, seed or round.
 
     Returns:
         One row per step, the longest first. Columns: step, jobs, seconds (wall time, summed over jobs),
-        cpu_seconds, memory_mb (largest resident set of a job; empty if jobs were too short to be measured).
+        cpu_seconds, memory_mb (largest resident set of a process; empty if it was not measured).
     """
     rows = []
     for path in sorted(Path(folder).rglob("*.tsv")):
@@ -48,7 +48,7 @@ def time_and_memory(folder: str | Path) -> pd.DataFrame:
 
 
 def _read_benchmark(path: Path) -> pd.DataFrame | None:
-    """The columns s, cpu_time and max_rss; None if the file is cut (Snakemake writes no checksum of it)."""
+    """The columns s, cpu_time and max_rss; None if the file is cut (it has no checksum)."""
     with reading(path):
         text = path.read_text(encoding="utf-8", errors="replace")
     header, *rows = [line.split("\t") for line in text.split("\n")[:-1]] or [[]]

@@ -393,6 +393,6 @@ def _gain_table(path: str) -> Table:
 
 def _cost(benchmarks: str | Path) -> Table:
     return cost_table(
-        "Time of all jobs of a step together, and memory of its largest job, as measured by Snakemake.",
+        "Time of all jobs of a step together, and memory of the largest process of its jobs.",
         time_and_memory(benchmarks),
     )

@@ -223,8 +223,8 @@ def reason_text(reason: str, name: str, value: float, area: float) -> str:
     )
     return {
         "sam_quality": f"{name}: SAM rates its own mask at only {1 - value:.2f}",
-        "agreement": f"{name}: P and SAM agree only {1 - value:.2f}",
-        "thrown_away": f"{name}: {100 * value:.0f} % of P lay in other pieces and was thrown away",
+        "agreement": f"{name}: the first network and SAM agree only {1 - value:.2f}",
+        "thrown_away": f"{name}: {100 * value:.0f} % of the first network's mask (loose pieces) was left out",
         "presence": presence,
         "size": f"{name}: its size is {value:.1f} deviations from that of labelled cases",
         "position": f"{name}: its place is {value:.1f} deviations from that of labelled cases",

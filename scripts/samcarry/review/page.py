@@ -1,16 +1,22 @@
-"""The review page: one HTML file that shows the most doubtful cases, worst first, and works offline."""
+"""The review page: one HTML file to look at the most doubtful cases and to mark them; it works offline."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.colors import to_hex
 
 from samcarry.images.colours import class_colours
-from samcarry.report.gallery import GalleryCase, Stage, gallery_cases
+from samcarry.images.grey import read_grey
+from samcarry.report.gallery import Stage, Tile, case_tiles, webp
 from samcarry.report.html import render_page
+from samcarry.review.marks import MARKS
 
-REFINED, PREDICTED = "R: mask drawn by SAM", "P: mask of the first network"
+REFINED, PREDICTED = "SAM's mask (R)", "First network's mask (P)"
+MOST_PIXELS = 2048
+"""Larger images are shrunk to this length of their longer side, so that a page of 200 cases still opens."""
 
 
 @dataclass(frozen=True)
@@ -18,83 +24,118 @@ class ReviewCase:
     """One case on the page.
 
     Attributes:
-        entry: the picture with the contours of R and P; unlabelled cases have no reference.
+        case: name of the case.
+        picture: the user's image as WebP.
+        size: height and width of the user's image, in pixels.
+        tiles: pictures with the contours of R and P; unlabelled cases have no reference.
         rank: rank among all unlabelled cases, from 1.
         doubt: 0 to 1.
         reasons: one sentence per reason, the strongest first.
         class_doubt: {index of a class: doubt}, without classes for which nothing was measured.
+        key: digest of what is shown of the case; the browser keeps marks under it, so that no mark is taken
+            over to masks that changed.
     """
 
-    entry: GalleryCase
+    case: str
+    picture: bytes
+    size: tuple[int, int]
+    tiles: tuple[Tile, ...]
     rank: int
     doubt: float
     reasons: tuple[str, ...]
     class_doubt: dict[int, float]
+    key: str
 
 
 def review_cases(
     ranking: pd.DataFrame,
     class_doubt: pd.DataFrame,
     *,
-    images: Sequence[str],
+    images: Mapping[str, Path],
+    window: tuple[float, float] | None,
     refined: Sequence[str],
     probabilities: Sequence[str],
     classes: Sequence[str],
-    shown: int,
 ) -> list[ReviewCase]:
-    """The `shown` most doubtful cases; only these are kept in memory.
+    """The most doubtful cases, as many as there are `images`; only these are kept in memory.
 
     Args:
         ranking: rows of doubt.csv.
         class_doubt: rows of classes.csv.
-        images: image stacks of the unlabelled shards.
-        refined: stacks of R of the same shards.
+        images: {case: image file} of the cases to show.
+        window: as in `grey.read_grey`.
+        refined: stacks of R of the unlabelled shards.
         probabilities: stacks of P of the same shards.
         classes: the classes of all stacks, in their order.
-        shown: maximum number of cases, which limits the size of the page.
     """
-    worst = ranking.head(shown)
+    worst = ranking[ranking["case"].isin(images.keys())]
     stages = [Stage(REFINED, refined), Stage(PREDICTED, probabilities)]
-    entries = gallery_cases(images, [], stages, dict.fromkeys(worst["case"], ""), classes)
+    tiles = case_tiles([], stages, list(images), classes)
     index_of = {name: index for index, name in enumerate(classes)}
     of_class: dict[str, dict[int, float]] = {}
     for case, name, doubt in zip(
         class_doubt["case"], class_doubt["class"], class_doubt["doubt"], strict=True
     ):
         of_class.setdefault(case, {})[index_of[name]] = round(float(doubt), 3)
-    rows = zip(entries, worst["rank"], worst["doubt"], worst["reason"], strict=True)
-    return [
-        ReviewCase(
-            entry,
-            int(rank),
-            float(doubt),
-            tuple(reason.split("; ")) if reason else (),
-            of_class.get(entry.case, {}),
+    found = []
+    rows = zip(worst["case"], worst["rank"], worst["doubt"], worst["reason"], strict=True)
+    for case, rank, doubt, reason in rows:
+        image = read_grey(images[case], window)
+        picture = webp(image, MOST_PIXELS)
+        found.append(
+            ReviewCase(
+                case,
+                picture,
+                image.shape,
+                tuple(tiles[case]),
+                int(rank),
+                float(doubt),
+                tuple(reason.split("; ")) if reason else (),
+                of_class.get(case, {}),
+                _key(case, picture, tiles[case], classes),
+            )
         )
-        for entry, rank, doubt, reason in rows
-    ]
+    return found
+
+
+def _key(case: str, picture: bytes, tiles: Sequence[Tile], classes: Sequence[str]) -> str:
+    shown = repr((case, tuple(classes), tiles)).encode() + picture
+    return hashlib.sha256(shown).hexdigest()[:16]
 
 
 def render_review(
-    cases: Sequence[ReviewCase], classes: Sequence[str], *, dataset: str, n: int, seed: int, total: int
+    cases: Sequence[ReviewCase],
+    classes: Sequence[str],
+    *,
+    size: tuple[int, int],
+    dataset: str,
+    n: int,
+    seed: int,
+    total: int,
+    task: str | None,
 ) -> str:
     """The page as HTML; it loads nothing from elsewhere, and all text is escaped.
 
     Args:
         cases: the cases to show.
         classes: the classes of the stacks, in their order.
+        size: height and width of the stacks, in pixels.
         dataset: name of the data set.
         n: number of labelled cases that the first network was trained on.
         seed: seed of the first network.
         total: number of unlabelled cases that were ranked.
+        task: address of the task in CVAT; None if there is no link.
     """
     return render_page(
         "samcarry.review",
         cases=cases,
         classes=classes,
         colours=[to_hex(colour) for colour in class_colours(len(classes))],
+        marks=MARKS,
+        size=size,
         dataset=dataset,
         n=n,
         seed=seed,
         total=total,
+        task=task,
     )

@@ -30,7 +30,7 @@ def task_cases(
     corrected one would put its patient into two splits.
 
     Args:
-        ranking: all cases, most doubtful first.
+        ranking: the cases to choose from, most doubtful first.
         manifest: the manifest of the data set.
         earlier: cases of earlier tasks.
         count: maximum number of cases.
@@ -45,7 +45,7 @@ def task_cases(
     if not found:
         raise InputError(
             "no unlabelled case is left for a task: all are labelled or in earlier tasks; add images without "
-            "labels"
+            "labels, or mark more cases on the review page"
         )
     return found
 
