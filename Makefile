@@ -1,9 +1,10 @@
-# The commands of samcarry; `make` lists them. Nothing is installed outside .venv.
+# The commands of samcarry; `make` lists them. Nothing is installed outside .venv and .venv-docs.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-envs faults fuzz bench lint lock sbom reference clean
+.PHONY: help install demo test test-envs faults fuzz bench lint lock sbom reference docs clean
 
 BIN := $(CURDIR)/.venv/bin
 INSTALLED := .venv/requirements.lock
+DOCS := .venv-docs/requirements-docs.lock
 # Snakemake runs the first `python` on the path.
 export PATH := $(BIN):$(PATH)
 
@@ -48,6 +49,8 @@ lock: ## Update requirements.lock from requirements.in, and the pins in envs/ (n
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3.11 -m pip install uv"; exit 1; }
 	uv pip compile requirements.in --python-version 3.11 --universal --generate-hashes \
 		--no-annotate --no-header -o requirements.lock
+	uv pip compile requirements-docs.in -c requirements.lock --python-version 3.11 --universal --generate-hashes \
+		--no-annotate --no-header -o requirements-docs.lock
 	python3 tools/pin_envs.py
 
 sbom: ## Write sbom.cdx.json, the bill of materials of requirements.lock (CycloneDX)
@@ -56,21 +59,34 @@ sbom: ## Write sbom.cdx.json, the bill of materials of requirements.lock (Cyclon
 reference: $(INSTALLED) ## Write the generated parts of docs/ (config, methods, files)
 	"$(BIN)/python" tools/write_reference.py
 
+docs: $(DOCS) ## Build the documentation as a site in .docs/site
+	.venv-docs/bin/python tools/build_docs.py
+
 clean: ## Remove the caches of the tools; keep .venv and results
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf .docs .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find scripts tests benchmarks tools -name __pycache__ -prune -exec rm -rf {} +
+
+define FIND_PYTHON
+for python in python3.11 python3; do \
+	$$python -c 'import sys, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' \
+		2>/dev/null && break; \
+	python=; \
+done; \
+[ -n "$$python" ] || { echo "Python 3.11 with venv is needed (Debian: apt-get install python3.11-venv)"; exit 1; }
+endef
 
 # The lock file is copied last, so that an interrupted install does not count as done.
 $(INSTALLED): requirements.lock
 	@if cmp -s requirements.lock $(INSTALLED); then touch $(INSTALLED); exit; fi; \
-	for python in python3.11 python3; do \
-		$$python -c 'import sys, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' \
-			2>/dev/null && break; \
-		python=; \
-	done; \
-	[ -n "$$python" ] || { echo "Python 3.11 with venv is needed (Debian: apt-get install python3.11-venv)"; exit 1; }; \
+	$(FIND_PYTHON); \
 	echo "Installing into .venv what requirements.lock names" && \
 	"$$python" -m venv .venv && \
 	"$(BIN)/python" -m pip install --disable-pip-version-check --require-hashes -r requirements.lock && \
 	"$(BIN)/python" -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable . && \
 	cp requirements.lock $(INSTALLED)
+
+$(DOCS): requirements-docs.lock
+	@$(FIND_PYTHON); \
+	"$$python" -m venv .venv-docs && \
+	.venv-docs/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements-docs.lock && \
+	cp requirements-docs.lock $(DOCS)
