@@ -1,17 +1,19 @@
 """samcarry: segmentation of radiographs from few labels, with pseudo labels refined by SAM.
 
-A trained model segments new images in a few lines:
+If images of one side were mirrored in training (`model.mirrored`), `predict_masks` and `predict_folder` need
+`laterality`.
 
->>> import numpy as np
->>> import samcarry
->>> model = samcarry.load_model("model.safetensors", device="cpu")
->>> image = np.zeros((120, 80), dtype=np.uint8)  # grey values (height, width), 8 or 16 bits
->>> masks = samcarry.predict_masks(model, image)  # bool (class, height, width), at the size of the image
->>> masks.shape == (len(model.classes), 120, 80)
-True
->>> cases, faults = samcarry.predict_folder(model, "radiographs", "masks", formats=["png", "coco"])
+Examples:
+    A trained model segments new images in a few lines:
 
-If images of one side were mirrored in training (`model.mirrored`), both functions need `laterality`.
+    >>> import numpy as np
+    >>> import samcarry
+    >>> model = samcarry.load_model("model.safetensors", device="cpu")
+    >>> image = np.zeros((120, 80), dtype=np.uint8)  # grey values (height, width), 8 or 16 bits
+    >>> masks = samcarry.predict_masks(model, image)  # bool (class, height, width), at the size of the image
+    >>> masks.shape == (len(model.classes), 120, 80)
+    True
+    >>> cases, faults = samcarry.predict_folder(model, "radiographs", "masks", formats=["png", "coco"])
 """
 
 import importlib

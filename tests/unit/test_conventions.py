@@ -97,12 +97,12 @@ def test_the_library_knows_nothing_of_snakemake():
         assert not re.search(r"^\s*(import|from) snakemake", path.read_text(), re.MULTILINE)
 
 
-def test_rules_name_log_benchmark_environment_threads_and_resources():
+def test_rules_name_log_environment_threads_and_resources():
     for path in RULE_FILES:
         for block in re.findall(
             r"^(?:rule|checkpoint) \w+:\n(?:(?:    .*)?\n)+", path.read_text(), re.MULTILINE
         ):
-            for directive in ("output", "log", "benchmark", "conda", "threads", "resources", "script"):
+            for directive in ("output", "log", "conda", "threads", "resources", "script"):
                 assert f"    {directive}:" in block, block
             for resource in ("mem_mb=", "runtime="):
                 assert resource in block, block
