@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from snakemake.exceptions import WorkflowError
+from snakemake.persistence.file import FilePersistence
 from snakemake.script import PythonScript
 
 SCRIPTS = HERE / "scripts"  # on the path since terminal.smk
@@ -51,6 +52,7 @@ from samcarry.pipeline.config import (
 from samcarry.pipeline.config_faults import check_files
 from samcarry.pipeline.contents import content_of_checkpoint, digest_of
 from samcarry.pipeline.ledger import remove_unsealed
+from samcarry.pipeline.locks import keep_other_locks
 from samcarry.pipeline.paths import (
     FULL,
     SIZES,
@@ -109,6 +111,7 @@ announce_run(is_main=workflow.is_main_process, dataset=DATASET)
 RESULTS = Results(DATASET)
 if workflow.is_main_process:  # a job on a cluster is the only one of its process
     use_workers(PythonScript, SCRIPTS)
+    keep_other_locks(FilePersistence)
     # Where a folder is locked, a run may still be writing.
     if not workflow.output_settings.dryrun and not list(
         Path(".snakemake/locks").glob("*")

@@ -11,7 +11,14 @@ from pathlib import Path
 
 from samcarry.errors import DamagedError
 from samcarry.storage.checksums import FOLDER as CHECKSUMS
-from samcarry.storage.checksums import check, check_folder, checksum_file, seal_folder, write_checksums
+from samcarry.storage.checksums import (
+    check,
+    check_folder,
+    checksum_file,
+    is_sealed,
+    seal_folder,
+    write_checksums,
+)
 from samcarry.storage.disk import clear_leftovers
 from samcarry.storage.files import sha256
 from samcarry.storage.reading import reading
@@ -114,9 +121,10 @@ def unfinished_files(marks: Path = UNFINISHED) -> list[str]:
 
 
 def remove_unsealed(results: str | Path, marks: Path = UNFINISHED) -> list[Path]:
-    """Remove the files of killed jobs that were written but not sealed, so that Snakemake makes them again.
+    """Remove the files of killed jobs that were written but never sealed, so that Snakemake makes them again.
 
     Snakemake reads its marks before it knows all jobs, and takes some of these files for finished ones.
+    A file that was sealed before is kept, because results of its earlier content would look current.
 
     Args:
         results: the results folder of the data set.
@@ -125,14 +133,10 @@ def remove_unsealed(results: str | Path, marks: Path = UNFINISHED) -> list[Path]
     Returns:
         The files that were removed.
     """
-    removed = []
-    for path in map(Path, unfinished_files(marks)):
-        if path.is_relative_to(results) and path.is_file():
-            try:
-                check(path, results)
-            except DamagedError:
-                path.unlink()
-                removed.append(path)
+    files = [Path(path) for path in unfinished_files(marks) if Path(path).is_relative_to(results)]
+    removed = [path for path in files if path.is_file() and not is_sealed(path, results)]
+    for path in removed:
+        path.unlink()
     return removed
 
 

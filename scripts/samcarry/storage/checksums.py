@@ -124,6 +124,15 @@ def _check(path: Path, root: Path) -> str:
     return found
 
 
+def is_sealed(path: str | Path, root: str | Path) -> bool:
+    """Whether there is a checksum of a file or of a folder above it; its content may have changed since."""
+    try:
+        _sealed_as(Path(path), Path(root))
+    except DamagedError:
+        return False
+    return True
+
+
 def _sealed_as(path: Path, root: Path) -> Path:
     """The file itself, or the folder above it whose list holds its checksum."""
     for above in (path, *path.parents):
