@@ -4,10 +4,8 @@ from job import job
 from samcarry.data.native import shapes_of
 from samcarry.evaluation.summary import case_dice, read_dice
 from samcarry.prompting.prompts import read_prompts
-from samcarry.report.figures import CaseView, draw_cases, spread_over_ranks
+from samcarry.report.figures import STAGES, CaseView, draw_cases, spread_over_ranks
 from samcarry.storage.stacks import read_header, read_shards
-
-STAGES = ("unet", "cleaned", "unet_sam", "ours_p", "ours_r")
 
 with job(snakemake):
     given, params = snakemake.input, snakemake.params

@@ -9,6 +9,7 @@ from samcarry.storage.frames import read_frame
 with job(snakemake):
     curves = {}
     for path in map(Path, snakemake.input.curves):
-        subset, seed, network = path.parts[-4:-1]
-        curves[f"{seed}/{'full' if subset == 'full' else network}"] = read_frame(path)
+        # results/<dataset>/<subset>/seed<s>/<network>/training.csv
+        _, _, subset, seed, *network, _ = path.parts
+        curves[f"{seed}/{'full' if subset == 'full' else '/'.join(network)}"] = read_frame(path)
     draw_training(snakemake.output.picture, curves)

@@ -523,7 +523,7 @@ PAIRS = (
 )
 """The differences in a summary: what SAM adds, and what training on its masks adds."""
 
-_SIDE_BY_SIDE = ("unet", "mean_teacher", "ours_r")
+_SIDE_BY_SIDE = ("unet", "mean_teacher", "ours_r", "ours_best")
 
 
 def method_of(method_id: str) -> Method:

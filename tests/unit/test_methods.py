@@ -214,7 +214,7 @@ def test_only_the_row_of_equal_length_is_exempt_from_the_length_of_second_traini
 
 
 def test_figures_of_cases_show_few_methods_the_final_one_last():
-    assert shown_side_by_side(METHOD_IDS) == ["unet", "mean_teacher", "ours_r"]
+    assert shown_side_by_side(METHOD_IDS) == ["unet", "mean_teacher", "ours_r", "ours_best"]
     assert shown_side_by_side(["ours_p", "unet_sam"]) == ["ours_p"]
 
 

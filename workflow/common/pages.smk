@@ -10,7 +10,7 @@ GAIN_NETWORKS = [
 ]
 
 # What the figure of cases shows, apart from images and references: these methods, and P cleaned with its prompts.
-CASE_METHODS = ("unet", "unet_sam", "ours_p", "ours_r")
+CASE_METHODS = ("unet", "unet_sam", "unet_sam_zoom", "ours_p", "ours_r", "fixmatch", "ours_best")
 
 # What was run, for the head and the limits of the report.
 STUDY = {
@@ -45,9 +45,9 @@ def known_sizes():
 
 
 def training_curves(wildcards):
-    """Training curves of the main line's networks and of full supervision, all seeds."""
+    """Training curves of the main line, the recommended recipe and full supervision, all seeds."""
     methods = methods_of(wildcards)
-    shown = ["unet", *(method for method in ("ours_r", "ours_p") if method in methods)]
+    shown = ["unet", *(method for method in ("ours_r", "ours_p", "fixmatch", "ours_best") if method in methods)]
     if "unet_full" in methods and not missing_methods(["unet_full"], manifest()):
         shown.append("unet_full")
     return [

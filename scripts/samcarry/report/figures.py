@@ -25,8 +25,11 @@ STAGES = {
     "unet": "P (unet)",
     "cleaned": "cleaned P, prompts",
     "unet_sam": "R (unet_sam)",
+    "unet_sam_zoom": "R on crops (unet_sam_zoom)",
     "ours_p": "ours_p",
     "ours_r": "ours_r",
+    "fixmatch": "fixmatch",
+    "ours_best": "ours_best",
 }
 
 
@@ -217,15 +220,16 @@ def draw_training(path: str | Path, curves: Mapping[str, pd.DataFrame]) -> None:
         path: the output file.
         curves: {'<seed>/<network>': table with the columns iteration and loss}.
     """
-    networks = sorted({name.split("/")[1] for name in curves})
+    networks = sorted({name.partition("/")[2] for name in curves})
     figure = Figure(figsize=(3.4 * len(networks), 3), layout="constrained", dpi=110)
     axes = figure.subplots(1, len(networks), sharey=True, squeeze=False)[0]
     for axis, network in zip(axes, networks, strict=True):
         for name, curve in curves.items():
-            if name.split("/")[1] == network:
-                axis.plot(curve["iteration"], curve["loss"], label=name.split("/")[0], linewidth=1)
+            seed, _, of_curve = name.partition("/")
+            if of_curve == network:
+                axis.plot(curve["iteration"], curve["loss"], label=seed, linewidth=1)
         axis.set(title=network, xlabel="iteration", yscale="log")
-    axes[0].set_ylabel("weighted BCE")
+    axes[0].set_ylabel("loss")
     axes[0].legend(fontsize=8, frameon=False)
     with atomic(path) as private:
         figure.savefig(private)
