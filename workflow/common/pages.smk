@@ -10,7 +10,15 @@ GAIN_NETWORKS = [
 ]
 
 # What the figure of cases shows, apart from images and references: these methods, and P cleaned with its prompts.
-CASE_METHODS = ("unet", "unet_sam", "unet_sam_zoom", "ours_p", "ours_r", "fixmatch", "ours_best")
+CASE_METHODS = (
+    "unet",
+    "unet_sam",
+    "unet_sam_zoom",
+    "ours_p",
+    "ours_r",
+    "fixmatch",
+    "ours_best",
+)
 
 # What was run, for the head and the limits of the report.
 STUDY = {
@@ -47,7 +55,8 @@ def known_sizes():
 def training_curves(wildcards):
     """Training curves of the main line, the recommended recipe and full supervision, all seeds."""
     methods = methods_of(wildcards)
-    shown = ["unet", *(method for method in ("ours_r", "ours_p", "fixmatch", "ours_best") if method in methods)]
+    networks = ("unet", "ours_r", "ours_p", "fixmatch", "ours_best")
+    shown = [method for method in networks if method == "unet" or method in methods]
     if "unet_full" in methods and not missing_methods(["unet_full"], manifest()):
         shown.append("unet_full")
     return [
