@@ -21,17 +21,15 @@ with job(snakemake) as this:
     cases, warnings = find_cases(params.folder, **params.splits)
     for warning in warnings:
         this.log.warning(warning)
-    contents = check_cases(cases, params.classes, window=params.window, threads=this.threads)
+    looking = {"window": params.window, "look_for_text": not params.text_masked}
+    contents = check_cases(cases, params.classes, **looking, threads=this.threads)
     copies = find_duplicates(cases, contents.appearances, **params.duplicates)
     raise_faults(copies.faults)
     cases = [case for case in cases if case.case not in copies.left_out]
     order = order_training_cases(cases, contents.of_case, params.splits["seed"])
     cases, order = hide_labels(cases, order, params.hide_labels_beyond, contents.of_case)
     check_numbers(params.folder, cases, params.n, params.largest_n, params.waiting)
-    oddities = find_oddities(
-        cases, contents.looks, params.size, params.step, params.window, text_masked=params.text_masked
-    )
-    for warning in oddities:
+    for warning in find_oddities(cases, contents.looks, params.size, params.step, params.window):
         this.log.warning(warning)
     previous = previous_shards(output.manifest, this.results, copies.warnings)
     rows = manifest_rows(

@@ -54,10 +54,14 @@ def raise_faults(faults: Sequence[str]) -> None:
     if not faults:
         return
     # A file name may contain a line break; its fault stays on one line.
-    lines = [fault.replace("\r", " ").replace("\n", " ") for fault in faults[:MAX_LINES]]
-    if len(faults) > MAX_LINES:
-        lines.append(f"... and {len(faults) - MAX_LINES} more")
-    raise InputError("\n".join(lines))
+    lines = [fault.replace("\r", " ").replace("\n", " ") for fault in faults]
+    raise InputError("\n".join(first_lines(lines)))
+
+
+def first_lines(lines: Sequence[str]) -> list[str]:
+    """At most `MAX_LINES` lines, and one that counts the others."""
+    rest = len(lines) - MAX_LINES
+    return [*lines[:MAX_LINES], f"... and {rest} more"] if rest > 0 else list(lines)
 
 
 def shortlist(names: Sequence[str], most: int = 5) -> str:

@@ -34,10 +34,15 @@ STUDY = {
 METHODS_SHOWN = shown_side_by_side(config["table"]["methods"])
 
 
+def methods_in_figures(wildcards):
+    """Those of CASE_METHODS that a run has."""
+    methods = methods_of(wildcards)
+    return [method for method in CASE_METHODS if method == "unet" or method in methods]
+
+
 def case_figure_files(wildcards):
     """Files of each stage that the figure of cases shows, of the first seed."""
-    methods = methods_of(wildcards)
-    shown = [method for method in CASE_METHODS if method == "unet" or method in methods]
+    shown = methods_in_figures(wildcards)
     folders = {method: (method_of(method).predictions, ".nii.gz") for method in shown}
     folders |= {"cleaned": ("cleaned", ".nii.gz"), "prompts": ("prompts", ".json")}
     return known_sizes() | {
@@ -54,10 +59,12 @@ def known_sizes():
 
 def training_curves(wildcards):
     """Training curves of the main line, the recommended recipe and full supervision, all seeds."""
-    methods = methods_of(wildcards)
-    networks = ("unet", "ours_r", "ours_p", "fixmatch", "ours_best")
-    shown = [method for method in networks if method == "unet" or method in methods]
-    if "unet_full" in methods and not missing_methods(["unet_full"], manifest()):
+    shown = [
+        method for method in methods_in_figures(wildcards) if method_of(method).network
+    ]
+    if "unet_full" in methods_of(wildcards) and not missing_methods(
+        ["unet_full"], manifest()
+    ):
         shown.append("unet_full")
     return [
         f"{RESULTS.run(subset_of(method, wildcards.n), seed)}/{method_of(method).network}/training.csv"

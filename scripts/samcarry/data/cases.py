@@ -16,7 +16,7 @@ from pathlib import Path
 
 from samcarry.data.contract import LABELLED_SPLITS, find_images, find_labels, read_rows
 from samcarry.data.patients import Placed, one_spelling, patients_in_names, similar_patients
-from samcarry.errors import MAX_LINES, InputError, raise_faults, shortlist
+from samcarry.errors import InputError, first_lines, raise_faults, shortlist
 from samcarry.storage.sheets import read_sheet
 
 
@@ -251,7 +251,7 @@ def _similar_patients(folder: Path, cases: Iterable[Placed], what: str) -> list[
         "`similar_patients: ignore` under `splits`"
         for one, other in similar_patients(named)
     ]
-    return [*lines[:MAX_LINES], f"... and {len(lines) - MAX_LINES} more"] if len(lines) > MAX_LINES else lines
+    return first_lines(lines)
 
 
 def _patients_in_names(folder: Path, cases: Iterable[Placed]) -> list[str]:

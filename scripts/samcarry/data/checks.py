@@ -54,6 +54,7 @@ def check_cases(
     classes: Sequence[str] | None = None,
     *,
     window: tuple[float, float] | None = None,
+    look_for_text: bool = False,
     threads: int = 1,
 ) -> Contents:
     """What images and labels of the cases show, after every image and label was decoded and checked.
@@ -65,6 +66,7 @@ def check_cases(
         classes: the requested classes in their order; None takes all classes that occur in labels of
             train, val and test, sorted.
         window: as in `read_grey`.
+        look_for_text: find lines of text in images, which takes longer than to read them.
         threads: how many cases are decoded in parallel.
 
     Raises:
@@ -85,7 +87,7 @@ def check_cases(
     by_name({n: file for of in files.values() for n, file in of.items()}.items(), "spelling of class", faults)
 
     def check(case: Case) -> _Checked:
-        return _check_case(case, files.get(case.case, {}), classes, window)
+        return _check_case(case, files.get(case.case, {}), classes, window, look_for_text)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         results = list(pool.map(check, cases))
@@ -126,6 +128,7 @@ def _check_case(
     labels: Mapping[str, Path],
     classes: Sequence[str] | None,
     window: tuple[float, float] | None,
+    look_for_text: bool,
 ) -> _Checked:
     """What one case with these label files shows, and its faults."""
     found = _Checked()
@@ -134,7 +137,7 @@ def _check_case(
         image = read_grey(case.image, window)
         size, found.appearance = image.shape, appearance_of(image)
         ends = int(image.min()), int(image.max())
-        lines = len(find_text(image))
+        lines = len(find_text(image)) if look_for_text else 0
     except InputError as error:
         found.faults.append(str(error))
     for name, file in labels.items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from samcarry.data.cases import Case
 from samcarry.data.contract import SPLITS
-from samcarry.errors import MAX_LINES, shortlist
+from samcarry.errors import first_lines, shortlist
 
 _DARK = 32  # of 255: an image whose brightest pixel is at most this was likely made with fewer bits
 _SQUEEZED = 1.6  # times narrower or wider than the network's input
@@ -39,7 +39,7 @@ class Look:
         low: its darkest grey value, 0..255, as the workflow reads it.
         high: its brightest one.
         masks: {class: what its mask shows}, of masks with at least one pixel.
-        lines: number of lines of text near its borders, see `images.text`.
+        lines: number of lines of text near its borders, see `images.text`; 0 if nothing looked for them.
     """
 
     size: tuple[int, int]
@@ -63,8 +63,6 @@ def find_oddities(
     size: tuple[int, int],
     step: int,
     window: Sequence[float] | None,
-    *,
-    text_masked: bool,
 ) -> list[str]:
     """Warnings, one line each; none of them keeps a run from starting.
 
@@ -74,14 +72,13 @@ def find_oddities(
         size: (height, width) of the network's input.
         step: what both have to be a multiple of.
         window: as `images.window` in the config.
-        text_masked: `images.mask_text`; there is no warning of text that a run fills.
     """
     of = {case.case: case for case in cases}
     return [
         *_uniform_images(of, looks),
         *_dark_images(of, looks, window),
         *_squeezed_images(looks, size, step),
-        *([] if text_masked else _images_with_text(of, looks)),
+        *_images_with_text(of, looks),
         *_inverted_masks(of, looks),
         *_faint_masks(of, looks),
         *_equal_masks(of, looks),
@@ -205,7 +202,7 @@ def _equal_masks(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list[str]
                 f"{folders}: have the same masks, pixel by pixel: if the labels of one case were saved for "
                 "another, correct them"
             )
-    return [*lines[:MAX_LINES], f"... and {len(lines) - MAX_LINES} more"] if len(lines) > MAX_LINES else lines
+    return first_lines(lines)
 
 
 def _similar_classes(classes: Iterable[str]) -> list[str]:

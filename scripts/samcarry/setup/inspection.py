@@ -85,7 +85,13 @@ def _look(config: Config, folder: Path, threads: int, found: Inspection) -> None
     size = (config["images"]["height"], config["images"]["width"])
     window = config["images"]["window"]
     try:
-        contents = check_cases(found.cases, config["classes"], window=window, threads=threads)
+        contents = check_cases(
+            found.cases,
+            config["classes"],
+            window=window,
+            look_for_text=not config["images"]["mask_text"],
+            threads=threads,
+        )
     except InputError as error:
         found.add(error)
         return
@@ -106,9 +112,7 @@ def _look(config: Config, folder: Path, threads: int, found: Inspection) -> None
         found.add(error)
     found.order = order
     step = 2 ** config["training"]["depth"]
-    found.warnings += find_oddities(
-        found.cases, contents.looks, size, step, window, text_masked=config["images"]["mask_text"]
-    )
+    found.warnings += find_oddities(found.cases, contents.looks, size, step, window)
     if config["classes"] is None and len(contents.classes) == 1:
         found.warnings.append(
             f"{folder}: there is one class only, {contents.classes[0]!r}: if that is all, set "

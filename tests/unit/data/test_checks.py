@@ -8,9 +8,11 @@ from PIL import Image
 
 from samcarry.data.cases import Case
 from samcarry.data.checks import check_cases, digests_of
+from samcarry.data.oddities import find_oddities
 from samcarry.errors import InputError
 from samcarry.images.grey import write_grey
 from samcarry.images.masks import write_mask
+from support.burned_text import burn, radiograph
 
 GREY = np.full((6, 8), 50, np.uint8)
 MASK = GREY > 0
@@ -60,6 +62,15 @@ def test_a_case_without_labels_has_no_entry(tmp_path):
         Case("b", "b", "unlabelled", None, image, None),
     ]
     assert check_cases(cases).of_case == {"a": {"Ulna"}}
+
+
+@pytest.mark.parametrize("look_for_text", [True, False])
+def test_text_is_reported_if_it_is_looked_for(tmp_path, look_for_text):
+    case = make(tmp_path, "a", "train", Ulna=np.ones((256, 320), dtype=bool))
+    write_grey(case.image, burn(radiograph(), "MILLER ANNA\n03.05.1961", (10, 10), size=18))
+    looks = check_cases([case], look_for_text=look_for_text).looks
+    warnings = find_oddities([case], looks, (256, 320), 16, None)
+    assert any("lines of text near the borders" in line for line in warnings) == look_for_text
 
 
 @pytest.mark.parametrize("split", ["train", "unlabelled"])
