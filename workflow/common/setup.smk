@@ -224,7 +224,7 @@ def check_clock():
     originals = [*images, *annotations, *config["corrections"], *sams]
     # A script from the future would rerun its rules each time.
     paths = [RESULTS.root, *originals, _from_here(SCRIPTS)]
-    tool = _from_here(HERE / "tools/mend_times.py")
+    tool = _from_here(HERE / "tools/fix_times.py")
     fault = clock_fault(paths, time.time_ns(), [_from_here(sys.executable), tool])
     if fault:
         raise WorkflowError(fault)

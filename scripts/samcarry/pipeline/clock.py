@@ -22,7 +22,7 @@ def clock_fault(paths: Sequence[str], now: int, command: Sequence[str]) -> str:
     Args:
         paths: the files and folders to look at; one that does not exist is skipped.
         now: the time in nanoseconds.
-        command: the command that runs `mend_times`, to which the affected paths are added.
+        command: the command that runs `fix_times`, to which the affected paths are added.
     """
     found = {path: _newer([path], now + TOLERANCE) for path in paths}
     times = {file: time for files in found.values() for file, time in files.items()}
@@ -39,7 +39,7 @@ def clock_fault(paths: Sequence[str], now: int, command: Sequence[str]) -> str:
     )
 
 
-def mend_times(paths: Iterable[str], now: int) -> int:
+def fix_times(paths: Iterable[str], now: int) -> int:
     """Set files that are newer than `now` to just before it, in the order of their times.
 
     Because the order is kept, finished results stay finished, and outdated results of an interrupted run stay

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import mend_times as script
-from samcarry.pipeline.clock import SECOND, TOLERANCE, clock_fault, mend_times
+import fix_times as script
+from samcarry.pipeline.clock import SECOND, TOLERANCE, clock_fault, fix_times
 
 NOW = 1_800_000_000 * SECOND
 DAY = 86400 * SECOND
@@ -40,7 +40,7 @@ def results(tmp_path, monkeypatch):
 def test_nothing_is_said_of_the_past_of_clocks_that_differ_and_of_what_is_not_there(results):
     stamp(results / "n3/dice.csv", NOW - 1)
     stamp(results / "n3/served.csv", NOW + TOLERANCE)
-    assert clock_fault([str(results), "nowhere"], NOW, ["mend"]) == ""
+    assert clock_fault([str(results), "nowhere"], NOW, ["fix"]) == ""
 
 
 def test_the_newest_file_how_far_it_is_ahead_and_the_command_are_told(results):
@@ -48,17 +48,17 @@ def test_the_newest_file_how_far_it_is_ahead_and_the_command_are_told(results):
     stamp(results / "manifest.csv", NOW + DAY - 5 * SECOND)
     stamp(Path("sam.pth"), NOW)
     stamp(Path("images/a.png"), NOW + 3600 * SECOND)
-    line = clock_fault([str(results), "sam.pth", "images"], NOW, [".venv/bin/python", "mend.py"])
+    line = clock_fault([str(results), "sam.pth", "images"], NOW, [".venv/bin/python", "fix.py"])
     assert line.startswith(
         "'results/a b/n3/dice.csv' (and 2 more) has a time 1 day, 0:00:00 in the future: the clock"
     )
-    assert "run `.venv/bin/python mend.py 'results/a b' images`" in line
+    assert "run `.venv/bin/python fix.py 'results/a b' images`" in line
     assert "\n" not in line
 
 
 def test_names_reach_the_terminal_in_print(tmp_path):
     stamp(tmp_path / "a\x1b[2J\n.png", NOW + DAY)
-    assert clock_fault([str(tmp_path)], NOW, ["mend"]).isprintable()
+    assert clock_fault([str(tmp_path)], NOW, ["fix"]).isprintable()
 
 
 def test_folders_and_what_snakemake_and_python_keep_for_themselves_do_not_count(results):
@@ -66,7 +66,7 @@ def test_folders_and_what_snakemake_and_python_keep_for_themselves_do_not_count(
         stamp(results / name, NOW + DAY)
     stamp(results / "n3/dice.csv", NOW)
     os.utime(results / "n3", ns=(NOW + DAY, NOW + DAY))
-    assert clock_fault([str(results)], NOW, ["mend"]) == ""
+    assert clock_fault([str(results)], NOW, ["fix"]) == ""
 
 
 def test_mending_keeps_the_order_and_touches_nothing_from_the_past(results):
@@ -75,11 +75,11 @@ def test_mending_keeps_the_order_and_touches_nothing_from_the_past(results):
     files = [stamp(results / name, NOW + ahead * 1000) for name, ahead in times.items()]
     before = order(old, *files)
     assert before == [["old"], ["stale"], ["input", "same"], ["next"], ["soon"]]
-    assert mend_times([str(results)], NOW) == len(files)
+    assert fix_times([str(results)], NOW) == len(files)
     assert order(old, *files) == before
     assert old.stat().st_mtime_ns == NOW - DAY
     assert all(NOW - SECOND < file.stat().st_mtime_ns < NOW for file in files)
-    assert mend_times([str(results)], NOW) == 0
+    assert fix_times([str(results)], NOW) == 0
 
 
 def test_links_are_mended_with_what_they_lead_to(results):
@@ -92,7 +92,7 @@ def test_links_are_mended_with_what_they_lead_to(results):
     (results / "broken").symlink_to("nowhere")
     (results / "itself").symlink_to("itself")
     os.utime(results / "model", ns=(NOW + DAY, NOW + DAY), follow_symlinks=False)
-    mend_times([str(results)], NOW)
+    fix_times([str(results)], NOW)
     links = [(results / "model").lstat()]
     assert all(about.st_mtime_ns < NOW for about in (target.stat(), inside.stat(), *links))
     assert target.stat().st_mtime == links[0].st_mtime
