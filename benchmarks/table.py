@@ -2,14 +2,17 @@
 
     python benchmarks/table.py
     python benchmarks/table.py --only cleaning crops
+    python benchmarks/table.py --most 3
 
 Stages that need a GPU are marked as not taken where there is none. Commands and numbers of runs are chosen so
-that a CPU takes a quarter of an hour.
+that a CPU takes a quarter of an hour. With --most, a stage that needs more minutes of CPU time is stopped and
+marked as not taken. A stage that fails is marked too, and the others still run.
 """
 
 import argparse
 import platform
 import re
+import resource
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -36,18 +39,34 @@ class Stage:
     limit: str
     gpu: bool = False
 
-    def row(self) -> str:
-        """The row of the table, from a run of the benchmark."""
+    def row(self, most: int) -> str:
+        """The row of the table, from a run of the benchmark; `most` is in seconds of CPU time."""
         if self.gpu and not torch.cuda.is_available():
-            return f"| {self.name} | not taken | not taken | – | {self.against} | no GPU |"
+            return self.without_figures("no GPU")
         command = [sys.executable, str(HERE / self.command.split()[0]), *self.command.split()[1:]]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(
+            ["/bin/sh", "-c", f'ulimit -t {most}; exec "$@"', "sh", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        print(f"{self.name}: {seconds:.0f} s of CPU time", file=sys.stderr, flush=True)
+        if done.returncode and seconds >= most:
+            return self.without_figures(f"needs more than {most // 60} minutes of CPU time")
         found = [re.search(pattern, done.stdout) for pattern in (self.ours, self.other)]
         if done.returncode or not all(found):
-            sys.exit(f"{self.command}: failed\n{done.stdout}{done.stderr}")
+            print(f"{self.command}: failed\n{done.stdout}{done.stderr}", file=sys.stderr, flush=True)
+            return self.without_figures("failed")
         ours, other = (float(match[1]) for match in found)
-        seconds = f"{ours:.3g} s | {other:.3g} s | {other / ours:.1f}×"
-        return f"| {self.name} | {seconds} | {self.against} | {self.limit} |"
+        figures = f"{ours:.3g} s | {other:.3g} s | {other / ours:.1f}×"
+        return f"| {self.name} | {figures} | {self.against} | {self.limit} |"
+
+    def without_figures(self, why: str) -> str:
+        """The row of a stage that was not measured."""
+        return f"| {self.name} | not taken | not taken | – | {self.against} | {why} |"
 
 
 ONE = "--threads 1 --clock cpu"
@@ -154,10 +173,11 @@ def main() -> None:
     """Run the stages, and write the table, or print a part of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", nargs="+", help="parts of names of stages, whose rows are printed only")
+    parser.add_argument("--most", type=int, default=60, help="minutes of CPU time that a stage may take")
     arguments = parser.parse_args()
     chosen = [stage for stage in STAGES if any(part in stage.name for part in arguments.only or [""])]
     before = getloadavg()[0]
-    rows = [stage.row() for stage in chosen]
+    rows = [stage.row(60 * arguments.most) for stage in chosen]
     about = (
         f"{processor()}, torch {torch.__version__}, {datetime.now(UTC):%Y-%m-%d}, "
         f"load {before:.1f} before and {getloadavg()[0]:.1f} after; CPU seconds of one thread, "
