@@ -81,7 +81,7 @@ $(INSTALLED): requirements.lock
 	$(FIND_PYTHON); \
 	echo "Installing into .venv what requirements.lock names" && \
 	"$$python" -m venv .venv && \
-	"$(BIN)/python" -m pip install --disable-pip-version-check --require-hashes -r requirements.lock && \
+	tools/install_locked.sh "$(BIN)/python" "$(TORCH_INDEX)" && \
 	"$(BIN)/python" -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable . && \
 	cp requirements.lock $(INSTALLED)
 
