@@ -1,4 +1,4 @@
-"""The command line: samcarry init, check, status, doctor, text, pseudonymise, predict, release and verify."""
+"""The command line `samcarry`: its commands, their options, and what they print."""
 
 import argparse
 import logging
@@ -81,6 +81,16 @@ def _release(options: argparse.Namespace) -> int:
         "model card; names of classes are kept",
         file=sys.stderr,
     )
+    return 0
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    from samcarry.predict.bundle import write_bundle
+
+    missing = write_bundle(options.model, options.out)
+    for line in missing:
+        print(f"not in the bundle: {line}", file=sys.stderr)
+    print(f"{options.out}: a bundle for MONAI; docs/README.md says how to run it", file=sys.stderr)
     return 0
 
 
@@ -223,6 +233,16 @@ def _parser() -> argparse.ArgumentParser:
     release.set_defaults(run=_release)
     release.add_argument("model", metavar="MODEL", help="model file: model.safetensors of a U-Net")
     release.add_argument("out", metavar="OUT", help="output folder, which must not exist")
+    bundle = commands.add_parser(
+        "bundle",
+        help="write a model as a bundle for MONAI, which runs without samcarry",
+        description="Write a model as a bundle for MONAI: a folder with network, weights, configs and model "
+        "card, without names of cases, patients, files and folders. Its masks are those of samcarry predict; "
+        "what it does not hold is printed.",
+    )
+    bundle.set_defaults(run=_bundle)
+    bundle.add_argument("model", metavar="MODEL", help="model file: model.safetensors of one U-Net")
+    bundle.add_argument("out", metavar="OUT", help="output folder, which must not exist")
     verify = commands.add_parser(
         "verify",
         help="recompute every number of a paper's folder, and compare its files with their digests",

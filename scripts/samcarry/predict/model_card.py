@@ -37,17 +37,7 @@ FRONT = {
 }
 """The front matter of a page, as Hugging Face reads it."""
 
-USE = """## Use
-
-```
-samcarry predict model.safetensors IMAGES OUT{laterality}
-```
-
-It works on any folder of PNG, JPEG, TIFF or DICOM images; the masks have the original size of the images.
-Only the model file is needed.
-A `model.onnx`, if there is one, gives the same masks without torch (except single pixels at the threshold).
-
-| | |
+PREPARED = """| | |
 |---|---|
 | classes | {classes} |
 | image size | {height} × {width} pixels (height × width); images are resized to it |
@@ -58,6 +48,22 @@ A `model.onnx`, if there is one, gives the same masks without torch (except sing
 | network | {width_of_network} channels at full resolution, {depth} halvings |
 """
 """Entries: those of `preprocessing`, and `classes`."""
+
+USE = (
+    """## Use
+
+```
+samcarry predict model.safetensors IMAGES OUT{laterality}
+```
+
+It works on any folder of PNG, JPEG, TIFF or DICOM images; the masks have the original size of the images.
+Only the model file is needed.
+A `model.onnx`, if there is one, gives the same masks without torch (except single pixels at the threshold).
+
+"""
+    + PREPARED
+)
+"""How a model file is used; entries as of PREPARED."""
 
 SCORES = """## How good it is
 

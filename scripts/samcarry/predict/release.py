@@ -83,18 +83,24 @@ def release(model: str | Path, out: str | Path) -> list[str]:
     load_model(model, "cpu")  # refuses whatever `samcarry predict` would refuse
     _, metadata = load_unet(model, cure=_CURE)
     weights, _ = read_model(model, "U-Net", lambda tensors, _: tensors, _CURE)
-    kept = {name: metadata[name] for name in KEPT if name in metadata}
-    kept.setdefault("training", _training(metadata))
+    kept = without_names(metadata)
     before = sha256(model)
     try:
         with atomic(out, replace=False) as private:
             private.mkdir()
             write_model(private / MODEL, weights, kept)
-            scores = _scores(model.with_name(CARD), before, kept["classes"])
+            scores = read_scores_of(model, kept["classes"])
             write_text(private / CARD, _card(kept, scores, sha256(private / MODEL), before))
     except FileExistsError:
         raise InputError(f"{out}: appeared meanwhile and is not replaced; choose another folder") from None
     return [f"{name}: {_count(texts)}" for name, texts in _removed(metadata) if texts]
+
+
+def without_names(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of a model file's metadata that a release keeps."""
+    kept = {name: metadata[name] for name in KEPT if name in metadata}
+    kept.setdefault("training", _training(metadata))
+    return kept
 
 
 def _training(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,11 +165,12 @@ _SENTENCE = re.compile(
 _ROW = re.compile(r"\| (?P<name>.+?) +\| (?P<dice>[\d.± –-]*?) *\| (?P<images>\d*) *\|")
 
 
-def _scores(card: Path, sha256_of_model: str, classes: Sequence[str]) -> str:
-    """The scores of a model card, read number by number, because people may have written into it."""
+def read_scores_of(model: Path, classes: Sequence[str]) -> str:
+    """The scores in a model's card, read number by number, because people may have written into it."""
+    card = model.with_name(CARD)
     text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
     sentence = _SENTENCE.search(text)
-    if f"`{sha256_of_model}`" not in text or not sentence:
+    if f"`{sha256(model)}`" not in text or not sentence:
         return (
             "## How good it is\n\nThere was no model card of this file, so its scores are not known here.\n"
         )

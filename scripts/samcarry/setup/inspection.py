@@ -14,7 +14,7 @@ from samcarry.data.hidden_labels import check_numbers, hide_labels
 from samcarry.data.manifest import order_training_cases
 from samcarry.data.oddities import find_oddities, overview
 from samcarry.data.user_files import composed, image_name, visible_entries
-from samcarry.errors import InputError, shortlist
+from samcarry.errors import AboutSettings, InputError, shortlist
 from samcarry.pipeline.config import Config, duplicates_of, methods_on_unlabelled, splitting_of
 from samcarry.pipeline.sources import (
     export_arguments,
@@ -33,7 +33,7 @@ class Inspection:
         contents: what images and labels show; None if any of them has a fault.
         order: the labelled training cases in the order in which they join X^n.
         faults: one line each; a run would stop at them.
-        warnings: one line each.
+        warnings: one line each, as `AboutSettings` if settings answer it.
     """
 
     cases: list[Case] = field(default_factory=list)
@@ -59,7 +59,7 @@ def inspect(config: Config, threads: int = 1) -> Inspection:
         with _data_set(config) as (folder, name):
             _look(config, folder, threads, found)
             for lines in (found.faults, found.warnings):
-                lines[:] = [line.replace(str(folder), name) for line in lines]
+                lines[:] = [type(line)(line.replace(str(folder), name)) for line in lines]
     except InputError as error:
         found.add(error)
     return found
@@ -114,10 +114,11 @@ def _look(config: Config, folder: Path, threads: int, found: Inspection) -> None
     step = 2 ** config["training"]["depth"]
     found.warnings += find_oddities(found.cases, contents.looks, size, step, window)
     if config["classes"] is None and len(contents.classes) == 1:
-        found.warnings.append(
+        line = (
             f"{folder}: there is one class only, {contents.classes[0]!r}: if that is all, set "
             f"`classes: [{contents.classes[0]}]`; else add the labels of the others"
         )
+        found.warnings.append(AboutSettings(line))
 
 
 def labels_of_another_set(folder: Path) -> str:
