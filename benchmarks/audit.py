@@ -13,7 +13,8 @@ without errors.
 Each repeat plants errors of all twelve kinds, or --errors of them in turn, in different cases, one error a
 case. An error is found if a finding that stands out is in its case, and, if the error concerns some classes
 only, names one of them. It is named right if the finding's kind is one of those that describe it. Every other
-finding that stands out counts as a false alarm, also if the label that was there before was wrong itself.
+image with a finding that stands out counts as a false alarm; those whose labels were wrong before (--known)
+are counted on their own.
 """
 
 import argparse
@@ -64,8 +65,10 @@ def find(
     return [row for row in rows if row.stands_out]
 
 
-def count(planted: Sequence[Planted], rows: Sequence[Row], classes: Sequence[str]) -> dict[str, Counter[str]]:
-    """{kind: counts of 'planted', 'found', 'named' and, for all kinds together (''), 'false' findings}."""
+def count(
+    planted: Sequence[Planted], rows: Sequence[Row], classes: Sequence[str], known: Sequence[str] = ()
+) -> dict[str, Counter[str]]:
+    """{kind: counts of 'planted', 'found', 'named'; '': of 'true', 'known' and 'false' images}."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     explained: set[int] = set()
     for error in planted:
@@ -81,8 +84,12 @@ def count(planted: Sequence[Planted], rows: Sequence[Row], classes: Sequence[str
         counts[error.kind]["planted"] += 1
         counts[error.kind]["found"] += bool(hits)
         counts[error.kind]["named"] += any(rows[place].kind in DESCRIBE.get(error.kind, ()) for place in hits)
-    counts[""]["false"] += len(rows) - len(explained)
-    counts[""]["true"] += len(explained)
+    # A pair of copies is no finding about the labels of one image.
+    image_of = [(row.case, row.kind == "same image") for row in rows]
+    true = {image_of[place] for place in explained}
+    for image in {*image_of} - true:
+        counts[""]["known" if image[0] in known else "false"] += 1
+    counts[""]["true"] += len(true)
     return counts
 
 
@@ -129,6 +136,7 @@ def main() -> None:
     parser.add_argument("--hidden", action="store_true", help="audit hidden labels too")
     parser.add_argument("--errors", type=int, default=len(KINDS), help="errors in a repeat")
     parser.add_argument("--other", action="store_true", help="plant kinds that the audit was not tried on")
+    parser.add_argument("--known", nargs="*", default=[], help="cases whose labels are known to be wrong")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--share", type=float, default=0.4, help="as audit.share in the config")
     parser.add_argument("--without", action="store_true", help="plant nothing")
@@ -151,7 +159,7 @@ def main() -> None:
         kinds = [all_kinds[(first + number) % len(all_kinds)] for number in range(options.errors)]
         changed, changed_images, planted = plant(cases, images, centres, kinds, rng)
         rows = find(changed, changed_images, origins, classes, options.share)
-        for kind, counts in count(planted, rows, classes).items():
+        for kind, counts in count(planted, rows, classes, options.known).items():
             total[kind].update(counts)
         print(f"repeat {repeat}: {len(planted)} planted, {len(rows)} stand out", file=sys.stderr, flush=True)
     print("| planted | n | found | named right |\n|---|---|---|---|")
@@ -162,9 +170,12 @@ def main() -> None:
     everything = sum((total[kind] for kind in all_kinds), Counter())
     shares = [f"{100 * everything[what] / everything['planted']:.0f} %" for what in ("found", "named")]
     print(f"| all | {everything['planted']} | {' | '.join(shares)} |")
-    right, wrong = total[""]["true"], total[""]["false"]
-    precision = 100 * right / max(right + wrong, 1)
-    print(f"findings that stand out: {right + wrong}, of planted errors: {right} ({precision:.0f} %)")
+    right, known, wrong = (total[""][what] for what in ("true", "known", "false"))
+    images = right + known + wrong
+    print(
+        f"images that stand out: {images}, with planted errors: {right} "
+        f"({100 * right / max(images, 1):.0f} %), with errors that were there before: {known}"
+    )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from samcarry.data.cases import find_cases
 from samcarry.data.checks import check_cases, digests_of
 from samcarry.data.duplicates import find_duplicates
 from samcarry.data.hidden_labels import check_numbers, hide_labels
+from samcarry.data.left_out import write_left_out
 from samcarry.data.manifest import (
     assign_shards,
     manifest_rows,
@@ -42,6 +43,7 @@ with job(snakemake) as this:
     )
     write_manifest(output.manifest, rows)
     write_text(output.classes, "\n".join(contents.classes) + "\n")
+    write_left_out(output.left_out, {"a copy of an image of val or test": len(copies.left_out)})
     for warning in copies.warnings:
         this.log.warning(warning)
     for split in ("train", "val", "test", "unlabelled"):

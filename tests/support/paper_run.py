@@ -80,6 +80,7 @@ def make_run(folder, **changes):
         f"{case},{name},2,0.9{place % 10}0000\n" for place, case in enumerate(TEST) for name in CLASSES
     )
     (folder / "readers.csv").write_text("case,class,readers,dice\n" + readings)
+    (folder / "left_out.csv").write_text("reason,images\nunreadable,3\na copy,1\n")
     Image.new("RGB", (30, 20)).save(folder / "ranks.png")
     given = {
         "manifest": folder / "manifest.csv",
@@ -88,6 +89,7 @@ def make_run(folder, **changes):
         "curves": {"unet": [folder / "training.csv"]},
         "sizes": sizes,
         "readers": folder / "readers.csv",
+        "left_out": [folder / "left_out.csv"],
         "figures": {"ranks": folder / "ranks.png"},
         "settings": {
             **{"dataset": "demo", "n": "8", "seeds": "0, 1", "images.height": "96", "images.width": "80"},

@@ -101,14 +101,15 @@ def measure_null(
 
 
 def count_standing_out(by_chance: Sequence[float], share: float) -> int:
-    """How many findings stand out: as many as possible while chance explains at most `share` of them.
+    """How many images stand out: as many as possible while chance explains at most `share` of them.
 
     The procedure of Benjamini and Hochberg. None stands out if chance may well explain the strongest one, so
     that labels without an error have no list.
 
     Args:
-        by_chance: for each finding, the number of findings at least as strong that chance gives, ascending.
-        share: of the findings that may be false alarms, 0..1.
+        by_chance: for the strongest finding of each image, the number of findings at least as strong that
+            chance gives, ascending.
+        share: of the images that may be false alarms, 0..1.
     """
     if by_chance and by_chance[0] > _STRONGEST:
         return 0

@@ -57,6 +57,9 @@ def collect(
 ) -> list[Row]:
     """All findings, the least likely by chance first; those that stand out are marked.
 
+    Which ones stand out is decided for images, by the strongest finding of each: where networks fail in an
+    image, they disagree with many of its labels, and these findings are not independent of each other.
+
     Args:
         findings: by networks.
         twins: pairs of the same radiograph.
@@ -64,7 +67,7 @@ def collect(
         judged: the cases that networks judged.
         origins: of all cases.
         classes: names of all classes.
-        share: of the marked findings that chance may explain, 0..1.
+        share: of the images with marked findings that chance may explain, 0..1.
     """
     of = {case.case: case for case in judged}
     same = {frozenset(pair.cases) for pair in twins}
@@ -91,8 +94,13 @@ def collect(
         if one.case in origins and one.by_chance < 1
     ]
     rows.sort(key=lambda row: row.by_chance)
-    count = count_standing_out([row.by_chance for row in rows], share)
-    return [replace(row, stands_out=place < count) for place, row in enumerate(rows)]
+    strongest: dict[tuple[str, bool], float] = {}
+    for row in rows:
+        strongest.setdefault((row.case, row.kind == "same image"), row.by_chance)
+    by_image = list(strongest.values())
+    count = count_standing_out(by_image, share)
+    weakest = by_image[count - 1] if count else -1.0
+    return [replace(row, stands_out=row.by_chance <= weakest) for row in rows]
 
 
 def _of_networks(

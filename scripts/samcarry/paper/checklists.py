@@ -39,6 +39,10 @@ def _checklist(
         (
             (f"Items in short and in other words: take the official wording from {publication}.",),
             (
+                "Numbers, order and subjects of the items were compared with a copy of the published list, "
+                "not with the article itself.",
+            ),
+            (
                 f"{total - count} of {total} items are filled in as far as the pipeline knows; {count} are "
                 f"blank and marked.",
             ),
@@ -60,6 +64,7 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
     judged = {
         name: sources.number(flow, name, ".0f", split=about["split"]) for name in ("images", "patients")
     }
+    left_out = sources.number(flow, "images", ".0f", split="left out")
     trained = sources.setting("n")
     seeds = sources.setting("seeds")
     method = ranked_method(sources)
@@ -70,6 +75,10 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
             "Deep learning: semantic segmentation by U-Nets, trained on few labels and on pseudo labels "
             "refined by Segment Anything. The run develops models and evaluates them on held-out cases. ",
             todo("title, population and purpose"),
+        ),
+        "objectives": (
+            "Both: the run develops models and evaluates them on held-out cases. ",
+            todo("aims and hypotheses"),
         ),
         "source": say(
             "{images} images of {patients} patients; format of the source: {form}. {todo}",
@@ -85,6 +94,24 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
             width=sources.setting("images.width"),
             todo=todo("steps before the import"),
         ),
+        "quality": say(
+            "Images were converted to grey values and resized to {height} × {width} pixels; files were "
+            "checked for damage, copies of images and patients in two splits. {todo}",
+            height=sources.setting("images.height"),
+            width=sources.setting("images.width"),
+            todo=todo("steps before the import, and whether they were the same in all groups"),
+        ),
+        "predictor_scale": say(
+            "Each pixel of a grey image of {height} × {width} pixels is an input{window}.",
+            height=sources.setting("images.height"),
+            width=sources.setting("images.width"),
+            window=say(
+                ", after stretching the grey values between their percentiles {ends}",
+                ends=sources.setting("images.window"),
+            )
+            if sources.has_setting("images.window")
+            else "",
+        ),
         "subset": say(
             "{n} of the training images were used with labels, in a nested order that was fixed before "
             "training.",
@@ -94,14 +121,20 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
             "In this folder, names of cases and patients are replaced by numbers. ",
             todo("images themselves"),
         ),
-        "missing": (
+        "missing": say(
             "Unlabelled images were used without labels. Classes absent from an image count for false "
-            "positives only. ",
-            todo("images that could not be used"),
+            "positives only. The pipeline left out {left_out} images (section Participants). {todo}",
+            left_out=left_out,
+            todo=todo("what was missing before the import"),
         ),
         "reference": (
             f"Masks of {len(about['classes'])} classes: {', '.join(about['classes'])}. ",
             todo("who drew them, with what instructions and tool"),
+        ),
+        "outcome": (
+            f"Masks of {len(about['classes'])} classes in the same image, without a time horizon: "
+            f"{', '.join(about['classes'])}. ",
+            todo("why these, who drew them, how and when, and whether alike in all groups"),
         ),
         "readers": say(
             "Dice between two people: {mean} %, {cases} images. {todo}",
@@ -132,6 +165,14 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
             **judged,
             todo=todo("how the number was decided"),
         ),
+        "sizes": say(
+            "No sample size was computed by the pipeline. Development: {n} labelled and {unlabelled} "
+            "unlabelled images; evaluation: {images} images of {patients} patients. {todo}",
+            n=trained,
+            unlabelled=sources.number(flow, "images", ".0f", split="unlabelled"),
+            **judged,
+            todo=todo("how the numbers were decided, and whether they suffice"),
+        ),
         "model": say(
             "U-Net with {width} channels at full resolution and {depth} halvings, {height} × {width_px} "
             "pixels in, one sigmoid output per class; see Methods.",
@@ -139,6 +180,17 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
             depth=sources.setting("training.depth"),
             height=sources.setting("images.height"),
             width_px=sources.setting("images.width"),
+        ),
+        "building": say(
+            "U-Net with {width} channels at full resolution and {depth} halvings, trained for {iterations} "
+            "iterations; tuned on the validation split with {trials} trials per study (0: not at all), and "
+            "evaluated on the {split} split; see Methods. {todo}",
+            width=sources.setting("training.width"),
+            depth=sources.setting("training.depth"),
+            iterations=sources.setting("training.iterations"),
+            trials=sources.setting("tuning.trials"),
+            split=about["split"],
+            todo=todo("why this type of model"),
         ),
         "software": say(
             "samcarry {version}; every package with its version is in sbom.cdx.json.",
@@ -194,10 +246,22 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
             todo=todo("whether it differs in setting, dates or devices"),
         ),
         "flow": say(
-            "{images} images of {patients} patients are in the data set; {judged} images were evaluated "
-            "(section Participants). {todo}",
+            "{images} images of {patients} patients are in the data set, and the pipeline left out "
+            "{left_out}; {judged} images were evaluated (section Participants). {todo}",
+            left_out=left_out,
             images=sources.number(flow, "images", ".0f", split="all"),
             patients=sources.number(flow, "patients", ".0f", split="all"),
+            judged=judged["images"],
+            todo=todo("what was excluded before the import"),
+        ),
+        "flow_outcome": say(
+            "{images} images of {patients} patients are in the data set, {labelled} of them with labels, and "
+            "the pipeline left out {left_out}; {judged} images were evaluated (section Participants). How "
+            "many of these show each class is in data/per_class.csv. {todo}",
+            images=sources.number(flow, "images", ".0f", split="all"),
+            patients=sources.number(flow, "patients", ".0f", split="all"),
+            labelled=sources.number(flow, "labelled", ".0f", split="all"),
+            left_out=left_out,
             judged=judged["images"],
             todo=todo("what was excluded before the import"),
         ),
@@ -222,6 +286,16 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
             todo("protocol"),
         ),
         "availability": ("samcarry is open source (MIT licence). ", todo("trained model and data")),
+        "code": (
+            "The analysis was run with samcarry, which is open source (MIT licence); its workflow is in "
+            "workflow/Snakefile and its settings are in data/settings.csv. ",
+            todo("where further code of this study is"),
+        ),
+        "specification": (
+            "The architecture and all settings are in Methods and data/settings.csv; samcarry predict "
+            "applies a trained network to new images. ",
+            todo("where the trained networks are, and under which conditions"),
+        ),
         "predictors": ("The only input is the image.",),
         "not_subjective": ("Does not apply: the only input is the image.",),
         "clusters": (

@@ -31,7 +31,7 @@ from samcarry.paper.results import (
 )
 from samcarry.paper.sources import Sources
 
-FLOW = "data/flow.csv"
+FLOW, LEFT_OUT = "data/flow.csv", "data/left_out.csv"
 
 FIGURES = {
     "ranks": "How often each method has each rank by mean Dice if patients are drawn again (bootstrap).",
@@ -265,8 +265,21 @@ def _participants(sources: Sources) -> Iterator[Sentence]:
             "eligibility, and how many images and patients were excluded before the import, and why"
         ),
     )
+    reasons = [
+        say(
+            "{images} ({reason})",
+            images=sources.number(LEFT_OUT, "images", ".0f", reason=row["reason"]),
+            reason=row["reason"],
+        )
+        for row in sources.rows(LEFT_OUT)
+    ]
+    yield say(
+        "The pipeline left out {images} images{reasons}.",
+        images=sources.number(FLOW, "images", ".0f", split="left out"),
+        reasons=(": ", *joined(reasons)) if reasons else "",
+    )
     for row in sources.rows(FLOW):
-        if row["split"] == "all" or row["images"] == "0":
+        if row["split"] in ("all", "left out") or row["images"] == "0":
             continue
         yield say(
             "{split}: {images} images (patients: {patients}; with labels: {labelled}).",
@@ -286,7 +299,7 @@ def _flow(sources: Sources) -> Grid:
         for row in sources.rows(FLOW)
     )
     return Grid(
-        ("Flow of cases: images and patients in each split.",),
+        ("Flow of cases: images and patients in each split, and images that the pipeline left out.",),
         ("Split", "Images", "Patients", "With labels"),
         rows,
     )

@@ -11,6 +11,7 @@ Entity = dict[str, Any]
 
 METADATA = "ro-crate-metadata.json"
 WORKFLOW = "workflow/Snakefile"
+RUN = "#run"
 
 _CONTEXT = ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"]
 _PROFILES = {
@@ -63,7 +64,7 @@ def run_crate(
             "conformsTo": [_to(profile) for profile in _PROFILES],
             "hasPart": [_to(path) for path in sorted(files)],
             "mainEntity": _to(WORKFLOW),
-            "mentions": [_to("#run")],
+            "mentions": [_to(RUN)],
         },
         {
             "@id": WORKFLOW,
@@ -81,7 +82,7 @@ def run_crate(
             "url": _to("https://snakemake.readthedocs.io"),
         },
         {
-            "@id": "#run",
+            "@id": RUN,
             "@type": "CreateAction",
             "name": f"Run of samcarry {version} on {dataset}",
             "description": "Training, evaluation, and the tables and texts of this folder.",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from samcarry import __version__
+from samcarry.data.left_out import read_left_out, write_left_out
 from samcarry.data.manifest import ManifestRow, judged_split, missing_methods, read_manifest
 from samcarry.evaluation.label_curve import least_gain
 from samcarry.paper.checklists import claim, tripod
@@ -16,7 +17,17 @@ from samcarry.paper.content import FIGURES, paper
 from samcarry.paper.crate import METADATA, WORKFLOW, run_crate
 from samcarry.paper.digests import files_of, write_digests
 from samcarry.paper.document import Line, to_html, to_markdown
-from samcarry.paper.recompute import ABOUT, CASE_COLUMNS, CASES, derive, read_about, write_about
+from samcarry.paper.recompute import (
+    ABOUT,
+    CASE_COLUMNS,
+    CASES,
+    DICE,
+    LEFT_OUT,
+    READERS,
+    derive,
+    read_about,
+    write_about,
+)
 from samcarry.paper.sources import Sources
 from samcarry.storage.files import atomic, write_text
 from samcarry.storage.frames import concatenate, write_frame
@@ -25,6 +36,7 @@ from samcarry.storage.texts import read_text
 
 SETTINGS = "data/settings.csv"
 SOURCES = "sources.csv"
+SBOM = "sbom.cdx.json"
 _DOCUMENTS = {"paper": "index.html", "claim": "claim.html", "tripod": "tripod.html"}
 
 
@@ -48,6 +60,7 @@ class Run:
         curves: {method: training.csv of each seed}.
         sizes: scores of other sizes and draws, for the ablation and learning curves; empty if there are none.
         readers: readers.csv, if the labels were imported.
+        left_out: left_out.csv of the run and of its import.
         figures: {key of `content.FIGURES`: image file}.
         settings: {name: value}, see `settings.settings_of`.
         evaluation: `methods`, `notes`, `paper`, `primary`, `margin`, `ablation_methods`, `drawn_methods` and
@@ -63,6 +76,7 @@ class Run:
     curves: Mapping[str, Sequence[Path]]
     sizes: Sequence[Size]
     readers: Path | None
+    left_out: Sequence[Path]
     figures: Mapping[str, Path]
     settings: Mapping[str, str]
     evaluation: Mapping[str, Any]
@@ -77,13 +91,28 @@ def write_paper(folder: Path, run: Run) -> str:
         _write_data(private, run)
         derive(private)
         write_pages(private)
-        write_text(private / "sbom.cdx.json", json.dumps(run.sbom, indent=1, ensure_ascii=False) + "\n")
+        write_text(private / SBOM, json.dumps(run.sbom, indent=1, ensure_ascii=False) + "\n")
         write_text(private / WORKFLOW, read_text(run.workflow))
-        files = {name: path.stat().st_size for name, path in files_of(private).items()}
         ended = datetime.fromtimestamp(int(run.dice.stat().st_mtime), UTC).isoformat()
-        crate = run_crate(run.settings["dataset"], files, [SETTINGS, ABOUT], __version__, ended)
-        write_text(private / METADATA, json.dumps(crate, indent=1, ensure_ascii=False) + "\n")
+        write_text(private / METADATA, crate_of(private, ended))
         return write_digests(private, __version__)
+
+
+def crate_of(folder: Path, ended: str) -> str:
+    """The content of ro-crate-metadata.json for the files of a folder; `ended` is the end of the run."""
+    dataset = Sources(folder).setting("dataset").text
+    sizes = {name: path.stat().st_size for name, path in files_of(folder).items() if name != METADATA}
+    crate = run_crate(dataset, sizes, [SETTINGS, ABOUT], __version__, ended)
+    return json.dumps(crate, indent=1, ensure_ascii=False) + "\n"
+
+
+def given_files(folder: Path) -> set[str]:
+    """The files of a folder, as its data say, that do not follow from other files of it."""
+    about = read_about(folder)
+    found = {ABOUT, CASES, LEFT_OUT, SETTINGS, DICE, SBOM, WORKFLOW, METADATA, *about["figures"].values()}
+    found |= {size["file"] for size in about["sizes"]}
+    found |= {file for files in about["training_curves"].values() for file in files}
+    return found | ({READERS} if about["readers"] else set())
 
 
 def pages(folder: Path) -> dict[str, list[Line]]:
@@ -123,7 +152,7 @@ def _write_data(folder: Path, run: Run) -> None:
     case_names = _numbered("case", [case.case for case in cases])
     patient_names = _numbered("patient", [case.patient for case in cases])
     write_table(folder / CASES, CASE_COLUMNS, _case_rows(cases, case_names, patient_names))
-    _copy_scores(run.dice, folder / "data/dice.csv", case_names)
+    _copy_scores(run.dice, folder / DICE, case_names)
     sizes = []
     for size in run.sizes:
         file = f"data/sizes/n{size.n}-draw{size.draw}.csv"
@@ -137,7 +166,8 @@ def _write_data(folder: Path, run: Run) -> None:
             curves.setdefault(method, []).append(file)
     has_readers = run.readers is not None and run.readers.exists()
     if run.readers is not None and has_readers:
-        _copy_scores(run.readers, folder / "data/readers.csv", case_names)
+        _copy_scores(run.readers, folder / READERS, case_names)
+    write_left_out(folder / LEFT_OUT, read_left_out(run.left_out))
     figures = {}
     for key in FIGURES:
         if key in run.figures:

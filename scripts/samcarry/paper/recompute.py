@@ -1,11 +1,13 @@
 """What the folder of a paper derives from its own data: tables of the run, flow of cases, learning curves."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from samcarry.data.left_out import read_left_out
 from samcarry.evaluation.convergence import not_converged
 from samcarry.evaluation.draws import add_draws, read_draws, summarise_draws
 from samcarry.evaluation.label_curve import label_gains
@@ -21,6 +23,9 @@ from samcarry.storage.texts import read_text
 
 ABOUT = "data/run.json"
 CASES = "data/cases.csv"
+DICE = "data/dice.csv"
+READERS = "data/readers.csv"
+LEFT_OUT = "data/left_out.csv"
 CASE_COLUMNS = ("case", "patient", "split", "order", "labelled", "group")
 
 
@@ -42,7 +47,7 @@ def write_about(folder: Path, about: dict[str, Any]) -> None:
 def derive(folder: Path) -> list[str]:
     """Write the tables that follow from the data of a folder; return their paths in it."""
     about = read_about(folder)
-    rows = read_dice(folder / "data/dice.csv")
+    rows = read_dice(folder / DICE)
     cases = read_table(folder / CASES, CASE_COLUMNS)
     patients = {case["case"]: case["patient"] for case in cases}
     curves = {method: [folder / path for path in paths] for method, paths in about["training_curves"].items()}
@@ -61,7 +66,7 @@ def derive(folder: Path) -> list[str]:
             "draws", summarise_draws(tables, [entry["draw"] for entry, _ in of_drawn], about["drawn_methods"])
         )
     draws = read_draws([str(folder / "data/draws.csv")] if drawn else [])
-    readers = read_readers([str(folder / "data/readers.csv")] if about["readers"] else [])
+    readers = read_readers([str(folder / READERS)] if about["readers"] else [])
     tables_of_run = evaluation_tables(
         rows,
         in_order(about["methods"]),
@@ -84,16 +89,20 @@ def derive(folder: Path) -> list[str]:
         put("ablation", add_draws(summarise_ablation(first, methods, patients), draws))
         draws_of = [entry["draw"] for entry, _ in sizes]
         put("label_curve", label_gains([table for _, table in sizes], draws_of, methods, patients))
-    write_table(folder / "data/flow.csv", ("split", "images", "patients", "labelled"), _flow(cases))
+    write_table(
+        folder / "data/flow.csv",
+        ("split", "images", "patients", "labelled"),
+        _flow(cases, read_left_out([folder / LEFT_OUT])),
+    )
     written.append("data/flow.csv")
     return written
 
 
-def _flow(cases: list[dict[str, str]]) -> list[list[object]]:
-    """One row for each split, and one for all."""
+def _flow(cases: list[dict[str, str]], left_out: Mapping[str, int]) -> list[list[object]]:
+    """One row for each split, one for all, and one for images that were left out."""
     found: list[list[object]] = []
     for split in ("train", "val", "test", "unlabelled", "all"):
         own = [case for case in cases if split in (case["split"], "all")]
         labelled = sum(case["labelled"] == "1" for case in own)
         found.append([split, len(own), len({case["patient"] for case in own}), labelled])
-    return found
+    return [*found, ["left out", sum(left_out.values()), "", ""]]

@@ -6,7 +6,7 @@ import math
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
@@ -16,13 +16,20 @@ from typing import Any
 from samcarry import __version__
 from samcarry.errors import InputError
 from samcarry.paper import digests
+from samcarry.paper.crate import METADATA, RUN
 from samcarry.paper.document import Line
-from samcarry.paper.folder import SOURCES, write_pages
+from samcarry.paper.folder import SOURCES, crate_of, given_files, write_pages
 from samcarry.paper.recompute import derive
 
 _TOKENS = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?|[^\d]+?(?=[-+]?\d|$)", re.DOTALL)
 _CLOSE = 2e-5
 """Tables have six significant digits, of which another machine may round the last one differently."""
+
+_SHOWN = 20
+"""Faults of one file that are listed; the others are counted."""
+
+_LONGEST = 200
+"""Characters of a line that are shown."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +56,14 @@ def verify(folder: Path) -> Verdict:
         InputError: it is not such a folder, or another version wrote it.
     """
     known = _read_digests(folder)
-    files, listed = digests.files_of(folder), known["files"]
+    listed = known["files"]
+    there = digests.files_of(folder)
+    files = {name: path for name, path in there.items() if path.is_file()}  # no dead links
     faults = []
-    if known.get("fingerprint") != digests.fingerprint(known):
+    if _was_changed(known):
         faults.append(f"{digests.FILE}: was changed since it was written")
     faults += [f"{name}: is missing" for name in listed if name not in files]
-    faults += [f"{name}: was added; the run did not write it" for name in files if name not in listed]
+    faults += [f"{name}: was added; the run did not write it" for name in there if name not in listed]
     changed = {
         name: found
         for name in listed
@@ -66,22 +75,39 @@ def verify(folder: Path) -> Verdict:
     if not missing_data:
         with tempfile.TemporaryDirectory() as temporary:
             try:
-                recomputed, numbers = _recompute(folder, files, Path(temporary))
-            except (InputError, KeyError, ValueError, IndexError, TypeError) as error:
-                faults.append(f"data/: numbers cannot be recomputed ({' '.join(str(error).split())})")
+                recomputed, numbers = _recompute(files, Path(temporary))
+                faults += _compare_names(set(listed), files, given_files(Path(temporary)) | set(recomputed))
+            # Changed data fail in as many ways as there are functions that read them.
+            except Exception as error:
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                faults.append(f"data/: numbers cannot be recomputed ({_short(reason)})")
     given = [name for name in changed if name not in recomputed]
     for name in given:
-        faults += changed[name]
+        faults += _first(name, changed[name])
     of_data = any(name.startswith("data/") for name in given)
     followers = 0
     for name, found in recomputed.items():
         if found and of_data and not changed.get(name):
             followers += len(found)  # consequences of the change in the data, which is named above
         else:
-            faults += found or changed.get(name, [])
+            faults += _first(name, found or changed.get(name, []))
     if followers:
         faults.append(f"{followers} lines of tables and pages do not follow from the changed data any more")
+    if not faults:
+        # Any change of another file changes its size in the crate too, so the crate is compared last.
+        faults += _first(METADATA, list(_compare_crate(folder, files[METADATA])))
     return Verdict(numbers, len(listed), str(known.get("fingerprint", "")), faults)
+
+
+def _was_changed(known: dict[str, Any]) -> bool:
+    """Whether the content of digests.json does not fit its fingerprint."""
+    return known.get("fingerprint") != digests.fingerprint(known)
+
+
+def _first(name: str, found: Sequence[str]) -> list[str]:
+    """The first faults of a file, and how many more there are."""
+    more = len(found) - _SHOWN
+    return [*found[:_SHOWN], *([f"{name}: {more} more lines differ"] if more > 0 else [])]
 
 
 def _read_digests(folder: Path) -> dict[str, Any]:
@@ -97,16 +123,21 @@ def _read_digests(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: is damaged ({error}); take it from the original folder") from None
     if form != digests.FORMAT or version != __version__ or not entries:
+        writer = _short(f"{version} (format {form})")
         raise InputError(
-            f"{folder}: was written by samcarry {version} (format {form}), and this is samcarry "
+            f"{folder}: was written by samcarry {writer}, and this is samcarry "
             f"{__version__} (format {digests.FORMAT}); verify it with the version that wrote it"
+            + (f" (and {digests.FILE} was changed since it was written)" if _was_changed(known) else "")
         )
     return known
 
 
-def _recompute(folder: Path, files: dict[str, Path], fresh: Path) -> tuple[dict[str, list[str]], int]:
+def _recompute(files: dict[str, Path], fresh: Path) -> tuple[dict[str, list[str]], int]:
     """{derived file: faults}, and the number of recomputed numbers on the pages."""
-    shutil.copytree(folder / "data", fresh / "data")
+    for name, path in files.items():
+        if name.startswith("data/"):
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, fresh / name)
     found = {}
     for name in derive(fresh):
         found[name] = _compare_tables(name, files.get(name), fresh / name)
@@ -116,13 +147,28 @@ def _recompute(folder: Path, files: dict[str, Path], fresh: Path) -> tuple[dict[
             )  # equal but for rounding: pages were made from these digits
     made = write_pages(fresh)
     for name, lines in made.items():
-        if name in files:
-            found[name] = list(_compare_pages(name, files[name], lines))
-    if SOURCES in files:
-        found[SOURCES] = _compare_tables(SOURCES, files[SOURCES], fresh / SOURCES)
+        found[name] = list(_compare_pages(name, files[name], lines)) if name in files else []
+    found[SOURCES] = _compare_tables(SOURCES, files.get(SOURCES), fresh / SOURCES)
     return found, sum(
         len(line.numbers) for name, lines in made.items() if name.endswith(".md") for line in lines
     )
+
+
+def _compare_names(listed: set[str], files: Collection[str], written: set[str]) -> list[str]:
+    """One line for each file that digests.json has too many or too few, compared with what a run writes."""
+    added = [f"{name}: was added; the run did not write it" for name in sorted(listed - written)]
+    return added + [f"{name}: is missing" for name in sorted(written - listed) if name not in files]
+
+
+def _compare_crate(folder: Path, path: Path) -> Iterator[str]:
+    """One line for each line of the crate that does not describe the files of the folder."""
+    try:
+        graph = json.loads(path.read_text(encoding="utf-8"))["@graph"]
+        (ended,) = [entity["endTime"] for entity in graph if entity["@id"] == RUN]
+    except (ValueError, KeyError, TypeError) as error:
+        yield f"{METADATA}: is damaged ({error})"
+        return
+    yield from _compare_pages(METADATA, path, [Line(text) for text in crate_of(folder, ended).splitlines()])
 
 
 def _compare_tables(name: str, path: Path | None, expected: Path) -> list[str]:
@@ -146,7 +192,10 @@ def _compare_tables(name: str, path: Path | None, expected: Path) -> list[str]:
 
 def _rows(path: Path) -> list[list[str]]:
     with path.open(encoding="utf-8", errors="replace", newline="") as stream:
-        return list(csv.reader(stream))
+        try:
+            return list(csv.reader(stream))
+        except csv.Error:  # a quotation mark that nothing closes makes one cell of the rest of the file
+            return []
 
 
 def _equal(cell: str | None, value: str | None) -> bool:
@@ -184,21 +233,24 @@ def _difference(line: Line, now: str) -> str:
             place for place, pair in enumerate(zip(wanted, found, strict=True)) if pair[0] != pair[1]
         ]
         if differing and all(any(c.isdigit() for c in wanted[place]) for place in differing):
-            place = differing[0]
-            source = _source(line, wanted, place)
-            return f'"{_short(_plain(now))}" says {found[place]}; recomputed: {wanted[place]}' + (
-                f" ({source})" if source else ""
-            )
-    return f'says "{_short(_plain(now))}" instead of "{_short(_plain(line.text))}"'
+            numbers = [
+                f"{found[place]}; recomputed: {wanted[place]}{_source(line, wanted, place)}"
+                for place in differing
+            ]
+            # HTML has each number twice, in the text and as a value.
+            said = " and says ".join(dict.fromkeys(numbers))
+            return f'"{_short(_plain(now), _plain(line.text))}" says {said}'
+    plain = _plain(now), _plain(line.text)
+    return f'says "{_short(*plain)}" instead of "{_short(*reversed(plain))}"'
 
 
 def _source(line: Line, wanted: Sequence[str], place: int) -> str:
-    """The source of the number at a place in a line's tokens."""
+    """The source of the number at a place in a line's tokens, in brackets; '' if it is not known."""
     same = [number for number in line.numbers if wanted[place].lstrip("+-") in number.text]
     if not same:
         return ""
     earlier = sum(token == wanted[place] for token in wanted[:place])
-    return same[min(earlier, len(same) - 1)].source
+    return f" ({same[min(earlier, len(same) - 1)].source})"
 
 
 def _plain(text: str) -> str:
@@ -206,6 +258,12 @@ def _plain(text: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", "", text).split())
 
 
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 200 else f"{text[:150]} … {text[-40:]}"
+def _short(text: str, other: str = "") -> str:
+    """A text in one line; of a long one, the part around the first place that differs from another text."""
+    text, other = " ".join(text.split()), " ".join(other.split())
+    differing = next(
+        (place for place, pair in enumerate(zip(text, other, strict=False)) if len({*pair}) > 1), 0
+    )
+    start = max(0, min(differing - _LONGEST // 2, len(text) - _LONGEST))
+    shown = text[start : start + _LONGEST]
+    return ("… " if start else "") + shown + (" …" if start + _LONGEST < len(text) else "")

@@ -3,7 +3,8 @@
 import numpy as np
 
 from samcarry.audit.agreement import Judged
-from samcarry.audit.findings import audit
+from samcarry.audit.explanations import Proposal
+from samcarry.audit.findings import Finding, audit
 from samcarry.audit.page import About, describe, render_audit, show
 from samcarry.audit.readers import find_differences
 from samcarry.audit.table import COLUMNS, collect, write_findings
@@ -106,3 +107,18 @@ def test_the_head_counts_what_was_judged_and_what_was_not(cases):
     about = describe("set", cases[:2], {"validation": ["case 0"], "test": ["case 1", "case 9"]}, 0.4, 0)
     assert about.judged == {"validation": 1, "test": 1}
     assert (about.not_judged, about.networks) == (1, (2, 2))
+
+
+def test_many_findings_in_one_image_make_no_other_image_stand_out(cases):
+    def finding(case, chance):
+        return Finding(case, Proposal("cut off", (1,), 5.0), chance)
+
+    def count(*findings):
+        origins = {case.case: Origin("test", case.case) for case in cases}
+        about = {"judged": cases, "origins": origins, "classes": CLASSES, "share": 0.4}
+        return sum(row.stands_out for row in collect(findings, [], [], **about))
+
+    in_one = [finding("case 0", chance) for chance in (0.01, 0.02, 0.03, 0.04)]
+    in_many = [finding(f"case {place}", 0.01 * (place + 1)) for place in range(4)]
+    assert count(*in_one, finding("case 5", 1.5)) == 1
+    assert count(*in_many, finding("case 5", 1.5)) == 5

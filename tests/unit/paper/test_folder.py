@@ -59,6 +59,15 @@ def test_the_second_reader_is_a_row_of_table_1_without_a_rank(written):
     assert "Dice between two people: 9" in (written / "claim.md").read_text()
 
 
+def test_images_that_were_left_out_are_in_the_flow_of_participants(written):
+    text = (written / "paper.md").read_text()
+    assert "The pipeline left out 4 images: 1 (a copy), 3 (unreadable)." in text
+    cells = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
+    assert ["", "left out", "4", "–", "–", ""] in cells
+    for page in ("claim.md", "tripod.md"):
+        assert "the pipeline left out 4" in (written / page).read_text()
+
+
 def test_more_labels_have_a_section_with_intervals(written):
     assert re.search(r"\n20 more labels: \+\d+\.\d points of Dice \(", (written / "paper.md").read_text())
 

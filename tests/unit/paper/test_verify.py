@@ -35,7 +35,7 @@ def copy(written, tmp_path):
 def change(path, pattern, by):
     """Replace the first match of a pattern in a file."""
     text = path.read_text()
-    changed = re.sub(pattern, by, text, count=1)
+    changed = re.sub(pattern, by, text, count=1, flags=re.MULTILINE)
     assert changed != text, pattern
     path.write_text(changed)
 
@@ -153,3 +153,92 @@ def test_a_folder_of_another_version_and_no_folder_are_refused(copy, tmp_path, c
     (copy / FILE).write_text("{}")
     with pytest.raises(InputError, match="is damaged"):
         verify(copy)
+
+
+def redigest(folder):
+    write_digests(folder, json.loads((folder / FILE).read_text())["samcarry"])
+
+
+def test_files_that_are_removed_or_added_together_with_their_digests_are_named(copy):
+    gone = ("data/draws.csv", "tripod.html", "sources.csv", "sbom.cdx.json", "figures/ranks.png")
+    for name in gone:
+        (copy / name).unlink()
+    (copy / "data/extra.csv").write_text("a,b\n1,2\n")
+    redigest(copy)
+    faults = verify(copy).faults
+    for name in gone:
+        assert f"{name}: is missing" in faults
+    assert "data/extra.csv: was added; the run did not write it" in faults
+
+
+def test_a_crate_that_does_not_describe_the_files_is_named_also_with_a_new_digest(copy):
+    change(copy / "ro-crate-metadata.json", r'("contentSize": ")(\d)', r"\g<1>9\g<2>")
+    redigest(copy)
+    (fault,) = verify(copy).faults
+    assert re.match(r"ro-crate-metadata\.json, line \d+ \(markup\): .* says 9\d+; recomputed: \d+$", fault)
+    (copy / "ro-crate-metadata.json").write_text("{}")
+    redigest(copy)
+    assert verify(copy).faults == ["ro-crate-metadata.json: is damaged ('@graph')"]
+
+
+def test_swapped_ends_of_an_interval_are_both_named_and_long_lines_show_the_difference(copy):
+    row = pd.read_csv(copy / "data/table1.csv").set_index("method").loc["ours_r"]
+    low, high = (f"{row[f'mean_{end}']:.1f}" for end in ("low", "high"))
+    change(copy / "paper.md", rf"\({low} to {high}\)", f"({high} to {low})")
+    change(copy / "claim.md", "random weights, from", "trained weights, from")
+    interval, weights = sorted(verify(copy).faults, key=lambda fault: "claim.md" in fault)
+    assert f"says {low}; recomputed: {high} (data/table1.csv" in interval
+    assert f"says {high}; recomputed: {low} (data/table1.csv" in interval
+    said, wanted = re.search(r'says "(.*)" instead of "(.*)"', weights).groups()
+    assert "trained weights" in said
+    assert "random weights" in wanted
+
+
+def test_methods_swapped_in_a_sentence_and_a_changed_sign_are_named(copy):
+    change(copy / "paper.md", r"^(.*) minus (.*): \+", r"\2 minus \1: +")
+    change(copy / "index.html", r">\+(\d)", r">-\1")
+    swapped, sign = sorted(verify(copy).faults, key=lambda fault: "index.html" in fault)
+    assert "paper.md" in swapped
+    assert "instead of" in swapped
+    assert re.search(r"says -\d+\.\d; recomputed: \+\d+\.\d \(data/", sign)
+
+
+def test_many_changed_lines_are_counted(copy):
+    path = copy / "data/cases.csv"
+    path.write_text(path.read_text().replace("patient-", "person-"))
+    faults = [fault for fault in verify(copy).faults if fault.startswith("data/cases.csv")]
+    assert len(faults) == 21
+    assert faults[-1] == "data/cases.csv: 5 more lines differ"
+
+
+@pytest.mark.parametrize("text", ["[]", '{"training_curves": []}', "not JSON", "null", "1"])
+def test_damaged_descriptions_are_a_line_and_no_traceback(copy, text):
+    (copy / "data/run.json").write_text(text)
+    assert any(fault.startswith("data/: numbers cannot be recomputed") for fault in verify(copy).faults)
+
+
+def test_dead_links_and_endless_cells_are_faults_and_no_traceback(copy):
+    for name in ("paper.md", "data/dice.csv"):
+        (copy / name).unlink()
+        (copy / name).symlink_to("nothing")
+    assert verify(copy).faults == ["data/dice.csv: is missing", "paper.md: is missing"]
+
+
+def test_an_open_quotation_mark_in_a_long_table_is_a_fault(copy):
+    path = copy / "sources.csv"
+    path.write_text('"' + path.read_text() + "x" * 200_000)
+    assert verify(copy).faults == ["sources.csv: has other rows or columns than follow from the data"]
+
+
+def test_a_changed_version_is_not_taken_for_an_older_folder(copy):
+    change(copy / FILE, '"samcarry": "', '"samcarry": "9')
+    with pytest.raises(InputError, match=r"was written by samcarry 9.*digests\.json was changed since"):
+        verify(copy)
+
+
+def test_a_damaged_version_is_one_line(tmp_path):
+    (tmp_path / "a.md").write_text("x")
+    write_digests(tmp_path, "1\n2" * 100)
+    with pytest.raises(InputError, match=r"was written by samcarry 1 21 2") as error:
+        verify(tmp_path)
+    assert len(str(error.value).splitlines()) == 1
