@@ -70,7 +70,7 @@ def job(snakemake: Any) -> Iterator[Job]:
             before = versions_of(outputs)
             yield Job(log, threads, device, _made_by(snakemake, device, results), results)
             seal_outputs(outputs, before, results)
-        _write_cost(Path(snakemake.log[0]), results)
+        _write_cost(snakemake.rule, Path(snakemake.log[0]), results)
     except InputError as error:
         for line in with_remedy(error).splitlines():
             log.error("error: %s", line)  # samcarry.pipeline.terminal searches for this word
@@ -86,13 +86,13 @@ def job(snakemake: Any) -> Iterator[Job]:
     log.info("done: %.1f s of CPU time, %.1f s of it for starting", *took, extra={"in_file_only": True})
 
 
-def _write_cost(log: Path, results: Path) -> None:
+def _write_cost(rule: str, log: Path, results: Path) -> None:
     """Write the table of time and memory of this job, whose path follows from that of the log."""
     place = results / "benchmarks" / log.relative_to(results / "logs").with_suffix(".tsv")
     used = os.times()
     cpu_time = used.user + used.system + used.children_user + used.children_system
-    row = f"{seconds_since_start():.1f}\t{peak_memory():.1f}\t{cpu_time:.1f}"
-    write_text(place, f"s\tmax_rss\tcpu_time\n{row}\n")
+    row = f"{rule}\t{seconds_since_start():.1f}\t{peak_memory():.1f}\t{cpu_time:.1f}"
+    write_text(place, f"rule\ts\tmax_rss\tcpu_time\n{row}\n")
 
 
 @contextlib.contextmanager

@@ -26,12 +26,13 @@ with job(snakemake) as this:
         )
     )
 
-    validation = read_shards(given.prepared, list(digests))
+    # Only images that the network did not learn from show how far new ones are from those that it did.
+    unseen = read_shards(given.prepared, [case for case in digests if case not in params.learned])
     learned, own = (
-        features_of(network, np.stack(list(images.values())), about["mean"], about["std"])
-        for images in (read_shards(given.learned, params.learned), validation)
+        features_of(network, np.stack(list(images.values())), about["mean"], about["std"]) if images else []
+        for images in (read_shards(given.learned, params.learned), unseen)
     )
-    shown = shown_images(learned, own, [patients[case] for case in validation])
+    shown = shown_images(learned, own, [patients[case] for case in unseen])
     confidence = fit_confidence(measured, about["classes"], shown)
     for name, one in zip(about["classes"], confidence.classes, strict=True):
         this.log.info("%s: temperature %.2f, %d patients have it", name, one.temperature, len(one.excess))

@@ -7,19 +7,22 @@ from samcarry.evaluation.significance import compare
 from samcarry.evaluation.summary import read_dice, summarise
 from samcarry.evaluation.summary_page import to_markdown
 from samcarry.evaluation.table1 import write_statistics
+from samcarry.presence.faults import not_fitted
 from samcarry.storage.files import write_text
 
 with job(snakemake):
-    params, output, wildcards = snakemake.params, snakemake.output, snakemake.wildcards
-    rows = read_dice(snakemake.input.dice)
-    cases = read_manifest(snakemake.input.manifest)
+    given, params, output = snakemake.input, snakemake.params, snakemake.output
+    wildcards = snakemake.wildcards
+    rows = read_dice(given.dice)
+    cases = read_manifest(given.manifest)
     patients = {case.case: case.patient for case in cases}
-    faults = not_converged(rows, {method: snakemake.input[method] for method in params.trained})
+    faults = not_converged(rows, {method: given[method] for method in params.trained})
     summary = summarise(rows, params.methods, patients, faults)
     margin = params.margin
     differences = compare(rows, params.pairs, patients, primary=params.primary, margin=margin)
     write_statistics(output.summary, summary)
     write_statistics(output.differences, differences)
+    unfitted = not_fitted(zip(params.judged, given.presences, strict=True))
     page = to_markdown(
         wildcards.dataset,
         wildcards.n.replace("-draw", ", draw "),
@@ -29,6 +32,6 @@ with job(snakemake):
         missing_methods(params.methods, cases),
         margin,
         params.at,
-        params.notes,
+        [*params.notes, *(f"`{method}`: {why}." for method, why in unfitted.items())],
     )
     write_text(output.page, page)

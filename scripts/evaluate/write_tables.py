@@ -9,6 +9,7 @@ from samcarry.evaluation.summary import read_dice
 from samcarry.evaluation.table1 import to_markdown, to_tex, write_statistics
 from samcarry.evaluation.tables import evaluation_tables
 from samcarry.methods import in_order, paper_figures
+from samcarry.presence.faults import add_notes, not_fitted
 from samcarry.storage.files import write_text
 
 with job(snakemake):
@@ -22,7 +23,7 @@ with job(snakemake):
         patients={case.case: case.patient for case in cases},
         groups={case.case: case.group for case in cases},
         missing=missing_methods(methods, cases),
-        notes=params.notes,
+        notes=add_notes(params.notes, not_fitted(zip(params.judged, given.presences, strict=True))),
         paper=paper_figures(params.paper),
         not_converged=not_converged(rows, {method: given[method] for method in params.trained}),
         primary=params.primary,

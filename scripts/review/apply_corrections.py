@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from job import job
+from samcarry.data.contract import mirrored_cases
 from samcarry.review.corrections import apply_corrections
 
 with job(snakemake) as this:
@@ -15,6 +16,7 @@ with job(snakemake) as this:
         classes=params.classes,
         window=params.window,
         replace_labels=params.replace_labels,
+        mirrored=mirrored_cases(params.folder) if params.source_images else (),
     )
     for line in summary:
         this.log.info(line)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from job import job
+from samcarry.data.contract import mirrored_cases
 from samcarry.data.image_digests import check_image
 from samcarry.data.manifest import read_manifest
 from samcarry.review.marks import read_sent
@@ -31,6 +32,7 @@ with job(snakemake):
         window=params.window,
         refined=given.refined,
         classes=read_text(given.names).splitlines(),
+        mirrored=mirrored_cases(params.folder) if params.source_images else (),
         sheet=sheet,
         archive=Path(output.images),
         annotations=Path(output.annotations),

@@ -41,6 +41,12 @@ def _printable(line: str) -> str:
     return line if len(line) <= _MAX_LINE_LENGTH else f"{line[:600]} … {line[-300:]}"
 
 
+class AboutSettings(str):
+    """A warning about data that settings answer, such as a size; `samcarry init` chooses these itself."""
+
+    __slots__ = ()
+
+
 MAX_LINES = 50
 """Problems that one error lists."""
 

@@ -36,6 +36,13 @@ def test_the_table_of_resources_agrees_with_the_rules():
     assert table == {name: requested(block) for name, block in blocks().items()}
 
 
+def test_the_slurm_profile_passes_all_ready_jobs_on_in_one_portion():
+    # Of several portions of a rule, the plugin holds all back but the last, without an end.
+    profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
+    most, _, _ = profile["max-jobs-per-timespan"].partition("/")
+    assert int(most) >= profile["jobs"]
+
+
 def test_the_gres_profile_lists_every_rule_with_a_gpu():
     with_gpu = {name for name, block in blocks().items() if "gpu=gpus" in block}
     pairs = re.findall(r"^use rule (\w+) as (\w+) with", RULES, re.MULTILINE)

@@ -11,15 +11,18 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import pydicom
 import torch
 from nibabel import Nifti1Image, Nifti2Image
 from PIL import Image
 from safetensors.torch import save_file
 
+from samcarry import __version__
 from samcarry.confidence import fitted
 from samcarry.data.cases import find_cases
 from samcarry.errors import InputError, raise_faults
+from samcarry.evaluation import readers
 from samcarry.fetching import repositories
 from samcarry.fetching.archives import unpack
 from samcarry.formats.class_tables import parse_class_table, read_class_table, write_class_table
@@ -42,10 +45,15 @@ from samcarry.images.grey import image_size, read_grey
 from samcarry.images.masks import read_mask
 from samcarry.images.training_look import measure_look
 from samcarry.networks.unet import UNet, load_unet, save_unet
+from samcarry.paper import digests
+from samcarry.paper.verify import verify
 from samcarry.predict.models import load_model
 from samcarry.presence import judgement as presence
+from samcarry.review.marks import SEND, read_sent
 from samcarry.sam.hub.reading import read_folder
+from samcarry.setup.pseudonyms import pseudonymise, read_key
 from samcarry.storage.stacks import Stack, read_header, read_stack, write_stack
+from samcarry.storage.tables import write_table
 from support.coco_files import annotation, document
 from support.cvat_files import bone, image, polygon, runs, save
 from support.dicom_files import write as write_dicom
@@ -334,6 +342,73 @@ def parse_metadata(path: Path) -> None:
     load_model(model, "cpu")
 
 
+def make_readers(path: Path) -> None:
+    rows = [("P1", "radius", 2, 0.9), ("P2", "ulna", 3, 0.0), ("P2", "Häkchen, groß", 2, 1)]
+    write_table(path, readers.COLUMNS, rows)
+
+
+def parse_readers(path: Path) -> None:
+    """Read the table as a run does whose evaluated cases have these two classes."""
+    scores = [("demo", 3, 0, case, name, 0.5) for case in ("P1", "P2") for name in ("radius", "ulna")]
+    rows = pd.DataFrame(scores, columns=["dataset", "n", "seed", "case", "class", "dice"])
+    readers.reader_rows(readers.read_readers([path]), rows)
+
+
+def make_marks(path: Path) -> None:
+    marks = [("P1", "radius", SEND), ("P1", "", "fine"), ("P2", "ulna", "wrong")]
+    write_table(path, ("case", "class", "mark"), marks)
+
+
+def make_named(path: Path) -> None:
+    """A data set of two cases, of which `path` is the cases.csv with their patients."""
+    for name in ("Meyer_left", "Meyer_right"):
+        Image.fromarray(GREY).save(_folder(path, "images") / f"{name}.png")
+        Image.fromarray(MASKS[0]).save(_folder(path, f"labels/{name}") / "radius.png")
+    text = "case,patient,split,group,mirrored\nMeyer_left,Meyer,train,north,0\nMeyer_right,meyer ,train,,1\n"
+    path.write_text(text)
+
+
+def parse_named(path: Path) -> None:
+    """Pseudonymise the data set; no name of its patient may be in the copy."""
+    content = path.read_bytes()
+    make_named(path)
+    path.write_bytes(content)
+    copy = path.with_name("copy")
+    shutil.rmtree(copy, ignore_errors=True)
+    pseudonymise(path.parent, copy, b"a secret of the hospital", text="keep")
+    assert b"meyer" not in (copy / "cases.csv").read_bytes().lower()
+
+
+PAPER = "# A paper\n\nOn 12 test images, the mean Dice was 87.1.\r\nÜber 25 Bilder.\n"
+
+
+def make_paper(path: Path) -> None:
+    """A folder of a paper with one page; without its data, as after a partial copy, nothing is recomputed."""
+    page = path.with_name("paper.md")
+    page.write_bytes(PAPER.encode())
+    (_folder(path, "data") / "flow.csv").write_text("split,images\ntest,12\n")
+    digests.write_digests(path.parent, __version__)
+    shutil.rmtree(path.parent / "data")
+
+
+def parse_digests(path: Path) -> None:
+    """Verify the folder of a damaged digests.json."""
+    content = path.read_bytes()
+    make_paper(path)
+    path.write_bytes(content)
+    faults = verify(path.parent).faults
+    assert "data/flow.csv: is missing" in faults or any("was changed" in fault for fault in faults)
+
+
+def parse_page(path: Path) -> None:
+    """Verify the folder of a damaged page: each change is named, with the page."""
+    content = path.read_bytes()
+    make_paper(path.with_name(digests.FILE))
+    path.write_bytes(content)
+    named = any(fault.startswith("paper.md") for fault in verify(path.parent).faults)
+    assert named == (content != PAPER.encode())
+
+
 segmentation = functools.partial(read_dicom_seg, images={"1.2.3": "a.dcm"})
 numbers, colours = (drawn(read_label_map, table=table) for table in (TABLE, COLOURS))
 
@@ -407,6 +482,12 @@ TARGETS = [
     Target("TIFF LZW", "a.tif", grey_image("RGB", compression="tiff_lzw"), parse_image),
     Target("TIFF 16 bit", "a.tif", grey_image("I;16"), parse_image),
     Target("cases.csv", "cases.csv", make_cases, parse_cases),
+    Target("second readers", "readers.csv", make_readers, parse_readers),
+    Target("marks", "review.csv", make_marks, lambda path: read_sent(path, ["P2", "P1"], {"P1", "P2"})),
+    Target("key of pseudonyms", "key", lambda path: path.write_text("0f" * 32 + "\n"), read_key),
+    Target("names for pseudonyms", "cases.csv", make_named, parse_named),
+    Target("digests of a paper", digests.FILE, make_paper, parse_digests),
+    Target("page of a paper", "paper.md", lambda path: make_paper(path.with_name(digests.FILE)), parse_page),
     Target("model", "a.safetensors", make_unet, load_unet),
     Target("model folder", "config.json", make_model_folder, parse_model_folder),
     Target("weights of a model folder", "model.safetensors", make_model_folder, parse_model_folder),

@@ -6,6 +6,7 @@ import pytest
 
 from samcarry.cli import main
 from samcarry.images.masks import read_mask
+from samcarry.predict.models import load_model
 from support.tiny_project import make_project
 
 ROOT = "results/demo"
@@ -80,3 +81,27 @@ def test_what_cannot_be_promised_is_not(project, tmp_path):
     assert {row["outer"] for row in rows} == {""}
     assert any("needs at least 99 validation patients" in row["remark"] for row in rows)
     assert not (tmp_path / "out/outer").exists()
+
+
+def test_without_validation_cases_only_networks_that_left_a_case_out_say_how_sure_the_first_one_is(
+    tmp_path,
+):
+    project = make_project(tmp_path)
+    counts = {"train": 6, "val": 0, "test": 2, "unlabelled": 2}
+    phantom = {"counts": counts, "height": 64, "width": 64}
+    project.configure(source={"phantom": phantom}, n=6, ablation={"n": []})
+    finished = project.run(MODEL)
+    assert finished.returncode == 0, finished.stdout
+    assert "n6-without1of2" in finished.stdout
+
+    confidence = load_model(project.folder / MODEL, "cpu").confidence
+    patients = {row["patient"] for row in rows_of(project.folder / ROOT / "manifest.csv") if row["order"]}
+    assert confidence.patients == len(patients)
+    # Each of these images was learned by the network, so that it says nothing about how far new ones are.
+    assert confidence.shown is None
+
+    # Other networks have learned from all cases with labels, and so has full supervision.
+    for network in ("n6/seed0/f_phi", "full/seed0/f_theta"):
+        outcome = project.run("-n", f"{ROOT}/{network}/calibrated.safetensors")
+        assert outcome.returncode != 0
+        assert "there is no validation split" in outcome.stdout

@@ -47,8 +47,10 @@ def test_a_bug_is_still_shown_as_one():
 def test_a_job_writes_its_time_and_memory():
     run_job([], [OUTPUT], lambda: write_text(OUTPUT, "x"))
     head, row = Path(f"{RESULTS}/benchmarks/made_up.tsv").read_text().splitlines()
-    assert head == "s\tmax_rss\tcpu_time"
-    assert all(float(value) > 0 for value in row.split("\t"))
+    assert head == "rule\ts\tmax_rss\tcpu_time"
+    rule, *numbers = row.split("\t")
+    assert rule == "made_up"
+    assert all(float(value) > 0 for value in numbers)
 
 
 def test_a_failed_job_seals_nothing():
@@ -88,10 +90,10 @@ def test_leftovers_of_killed_jobs_are_removed(monkeypatch):
 def test_a_job_of_an_earlier_run_writes_nothing(monkeypatch):
     """A suspended run wakes up when another one has finished."""
     monkeypatch.setenv(runs._RUN, "")
-    runs.announce_run(is_main=True, dataset="demo")
+    runs.announce_run(is_main=True, dataset="demo", config={})
     runs.claim_results("demo")
     earlier = os.environ[runs._RUN]
-    runs.announce_run(is_main=True, dataset="demo")
+    runs.announce_run(is_main=True, dataset="demo", config={})
     runs.claim_results("demo")
     assert run_job([], [OUTPUT], lambda: write_text(OUTPUT, "newer")) == []
     monkeypatch.setenv(runs._RUN, earlier)

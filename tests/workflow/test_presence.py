@@ -9,7 +9,8 @@ from samcarry.storage.checksums import write_checksums
 from samcarry.storage.stacks import read_stack
 
 RUN = "results/demo/n3/seed0"
-TARGETS = (f"{RUN}/dice/unet_present.csv", f"{RUN}/f_theta/present/model.safetensors")
+MODEL, TABLE = f"{RUN}/f_theta/present/model.safetensors", "results/demo/table1.md"
+TARGETS = (f"{RUN}/dice/unet_present.csv", MODEL, TABLE)
 
 
 def scores(project, method):
@@ -19,7 +20,7 @@ def scores(project, method):
 
 def test_absent_classes_are_removed_where_presence_could_be_fitted(copy_of_finished):
     project = copy_of_finished
-    project.configure(presence={"folds": 2})
+    project.configure(presence={"folds": 2}, table={"methods": ["unet", "unet_present"]})
     planned = project.planned(*TARGETS)
     assert {"fit_presence", "judge_presence", "add_presence", "train_f_theta"} <= planned
     outcome = project.run(*TARGETS)
@@ -34,7 +35,10 @@ def test_absent_classes_are_removed_where_presence_could_be_fitted(copy_of_finis
     assert {key: row["dice"] for key, row in judged.items()} == {
         key: row["dice"] for key, row in plain.items()
     }
-    assert load_model(project.folder / TARGETS[1], "cpu").presence.fault == entry["fault"]
+    assert load_model(project.folder / MODEL, "cpu").presence.fault == entry["fault"]
+    assert f"presence could not be fitted, so no class is judged absent: {entry['fault']}" in project.read(
+        TABLE
+    )
 
     # As if it had been fitted, with a limit that nothing reaches.
     path.write_text(json.dumps({**entry, "fault": "", "absent_below": 1e6, "sure_above": 1e6}))
@@ -46,4 +50,5 @@ def test_absent_classes_are_removed_where_presence_could_be_fitted(copy_of_finis
     assert {float(row["probability"]) for row in judged.values()} == {0.5}
     values = read_stack(project.folder / f"{RUN}/f_theta/present/test-0000.nii.gz").values
     assert values.max() <= 127
-    assert load_model(project.folder / TARGETS[1], "cpu").presence.absent_below == 1e6
+    assert load_model(project.folder / MODEL, "cpu").presence.absent_below == 1e6
+    assert "presence could not be fitted" not in project.read(TABLE)

@@ -33,6 +33,16 @@ def source_images(wildcards):
     return image_source(config["source"])
 
 
+@functools.cache
+def _mirrored_images():
+    return or_stop(mirrored_side, config)
+
+
+def mirrored_images(wildcards):
+    """The side whose images are mirrored in the data set; None if none is."""
+    return _mirrored_images()
+
+
 def imported_files(wildcards):
     """The annotations and tables that an import reads; for those that are fetched, the list of them."""
     files = source_files(config["source"])
@@ -76,10 +86,15 @@ def _read_manifest(path, time):
     return or_stop(read_manifest, intact(path))
 
 
-def manifest():
-    """All cases with split and shard; makes Snakemake list them first if that was not done yet."""
+def _listed():
+    """The manifest and its time; makes Snakemake list the cases first if that was not done yet."""
     path = checkpoints.list_cases.get(dataset=DATASET).output.manifest
-    return _read_manifest(path, os.stat(path).st_mtime_ns)
+    return path, os.stat(path).st_mtime_ns
+
+
+def manifest():
+    """All cases with split and shard."""
+    return _read_manifest(*_listed())
 
 
 def classes(wildcards):
@@ -97,8 +112,7 @@ def _read_classes(path, time):
 
 def shards_of(*splits, labelled=False):
     """Names of the shards of some splits; with `labelled` only those with a labelled case."""
-    path = checkpoints.list_cases.get(dataset=DATASET).output.manifest
-    return list(_shards_of(path, os.stat(path).st_mtime_ns, splits, labelled))
+    return list(_shards_of(*_listed(), splits, labelled))
 
 
 @functools.cache
@@ -137,8 +151,13 @@ def labelled_shards(wildcards):
 
 def subset_shards(wildcards):
     """Shards of the labelled cases that networks of this subset learn from."""
-    wanted = set(subset_cases(wildcards))
-    return sorted({row.shard for row in manifest() if row.case in wanted})
+    shards = _shard_of_case(*_listed())
+    return sorted({shards[case] for case in subset_cases(wildcards)})
+
+
+@functools.lru_cache(maxsize=4)
+def _shard_of_case(path, time):
+    return {row.case: row.shard for row in _read_manifest(path, time)}
 
 
 # ---- cases --------------------------------------------------------------------------------------
@@ -174,12 +193,13 @@ def main_cases(wildcards):
 
 def _training_cases():
     """The labelled training cases in their order."""
-    return [
-        case
-        for _, case in sorted(
-            (row.order, row.case) for row in manifest() if row.split == "train"
-        )
-    ]
+    return list(_ordered_cases(*_listed()))
+
+
+@functools.lru_cache(maxsize=4)
+def _ordered_cases(path, time):
+    rows = [row for row in _read_manifest(path, time) if row.split == "train"]
+    return [row.case for row in sorted(rows, key=lambda row: row.order)]
 
 
 def _first_cases(n, draw=1):
@@ -230,11 +250,20 @@ def cases_with_hidden_labels(wildcards):
 
 
 def rows_of_shard(wildcards):
-    rows = [row for row in manifest() if row.shard == wildcards.shard]
-    if not rows:
-        known = shortlist(sorted({row.shard for row in manifest()}))
+    by_shard = _rows_by_shard(*_listed())
+    if wildcards.shard not in by_shard:
+        known = shortlist(sorted(by_shard))
         raise WorkflowError(f"there is no shard {wildcards.shard}; there are {known}")
-    return rows
+    return by_shard[wildcards.shard]
+
+
+@functools.lru_cache(maxsize=4)
+def _rows_by_shard(path, time):
+    """{shard: rows}, since looking at all cases for each shard would take minutes of a study of 100,000."""
+    found = {}
+    for row in _read_manifest(path, time):
+        found.setdefault(row.shard, []).append(row)
+    return found
 
 
 def labelled_rows_of_shard(wildcards):

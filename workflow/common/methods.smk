@@ -68,6 +68,34 @@ def curves_of(methods, n):
     }
 
 
+def presences_of(methods, n):
+    """[method, its presence.json] for each seed of the methods that use a presence step."""
+    missing = missing_methods(methods, manifest())
+    networks = {method: _judged_network(method_of(method)) for method in methods}
+    return [
+        [method, f"{RESULTS.run(subset_of(method, n), seed)}/{network}/presence.json"]
+        for method, network in networks.items()
+        if network and method not in missing
+        for seed in config["seeds"]
+    ]
+
+
+def _judged_network(method):
+    """The network whose classes are judged in a method's masks, or in those that it learns from; '' if none are."""
+    chain, _, last = (
+        method.pseudo_labels.folder if method.pseudo_labels else ""
+    ).rpartition("/")
+    return CHAINS[f"{chain}/"].network if last == "judged" else method.judged
+
+
+def summary_presences(wildcards):
+    return presences_of(methods_of(wildcards), wildcards.n)
+
+
+def table_presences(wildcards):
+    return presences_of(config["table"]["methods"], config["n"])
+
+
 def summary_curves(wildcards):
     return curves_of(methods_of(wildcards), wildcards.n)
 
@@ -553,9 +581,14 @@ def originals_adapted(wildcards):
 
 
 def cross_fitted_by(wildcards, folds):
-    """{file: cases}: probability maps of the labelled cases by networks that did not learn from them."""
+    """{file: cases}: probability maps of the labelled cases by networks that did not learn from them.
+
+    Empty for full supervision, and for a network that leaves out a fold already: neither has such networks.
+    """
     subset = subset_of_job(wildcards)
-    fold_of = folds_of_cases(subset_cases(wildcards), folds) if folds else {}
+    if not folds or not subset.n or subset.fold:
+        return {}
+    fold_of = folds_of_cases(subset_cases(wildcards), folds)
     shard_of = {row.case: row.shard for row in manifest()}
     found = {}
     for case, fold in fold_of.items():

@@ -12,8 +12,10 @@ def paper_files(wildcards):
         "models": shown["models"],
         "tuned": shown["tuned"],
         "readers": readers_file(config),
+        "left_out": [f"{root}/left_out.csv", *left_out_file(config)],
         "sizes": dice_compared(wildcards),
         **{f"curves_{method}": paths for method, paths in curves.items()},
+        "presences": [file for _, file in table_presences(wildcards)],
         **_paper_figures(wildcards),
     }
 

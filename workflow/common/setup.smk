@@ -51,8 +51,8 @@ from samcarry.pipeline.config import (
 )
 from samcarry.pipeline.config_faults import check_files
 from samcarry.pipeline.contents import content_of_checkpoint, digest_of
-from samcarry.pipeline.ledger import remove_unsealed
-from samcarry.pipeline.locks import keep_other_locks
+from samcarry.pipeline.ledger import remove_unsealed, unknown_results
+from samcarry.pipeline.locks import keep_other_locks, places_not_writable
 from samcarry.pipeline.paths import (
     FULL,
     SIZES,
@@ -63,10 +63,16 @@ from samcarry.pipeline.paths import (
     subset_of,
 )
 from samcarry.pipeline.remedies import with_remedy
-from samcarry.pipeline.settings import complete, note_on_base, of_config
+from samcarry.pipeline.settings import (
+    complete,
+    note_on_base,
+    of_config,
+    writing_faults,
+)
 from samcarry.pipeline.sources import (
     cases_file,
     image_source,
+    left_out_file,
     readers_file,
     source_files,
     source_folder,
@@ -85,13 +91,26 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 def check_config():
     """Fill in the preset and the defaults, and stop with one line for each fault of the config."""
+    own = [Path(path) for path in workflow.overwrite_configfiles]
+    files = own if WITHOUT_DEMO else [Path(DEMO), *own]
+    if not workflow.is_main_process:
+        files = []
+    if faults := [fault for file in files for fault in writing_faults(file)]:
+        raise WorkflowError("\n".join(faults))
     faults = complete(config, HERE)
     if faults:
         raise WorkflowError(of_config(faults))
     if workflow.is_main_process and not WITHOUT_DEMO:
-        own = [Path(path) for path in workflow.overwrite_configfiles]
         for note in note_on_base(own, HERE / "config.yaml"):
             logger.info(note)
+
+
+def or_stop(read, *arguments, **named):
+    """`read(...)`; an InputError stops the run with one line."""
+    try:
+        return read(*arguments, **named)
+    except InputError as error:
+        raise WorkflowError(with_remedy(error)) from None
 
 
 def check_path():
@@ -102,29 +121,46 @@ def check_path():
         )
 
 
+def check_places():
+    """Stop with one line for each folder that the run has to write and may not."""
+    places = [".snakemake", ".snakemake/locks", MEMORY, RESULTS.root]
+    if faults := places_not_writable(places):
+        raise WorkflowError("\n".join(faults))
+
+
 check_path()
+AS_READ = repr(config)  # without what the presets, defaults and found files add
 check_config()
 
 DATASET = config["dataset"]
 announce_parent()
-announce_run(is_main=workflow.is_main_process, dataset=DATASET)
+or_stop(
+    announce_run,
+    is_main=workflow.is_main_process,
+    dataset=DATASET,
+    config=AS_READ,
+)
 RESULTS = Results(DATASET)
+# What earlier runs found in the user's files, and in the code.
+MEMORY = Path(".snakemake/samcarry")
 if workflow.is_main_process:  # a job on a cluster is the only one of its process
     use_workers(PythonScript, SCRIPTS)
     keep_other_locks(FilePersistence)
+    if not workflow.output_settings.dryrun:
+        check_places()
+    in_files = workflow.workflow_settings.persistence_backend.name == "FILE"
+    if in_files and (fault := unknown_results(f"{RESULTS.root}/manifest.csv")):
+        raise WorkflowError(fault)
     # Where a folder is locked, a run may still be writing.
     if not workflow.output_settings.dryrun and not list(
         Path(".snakemake/locks").glob("*")
     ):
         remove_unsealed(RESULTS.root)
-# What earlier runs found in the user's files, and in the code.
-MEMORY = Path(".snakemake/samcarry")
 remember_sources(MEMORY / "code.json")
 FIRST_SEED = config["seeds"][0]
 SIZE = [config["images"]["height"], config["images"]["width"]]
 WINDOW = config["images"]["window"]
 TEXT_MASKED = config["images"]["mask_text"]
-MIRRORED = mirrored_side(config)
 # Threads do not change what a training learns; the cap of the weights is part of the statistics.
 TRAINING = {
     key: value
@@ -253,14 +289,6 @@ def last_fault(rule):
     mark = Path(f"{RESULTS.root}/logs/{rule}.fault")
     # A damaged mark is another mark, which costs a job.
     return mark.read_text("utf-8", errors="replace") if mark.exists() else ""
-
-
-def or_stop(read, *arguments):
-    """`read(*arguments)`; an InputError stops the run with one line."""
-    try:
-        return read(*arguments)
-    except InputError as error:
-        raise WorkflowError(with_remedy(error)) from None
 
 
 def check_result(path):

@@ -96,7 +96,7 @@ rule train_fixmatch:
     params:
         training=SECOND_TRAINING,
         window=WINDOW,
-        mirrored=MIRRORED,
+        mirrored=mirrored_images,
         text_masked=TEXT_MASKED,
         fixmatch=config["fixmatch"],
         cases=subset_cases,

@@ -98,7 +98,7 @@ rule train_mean_teacher:
     params:
         training=SECOND_TRAINING,
         window=WINDOW,
-        mirrored=MIRRORED,
+        mirrored=mirrored_images,
         text_masked=TEXT_MASKED,
         mean_teacher=MEAN_TEACHER,
         cases=subset_cases,
@@ -133,7 +133,7 @@ rule train_mean_teacher_sam:
     params:
         training=SECOND_TRAINING,
         window=WINDOW,
-        mirrored=MIRRORED,
+        mirrored=mirrored_images,
         text_masked=TEXT_MASKED,
         mean_teacher=MEAN_TEACHER,
         sam=lambda wildcards: sam_entry(SAM),

@@ -78,6 +78,7 @@ rule summarise:
     """Methods side by side, with paired differences and their intervals."""
     input:
         unpack(summary_curves),
+        presences=lambda wildcards: [file for _, file in summary_presences(wildcards)],
         manifest="results/{dataset}/manifest.csv",
         dice="results/{dataset}/n{n}/dice.csv",
     output:
@@ -95,6 +96,7 @@ rule summarise:
     params:
         methods=methods_of,
         trained=lambda wildcards: list(summary_curves(wildcards)),
+        judged=lambda wildcards: [method for method, _ in summary_presences(wildcards)],
         pairs=lambda wildcards: pairs_of(config, methods_of(wildcards)),
         primary=lambda wildcards: primary_of(config, methods_of(wildcards)),
         margin=config["evaluation"]["margin"],
@@ -121,6 +123,7 @@ rule write_tables:
     """The paper's Table 1, scores and detection by class, differences between every two methods, and how stable ranks are."""
     input:
         unpack(table_curves),
+        presences=lambda wildcards: [file for _, file in table_presences(wildcards)],
         manifest="results/{dataset}/manifest.csv",
         dice="results/{dataset}/dice.csv",
         draws=spread_over_draws,
@@ -146,6 +149,7 @@ rule write_tables:
     params:
         methods=config["table"]["methods"],
         trained=lambda wildcards: list(table_curves(wildcards)),
+        judged=lambda wildcards: [method for method, _ in table_presences(wildcards)],
         primary=primary_of(config, config["table"]["methods"]),
         margin=config["evaluation"]["margin"],
         notes=lambda wildcards: method_notes(config, judged_split(manifest())),

@@ -25,7 +25,7 @@ rule train_f_phi:
     params:
         training=training_of_second_network,
         window=WINDOW,
-        mirrored=MIRRORED,
+        mirrored=mirrored_images,
         text_masked=TEXT_MASKED,
         cases=pseudo_label_cases,
         balanced=balanced_cases,

@@ -2,12 +2,13 @@
 
 
 rule import_annotations:
-    """The data set made from an export of annotations: images/, labels/, cases.csv, and how well two readers of an image agree."""
+    """The data set made from an export of annotations: images/, labels/, cases.csv, how well two readers of an image agree, and what was left out."""
     input:
         files=imported_files,
     output:
         cases=update("results/{dataset}/annotated/cases.csv"),
         readers=update("results/{dataset}/annotated/readers.csv"),
+        left_out=update("results/{dataset}/annotated/left_out.csv"),
     log:
         "results/{dataset}/logs/import_annotations.log",
     conda:
@@ -34,6 +35,7 @@ rule import_cvat:
         files=imported_files,
     output:
         cases=update("results/{dataset}/imported/cases.csv"),
+        left_out=update("results/{dataset}/imported/left_out.csv"),
     log:
         "results/{dataset}/logs/import_cvat.log",
     conda:

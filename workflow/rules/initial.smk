@@ -22,7 +22,7 @@ rule train_f_theta:
     params:
         training=TRAINING,
         window=WINDOW,
-        mirrored=MIRRORED,
+        mirrored=mirrored_images,
         text_masked=TEXT_MASKED,
         cases=subset_cases,
         code=code_of("initial/train_network"),

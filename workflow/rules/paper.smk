@@ -19,6 +19,7 @@ rule write_paper:
     params:
         config=config,
         trained=lambda wildcards: list(table_curves(wildcards)),
+        judged=lambda wildcards: [method for method, _ in table_presences(wildcards)],
         sizes=paper_sizes,
         evaluation=paper_evaluation,
         figures=paper_figures_shown,

@@ -50,6 +50,7 @@ checkpoint list_cases:
     output:
         manifest=update("results/{dataset}/manifest.csv"),
         classes=update("results/{dataset}/classes.txt"),
+        left_out=update("results/{dataset}/left_out.csv"),
     log:
         "results/{dataset}/logs/list_cases.log",
     conda:

@@ -78,6 +78,7 @@ rule apply_corrections:
         runtime=120,
     params:
         folder=source_data,
+        source_images=source_images,
         contents=all_user_data,
         fault=last_fault("apply_corrections"),
         splits=SPLITTING,
@@ -191,6 +192,7 @@ rule export_task:
         runtime=60,
     params:
         folder=data_folder,
+        source_images=source_images,
         window=WINDOW,
         k=config["review"]["tasks"]["k"],
         marks=config["review"]["tasks"]["marks"],
@@ -273,7 +275,7 @@ rule train_corrected:
     params:
         training=TRAINING,
         window=WINDOW,
-        mirrored=MIRRORED,
+        mirrored=mirrored_images,
         text_masked=TEXT_MASKED,
         max_positive_weight=config["training"]["max_positive_weight"],
         cases=main_cases,

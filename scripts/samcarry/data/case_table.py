@@ -101,7 +101,9 @@ def case_rows(
     return rows
 
 
-def write_case_rows(path: Path, rows: Sequence[Row], imported_from: Mapping[str, str]) -> None:
+def write_case_rows(
+    path: Path, rows: Sequence[Row], imported_from: Mapping[str, str], further: Sequence[str] = ()
+) -> None:
     """Write cases.csv atomically, without columns that are empty in every row.
 
     Args:
@@ -109,10 +111,11 @@ def write_case_rows(path: Path, rows: Sequence[Row], imported_from: Mapping[str,
         rows: the rows with all of `COLUMNS`, and perhaps `NOTES`.
         imported_from: {case: path of the user's own image}. It is written for images in subfolders, so that
             corrections can be told from those of images of the same name in other folders.
+        further: further columns of the rows.
     """
     places = {case: name if "/" in name else "" for case, name in imported_from.items()}
     full = [{**row, IMPORTED_FROM: places[row["case"]]} for row in rows]
-    every = (*COLUMNS, *NOTES, IMPORTED_FROM)
+    every = (*COLUMNS, *NOTES, *further, IMPORTED_FROM)
     columns = [c for c in every if c == "case" or any(row.get(c) for row in full)]
     write_table(path, columns, ([row.get(column, "") for column in columns] for row in full))
 

@@ -16,8 +16,11 @@ from pathlib import Path
 
 from samcarry.data.contract import LABELLED_SPLITS, find_images, find_labels, read_rows
 from samcarry.data.patients import Placed, one_spelling, patients_in_names, similar_patients
-from samcarry.errors import InputError, first_lines, raise_faults, shortlist
+from samcarry.errors import AboutSettings, InputError, first_lines, raise_faults, shortlist
 from samcarry.storage.sheets import read_sheet
+
+_EVERY_CASE = "^(.+)$"
+"""The pattern with which every case is a patient of its own, said on purpose."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,19 @@ def find_cases(
     similar = _similar_patients(folder, placed, similar_patients)
     raise_faults(similar if similar_patients == "refuse" else [])
     warnings += similar
+    unnamed = {case for case in images if not rows.get(case, {}).get("patient")}
     if pattern is None:
         warnings += _patients_in_names(folder, placed)
+        if unnamed and len(unnamed) < len(images):
+            warnings.append(
+                f"{folder / 'cases.csv'}: has no patient for {len(unnamed)} of {len(images)} cases "
+                f"({shortlist(sorted(unnamed), 3)}), so each counts as a patient of its own; name them"
+            )
+    elif pattern.pattern != _EVERY_CASE and len({case.patient for case in placed}) == len(placed):
+        # It may have found the number of the image.
+        warnings += _patients_in_names(
+            folder, [replace(case, patient=case.case) for case in placed if case.case in unnamed]
+        )
     for split in ("val", "test"):
         if not labels_follow and not any(case.split == split for case in cases):
             warnings.append(
@@ -262,11 +276,12 @@ def _patients_in_names(folder: Path, cases: Iterable[Placed]) -> list[str]:
     pattern, leaks = found
     one, other = leaks[0]
     more = f", and so may those of {len(leaks) - 1} more" if len(leaks) > 1 else ""
-    return [
+    line = (
         f"{folder}: {one.case} (in {one.split}) and {other.case} (in {other.split}) may be images of one "
         f"patient{more}: set `patient_pattern: '{pattern}'` under `splits`, or name the patients in "
-        "cases.csv; if every image is of another patient, set `patient_pattern: '^(.+)$'`"
-    ]
+        f"cases.csv; if every image is of another patient, set `patient_pattern: '{_EVERY_CASE}'`"
+    )
+    return [AboutSettings(line)]
 
 
 def _without_unlabelled_of_test_patients(folder: Path, cases: list[Case], warnings: list[str]) -> list[Case]:

@@ -17,7 +17,7 @@ from samcarry.data.label_masks import labels_digest
 from samcarry.data.oddities import Look, MaskLook
 from samcarry.data.user_files import by_name, find_label_files
 from samcarry.errors import InputError, raise_faults, shortlist
-from samcarry.images.grey import read_grey
+from samcarry.images.grey import is_turned, read_grey
 from samcarry.images.masks import read_mask_values
 from samcarry.images.text import find_text
 
@@ -132,12 +132,13 @@ def _check_case(
 ) -> _Checked:
     """What one case with these label files shows, and its faults."""
     found = _Checked()
-    size, ends, lines, masks = None, (0, 0), 0, {}
+    size, ends, lines, turned, masks = None, (0, 0), 0, False, {}
     try:
         image = read_grey(case.image, window)
         size, found.appearance = image.shape, appearance_of(image)
         ends = int(image.min()), int(image.max())
         lines = len(find_text(image)) if look_for_text else 0
+        turned = is_turned(case.image)
     except InputError as error:
         found.faults.append(str(error))
     for name, file in labels.items():
@@ -158,7 +159,7 @@ def _check_case(
             found.present.add(name)
             masks[name] = _look_of_mask(values)
     if size is not None:
-        found.look = Look((size[0], size[1]), *ends, masks, lines)
+        found.look = Look((size[0], size[1]), *ends, masks, lines, turned)
     return found
 
 

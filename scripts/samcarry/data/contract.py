@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from samcarry.data.user_files import by_name, composed, image_name, visible_entries
@@ -24,11 +24,19 @@ NOTES = ("spacing", "group", "site")
 IMPORTED_FROM = "imported_from"
 """A further column that imports write: the path of the user's own image below its folder."""
 
+MIRRORED = "mirrored"
+"""A further column of an import that mirrors right sides, and of its copies: 1 for mirrored images."""
+
 CORRECTED_BY, CORRECTED_MINUTES = "corrected_by", "corrected_minutes"
 """Further columns of a data set with corrections: who corrected a case on its page, and for how long."""
 
 _NOT_IN_CASE_NAMES = "<>{}"  # Snakemake reads <word> and {word} in a path as wildcards
 _MAX_NAME_BYTES = 200  # file systems allow 255, and names of output files add a suffix
+
+_PATIENT_WORDS = {"patient", "patients", "subject", "participant", "person", "proband", "mrn", "pid"}
+_NAME_WORDS = {"id", "ids", "uid", "name", "number", "no", "nr", "code", "key"}
+_SPLIT_WORDS = {*SPLITS, "training", "val", "valid", "validation", "testing", "unlabeled"}
+"""What the names of columns of patients, and the columns of splits, contain in tables of other programs."""
 
 CASE_NAME_RULE = (
     "the name of a case cannot contain < > { } or unprintable characters, begin or end with a blank, or have "
@@ -173,10 +181,10 @@ def read_rows(
     sheet = read_sheet(path, required=["case"])
     columns = list(sheet[0]) if sheet else []
     for column in columns:
-        for meant in difflib.get_close_matches(column.lower(), (*COLUMNS, *NOTES), 1, 0.8):
-            # If `patient_id` were silently ignored, one patient could be in two splits.
-            if meant not in columns:
-                faults.append(f"{path}: column {column!r} looks like {meant!r}; rename or remove the column")
+        meant = _meant(column, {row[column] for row in sheet})
+        # If `patient_id` were silently ignored, one patient could be in two splits.
+        if meant and meant not in columns:
+            faults.append(f"{path}: column {column!r} looks like {meant!r}; rename or remove the column")
     rows: dict[str, dict[str, str]] = {}
     for row in sheet:
         name = row["case"]
@@ -213,6 +221,27 @@ def read_rows(
                 faults.append(f"{path}: case {name!r}: {error}")
         rows.setdefault(name, row)
     return rows, "split" in columns
+
+
+def _meant(column: str, values: Collection[str]) -> str:
+    """The column that another name or these values likely stand for; '' if there is none."""
+    words = set(re.split(r"[\W_]+", column.lower()))
+    if words & _PATIENT_WORDS and words <= _PATIENT_WORDS | _NAME_WORDS:
+        return "patient"
+    if {value.lower() for value in values} - {""} <= _SPLIT_WORDS and any(values):
+        return "split"
+    return next(iter(difflib.get_close_matches(column.lower(), (*COLUMNS, *NOTES), 1, 0.8)), "")
+
+
+def mirrored_cases(folder: str | Path) -> frozenset[str]:
+    """The cases of a data set whose images are mirrored, as the column `mirrored` of cases.csv says.
+
+    Raises:
+        InputError: the file cannot be read, see `sheets.read_sheet`.
+    """
+    sheet = Path(folder) / "cases.csv"
+    rows = read_sheet(sheet) if sheet.exists() else []
+    return frozenset(row["case"] for row in rows if row.get(MIRRORED) == "1")
 
 
 def parse_spacing(text: str) -> tuple[float, float]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from samcarry.data.cases import Case
 from samcarry.data.contract import SPLITS
-from samcarry.errors import first_lines, shortlist
+from samcarry.errors import AboutSettings, first_lines, shortlist
 
 _DARK = 32  # of 255: an image whose brightest pixel is at most this was likely made with fewer bits
 _SQUEEZED = 1.6  # times narrower or wider than the network's input
+_FEW = 0.2  # share of the labelled cases: labels without any mask are likely forgotten if they are rare
 _MOST = 0.5  # share of the image: an inverted mask covers more than this
 
 
@@ -40,6 +41,7 @@ class Look:
         high: its brightest one.
         masks: {class: what its mask shows}, of masks with at least one pixel.
         lines: number of lines of text near its borders, see `images.text`; 0 if nothing looked for them.
+        turned: whether its file stores it turned or mirrored, see `grey.is_turned`.
     """
 
     size: tuple[int, int]
@@ -47,6 +49,7 @@ class Look:
     high: int
     masks: Mapping[str, MaskLook] = field(default_factory=dict)
     lines: int = 0
+    turned: bool = False
 
 
 def network_size(sizes: Iterable[tuple[int, int]], pixels: int, step: int) -> tuple[int, int]:
@@ -68,17 +71,20 @@ def find_oddities(
 
     Args:
         cases: the cases.
-        looks: {case: what it shows}.
+        looks: {case: what it shows}; of other cases too, such as copies that were left out.
         size: (height, width) of the network's input.
         step: what both have to be a multiple of.
         window: as `images.window` in the config.
     """
     of = {case.case: case for case in cases}
+    looks = {name: look for name, look in looks.items() if name in of}
     return [
         *_uniform_images(of, looks),
         *_dark_images(of, looks, window),
         *_squeezed_images(looks, size, step),
         *_images_with_text(of, looks),
+        *_turned_images(of, looks),
+        *_empty_labels(of, looks),
         *_inverted_masks(of, looks),
         *_faint_masks(of, looks),
         *_equal_masks(of, looks),
@@ -108,11 +114,12 @@ def _dark_images(
     if not dark or window is not None:
         return []
     files = shortlist([str(of[name].image) for name in dark], 2)
-    return [
+    line = (
         f"{files}: nearly black, the brightest pixel is {max(looks[name].high for name in dark)} of 255, as "
         f"of 12-bit data in a 16-bit file ({len(dark)} of {len(looks)} images): set "
         "`images: {window: [0.5, 99.5]}`"
-    ]
+    )
+    return [AboutSettings(line)]
 
 
 def _images_with_text(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list[str]:
@@ -123,6 +130,28 @@ def _images_with_text(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list
         f"{shortlist(texts, 2)}: lines of text near the borders, which may identify a patient "
         f"({len(texts)} of {len(looks)} images): look at them with `samcarry text FOLDER text.html`, and set "
         "`images: {mask_text: true}` if no network is to see them"
+    ]
+
+
+def _turned_images(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list[str]:
+    turned = sorted(str(of[name].image) for name, look in looks.items() if look.turned and look.masks)
+    if not turned:
+        return []
+    return [
+        f"{shortlist(turned, 2)}: stored turned or mirrored, and made upright as the orientation tag says "
+        f"({len(turned)} of the images with masks): masks have to fit the upright image; if they fit the "
+        "stored pixels, save the image without this tag"
+    ]
+
+
+def _empty_labels(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list[str]:
+    labelled = [name for name in looks if of[name].labels is not None]
+    empty = sorted(str(of[name].labels) for name in labelled if not looks[name].masks)
+    if not 0 < len(empty) <= _FEW * len(labelled):
+        return []
+    return [
+        f"{shortlist(empty, 3)}: has no mask, so all classes count as absent ({len(empty)} of "
+        f"{len(labelled)} cases with labels): if its masks were forgotten, add them, or remove the folder"
     ]
 
 
@@ -140,8 +169,8 @@ def _squeezed_images(looks: Mapping[str, Look], size: tuple[int, int], step: int
     )
     better = network_size([look.size for look in looks.values()], size[0] * size[1], step)
     if better == tuple(size) or len(far) < len(looks) / 2:
-        return [f"{line}: check these images, their aspect is unlike that of the others"]
-    return [f"{line}: set `images: {{height: {better[0]}, width: {better[1]}}}`"]
+        return [AboutSettings(f"{line}: check these images, their aspect is unlike that of the others")]
+    return [AboutSettings(f"{line}: set `images: {{height: {better[0]}, width: {better[1]}}}`")]
 
 
 def _inverted_masks(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from samcarry.errors import DamagedError
 from samcarry.evaluation.summary import scores_of
 from samcarry.methods import SECOND_READER
 from samcarry.storage.frames import read_frame
@@ -19,9 +20,17 @@ one that nobody drew has no row.
 
 
 def read_readers(paths: Sequence[str | Path]) -> pd.DataFrame | None:
-    """The table of `COLUMNS`, from a list of its file or of nothing; None if no image has two readers."""
-    table = read_frame(paths[0], ("case", "class")) if paths else None
-    return None if table is None or table.empty else table
+    """The table of `COLUMNS`, from a list of its file or of nothing; None if no image has two readers.
+
+    Raises:
+        DamagedError: the file is missing or damaged.
+    """
+    if not paths:
+        return None
+    table = read_frame(paths[0], ("case", "class"))
+    if missing := [name for name in COLUMNS if name not in table]:
+        raise DamagedError(paths[0], f"this table is damaged (column {missing[0]!r} is missing)")
+    return None if table.empty else table
 
 
 def reader_rows(readers: pd.DataFrame | None, rows: pd.DataFrame) -> pd.DataFrame:

@@ -70,6 +70,20 @@ def upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image)
 
 
+def is_turned(path: str | Path) -> bool:
+    """Whether an image is stored turned or mirrored, and its orientation tag says how it becomes upright.
+
+    Raises:
+        InputError: the header cannot be read, see `open_image`.
+    """
+    if is_dicom(path):
+        return False
+    with open_image(path) as image:
+        if image.format == "TIFF":
+            return getattr(image, "tag_v2", {}).get(ExifTags.Base.Orientation, 1) != 1
+        return bool(image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9))
+
+
 def is_white_zero(image: Image.Image) -> bool:
     """Whether an image is a TIFF in which 0 is white (PhotometricInterpretation WhiteIsZero)."""
     tags = getattr(image, "tag_v2", {})

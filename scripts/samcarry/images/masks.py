@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from samcarry.errors import InputError
 from samcarry.images.grey import open_image, resize_grey, upright
 from samcarry.storage.files import atomic
 from samcarry.storage.probabilities import THRESHOLD
@@ -34,14 +35,22 @@ def read_mask_values(path: str | Path) -> NDArray[np.integer]:
     colours count and not the indices.
 
     Raises:
-        InputError: the file is not a PNG or cannot be read, see `grey.open_image`.
+        InputError: the file is not a PNG or cannot be read, see `grey.open_image`; or something black is
+            drawn on transparent ground, which may be the class or not.
     """
     with open_image(path, _FORMATS) as image:
         image.load()
         image = upright(image)
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             pixels = np.asarray(image.convert("RGBA"))
-            return pixels[..., :3].max(axis=-1) * (pixels[..., 3] != 0)
+            opaque = pixels[..., 3] != 0
+            values: NDArray[np.integer] = pixels[..., :3].max(axis=-1) * opaque
+            if opaque.any() and not opaque.all() and not values.any():
+                raise InputError(
+                    f"{path}: is black on transparent ground, and black is not the class; save it as a grey "
+                    "image with 255 in the class and 0 outside"
+                )
+            return values
         if image.mode == "P":
             image = image.convert("RGB")
         pixels = np.asarray(image)

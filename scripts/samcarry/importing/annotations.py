@@ -8,6 +8,8 @@ from typing import Any
 
 from samcarry.data.case_table import Row, case_rows, read_case_sheet, split_by_counts, write_case_rows
 from samcarry.data.contract import LABELLED_SPLITS
+from samcarry.data.left_out import FILE as LEFT_OUT
+from samcarry.data.left_out import write_left_out
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
 from samcarry.images.grey import read_grey
@@ -20,6 +22,7 @@ from samcarry.storage.tables import write_table
 
 NO_SPLIT = ""
 READERS_FILE = "readers.csv"
+UNREADABLE = "unreadable, without labels"
 """How well people agree who annotated the same image; without rows if none has two annotations."""
 
 
@@ -112,7 +115,7 @@ def import_annotations(
     link: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Write images/, labels/, cases.csv and readers.csv to `destination`, completely or not at all.
+    """Write images/, labels/, cases.csv, readers.csv and left_out.csv to `destination`, or nothing.
 
     Images are copied unchanged, except DICOM (see `folders.copy_image`). Images without annotation become
     unlabelled cases. Annotated images without an image file are left out and named in the summary. A case is
@@ -191,6 +194,9 @@ def import_annotations(
                 for reading in compared(readings)
             ),
         )
+        missing = {name for names in found.missing.values() for name in names}
+        counts = {UNREADABLE: len(left_out), "annotated, without an image file": len(missing)}
+        write_left_out(private / LEFT_OUT, counts)
         keep_timestamps(private, destination)
     lines += skipped_line(left_out.values())
     return [*_summary(found, len(files) - len(labelled), class_counts, choice.dropped), *lines]

@@ -48,6 +48,8 @@ def write_labels(
     combine: str,
     faults: list[str],
     readings: list[Reading] | None = None,
+    *,
+    mirror: bool = False,
 ) -> list[str]:
     """Write the masks of a case, one PNG for each class that has a pixel.
 
@@ -59,6 +61,7 @@ def write_labels(
         faults: gets one line for each image whose size differs from its annotation's, and for each shape
             that cannot be drawn. If it has any line, nothing is written.
         readings: gets what several annotations say about each class, before they are combined.
+        mirror: mirror the masks, because they are of the mirrored image.
 
     Returns:
         The classes written.
@@ -86,7 +89,7 @@ def write_labels(
     masks = _combine(drawn, combine)
     present = [name for name, mask in masks.items() if mask.any()]
     for name in present:  # a very small shape may cover no pixel's centre
-        write_mask(folder / f"{name}.png", masks[name])
+        write_mask(folder / f"{name}.png", masks[name][:, ::-1] if mirror else masks[name])
     return present
 
 

@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samcarry.data.cases import hash_fraction
-from samcarry.data.contract import COLUMNS, IMPORTED_FROM, LABELLED_SPLITS
+from samcarry.data.contract import COLUMNS, IMPORTED_FROM, LABELLED_SPLITS, MIRRORED
+from samcarry.data.left_out import FILE as LEFT_OUT
+from samcarry.data.left_out import write_left_out
 from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.formats.cvat import read_cvat
 from samcarry.geometry.rasterise import draw_masks
 from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
 from samcarry.images.grey import read_grey, write_grey
 from samcarry.images.masks import write_mask
-from samcarry.importing.annotations import skipped_line
+from samcarry.importing.annotations import UNREADABLE, skipped_line
 from samcarry.importing.folders import find_image_files, keep_timestamps
 from samcarry.importing.matching import match_images
 from samcarry.storage.files import atomic
@@ -184,6 +186,8 @@ def import_cvat(
         unread: list[str] = []
         imported = _import_unlabelled(stems, source, private, unread if unreadable == "skip" else faults)
         lines += skipped_line(unread)
+        reasons = Counter(map(source.skip_reason, [*split_of, *stems]))
+        write_left_out(private / LEFT_OUT, {**reasons, "": 0, UNREADABLE: len(unread)})
         lines.append(_summary("unlabelled", stems, imported, source, all_named=is_listed))
         if is_listed and not imported:
             faults.append(f"{unlabelled}: none of its images is in {images} ({lines[-1]}); {_FIX}")
@@ -336,4 +340,4 @@ def _write_cases(
 ) -> None:
     """Write cases.csv; `mirrored` is 1 for images whose exported masks have to be mirrored back."""
     records = ((*row, int(source.is_mirrored(row[0])), path_of[row[0]]) for row in sorted(rows))
-    write_table(path, [*COLUMNS, "mirrored", IMPORTED_FROM], records)
+    write_table(path, [*COLUMNS, MIRRORED, IMPORTED_FROM], records)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from samcarry.data.contract import mirrored_cases
 from samcarry.data.user_files import composed
 from samcarry.errors import InputError
 from samcarry.methods import METHODS, PAIRS, TUNING_STUDIES, method_of
@@ -242,6 +243,11 @@ def method_notes(config: Config, judged_split: str) -> dict[str, str]:
 
 
 def mirrored_side(config: Config) -> str | None:
-    """The side whose images the import mirrors, as a model file records it; None if it mirrors none."""
+    """The side whose images are mirrored in the data set, as a model file records it; None if none is.
+
+    An import has mirrored them, perhaps that from which a folder of the user was copied.
+    """
     source = config["source"]
+    if source["format"] == "folder":
+        return "right" if mirrored_cases(source["folder"]) else None
     return "right" if is_table_study(source) and source["cvat"]["mirror_right"] else None

@@ -14,7 +14,7 @@ from samcarry.sam.folders import CONFIG
 from samcarry.sam.own_models import LATER_MODELS, OWN_MODELS
 
 
-def setting_faults(config: Config, *, is_valid: bool) -> list[str]:
+def setting_faults(config: Config, *, is_valid: bool, with_files: bool = True) -> list[str]:
     """Fill in what the schema's defaults do not reach, and return how the parts do not fit together.
 
     Each fault is a line that names the key, what is wrong and what to do.
@@ -22,9 +22,10 @@ def setting_faults(config: Config, *, is_valid: bool) -> list[str]:
     Args:
         config: a config, changed in place.
         is_valid: whether the schema accepts it. If not, a check is left out if these faults break it.
+        with_files: whether missing checkpoints are faults.
     """
     faults: list[str] = []
-    for check in _CHECKS:
+    for check in (*_CHECKS, *((_check_main_files,) if with_files else ()), _check_fetch):
         try:
             check(config)
         except InputError as error:
@@ -264,7 +265,5 @@ _CHECKS = (
     _check_multimask,
     _check_primary,
     _check_measurements,
-    _check_main_files,
-    _check_fetch,
 )
 """In this order; each one raises InputErrors, and is left out where the schema refuses what it reads."""

@@ -120,6 +120,36 @@ def unfinished_files(marks: Path = UNFINISHED) -> list[str]:
     return names
 
 
+def unknown_results(manifest: str | Path, snakemake: Path = UNFINISHED.parent) -> str:
+    """A line if there is a manifest that Snakemake does not know: it would miss changes of the config.
+
+    It takes results without a record for finished, whatever the config says. A job that was killed between
+    its end and its record is still marked as unfinished.
+
+    Args:
+        manifest: the manifest of the data set.
+        snakemake: Snakemake's folder.
+    """
+    records = (_mark(folder, manifest) for folder in (snakemake / "metadata", snakemake / UNFINISHED.name))
+    if not Path(manifest).exists() or any(record.exists() for record in records):
+        return ""
+    folder = Path(manifest).parent
+    return (
+        f"{folder}: Snakemake does not know how these results were made, and would not notice changes of "
+        f"the config: put back {snakemake} of the folder where they were made, or move {folder} away; if the "
+        "file system ignores upper and lower case, they may be those of another data set: choose another "
+        "`dataset`"
+    )
+
+
+def _mark(folder: Path, path: str | Path) -> Path:
+    """Where Snakemake keeps what it knows of a file: its name in base64, cut into folders if it is long."""
+    most = 254
+    coded = base64.urlsafe_b64encode(str(path).encode()).decode()
+    parts = [coded[start : start + most] for start in range(0, len(coded), most)]
+    return Path(folder, *(f"@{part}" for part in parts[:-1]), parts[-1])
+
+
 def remove_unsealed(results: str | Path, marks: Path = UNFINISHED) -> list[Path]:
     """Remove the files of killed jobs that were written but never sealed, so that Snakemake makes them again.
 

@@ -4,14 +4,16 @@ YAML and JSON Schema are imported in the functions that need them: every job pro
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from samcarry.errors import InputError
+from samcarry.errors import InputError, raise_faults
 from samcarry.pipeline.config import Config, compose_names
 from samcarry.pipeline.config_faults import setting_faults
+from samcarry.storage.reading import system_fault
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
 """The schema, below the workflow's folder."""
@@ -60,7 +62,54 @@ def read_config(path: str | Path) -> Config:
         raise InputError(f"{path}{place}: cannot be read ({problem}); correct this line") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: is not a mapping of keys to values; write `key: value` lines")
+    raise_faults(writing_faults(path))
     return content
+
+
+def writing_faults(path: str | Path) -> list[str]:
+    """What YAML reads from a config file otherwise than a person does, one line each.
+
+    Of two equal keys in one block, YAML drops the first with all that is in it. It reads 010 as 8.
+
+    Args:
+        path: a config file; one that is not YAML has none of these faults.
+    """
+    import yaml
+
+    faults: list[str] = []
+    try:
+        waiting = [yaml.compose(Path(path).read_text(encoding="utf-8-sig"), yaml.SafeLoader)]
+    except (yaml.YAMLError, UnicodeDecodeError):  # Snakemake reads JSON as well
+        return []
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, yaml.MappingNode):
+            lines: dict[str, int] = {}
+            for key, value in node.value:
+                line, name = key.start_mark.line + 1, str(key.value)
+                if name in lines:
+                    faults.append(
+                        f"{path}, line {line}: repeats the key {name!r} of line {lines[name]}, which would "
+                        "be ignored with all that is in it; put both into one, or remove one"
+                    )
+                lines.setdefault(name, line)
+                waiting.append(value)
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        elif node is not None and _is_odd_number(node):
+            value = yaml.safe_load(node.value)
+            faults.append(
+                f"{path}, line {node.start_mark.line + 1}: {node.value} is read as the number {value}; write "
+                "the number in decimals, or put a text into quotes"
+            )
+    return faults
+
+
+def _is_odd_number(node: Any) -> bool:
+    """Whether a plain scalar is an octal number, or one with the base 60."""
+    if not node.tag.endswith((":int", ":float")):
+        return False
+    return ":" in node.value or re.fullmatch(r"[-+]?0[0-7_]*[1-7][0-7_]+", node.value) is not None
 
 
 def read_configs(paths: Iterable[str | Path], root: str | Path) -> tuple[Config, list[str]]:
@@ -108,12 +157,13 @@ def note_on_base(paths: Iterable[Path], demo: Path) -> list[str]:
     ]
 
 
-def complete(config: Config, root: str | Path) -> list[str]:
+def complete(config: Config, root: str | Path, *, with_files: bool = True) -> list[str]:
     """Fill in the preset's values and the schema's defaults, in place, and return all faults, one line each.
 
     Args:
         config: the merged config files. It is complete only if there is no fault.
         root: the workflow's folder.
+        with_files: whether missing checkpoints are faults.
     """
     import yaml
 
@@ -123,15 +173,20 @@ def complete(config: Config, root: str | Path) -> list[str]:
         chosen = merge(values, config)
         config.clear()
         config.update(chosen)
-    schema = yaml.safe_load((Path(root) / SCHEMA).read_text(encoding="utf-8"))
+    # By libyaml, where PyYAML has it: every job process reads the schema, and this takes a tenth of the time.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    schema = yaml.load((Path(root) / SCHEMA).read_text(encoding="utf-8"), loader)  # noqa: S506 (both are safe)
     faults = list(_schema_faults(config, schema))
-    _find_included_sams(config, Path(root))
+    try:
+        _find_included_sams(config, Path(root))
+    except OSError as error:  # a folder that may not be entered
+        return [*faults, str(system_fault(error.filename, error))]
     if not faults:
         try:
             compose_names(config)
         except InputError as error:
-            return [*str(error).splitlines(), *setting_faults(config, is_valid=True)]
-    return [*faults, *setting_faults(config, is_valid=not faults)]
+            return [*str(error).splitlines(), *setting_faults(config, is_valid=True, with_files=with_files)]
+    return [*faults, *setting_faults(config, is_valid=not faults, with_files=with_files)]
 
 
 def _find_included_sams(config: Config, root: Path) -> None:

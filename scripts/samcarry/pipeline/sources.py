@@ -34,6 +34,12 @@ def readers_file(config: Mapping[str, Any]) -> list[str]:
     return [f"{folder}/readers.csv"] if folder.endswith("/annotated") else []
 
 
+def left_out_file(config: Mapping[str, Any]) -> list[str]:
+    """How many images an import left out, if there is an import."""
+    folder = source_folder(config)
+    return [f"{folder}/left_out.csv"] if config["source"]["format"] not in ("folder", "phantom") else []
+
+
 def cases_file(config: Mapping[str, Any]) -> list[str]:
     """cases.csv if a rule makes the data set; nothing if the user provides it."""
     return [] if config["source"]["format"] == "folder" else [f"{source_folder(config)}/cases.csv"]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from samcarry.data.contract import mirrored_cases
 from samcarry.data.manifest import ManifestRow
 from samcarry.errors import shortlist
 from samcarry.formats.writers import OVERLAP_RULE, MaskWriter
@@ -18,7 +19,6 @@ from samcarry.images.masks import mask_at_size
 from samcarry.importing.folders import find_image_files
 from samcarry.runtime.progress import progress
 from samcarry.storage.files import atomic, write_text
-from samcarry.storage.sheets import read_sheet
 from samcarry.storage.stacks import read_header, read_stack
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def find_originals(
         }
     # The import has already checked these files, so faults are ignored here.
     files = find_image_files(source_images, []) if source_images.is_dir() else {}
-    mirrored = {row["case"] for row in read_sheet(data / "cases.csv") if row.get("mirrored") == "1"}
+    mirrored = mirrored_cases(data)
     originals = {}
     for row in rows:
         source = files.get(row.case, data / row.image)

@@ -1,6 +1,7 @@
 """Turn corrected annotations into a new data set in which the corrected cases are training cases."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,12 @@ from samcarry.formats.page_file import PageFile, read_page_file
 from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
 from samcarry.importing.labels import write_labels
 from samcarry.importing.matching import match_images, without_suffix
+from samcarry.review.picture_names import unmarked
 from samcarry.storage.disk import copy
 from samcarry.storage.files import atomic, sha256
 from samcarry.storage.tables import write_table
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,13 @@ class _Corrections:
 
     Attributes:
         of_case: {case: annotation}, in the order of the files.
+        turned: the cases whose image in the data set is the mirrored one of that in the file.
         effort: {case: (annotator, seconds)}, for cases that were corrected on the annotation page.
         empty: names of images without any shape that nobody marked as finished.
     """
 
     of_case: dict[str, Annotation]
+    turned: set[str]
     effort: dict[str, tuple[str, float]]
     empty: list[str]
 
@@ -52,6 +58,7 @@ def apply_corrections(
     classes: Sequence[str] | None = None,
     window: tuple[float, float] | None = None,
     replace_labels: bool = False,
+    mirrored: Collection[str] = (),
 ) -> list[str]:
     """Write the corrected data set (images/, labels/, cases.csv) to `destination`, atomically.
 
@@ -59,6 +66,9 @@ def apply_corrections(
     the files; the correction replaces its hidden labels. Splits and order of all other cases are written
     unchanged. An image without any shape is ignored, because CVAT also exports images that nobody has
     looked at; on the annotation page, somebody confirmed that it shows no class. `folder` is only read.
+
+    Of an image that an import has mirrored, corrections may be drawn on the mirrored picture of a task or of
+    the page, or on the user's own image, such as an exported mask; the latter are mirrored.
 
     If nothing is labelled yet, the corrected cases are the first labels, and the hash of `find_cases` splits
     them by patient.
@@ -71,6 +81,7 @@ def apply_corrections(
         classes: the requested classes; None takes all.
         window: as in `grey.read_grey`.
         replace_labels: let a correction replace labels that are not hidden; the case keeps its split.
+        mirrored: the cases whose images an import has mirrored.
 
     Returns:
         A summary, one string per line.
@@ -94,7 +105,8 @@ def apply_corrections(
         order = order_training_cases(cases, present, splits["seed"])
     split_of = {case.case: case.split for case in cases}
     faults: list[str] = []
-    found = _read(files, folder, {case.case: case for case in cases}, classes, replace_labels, faults)
+    by_name = {case.case: case for case in cases}
+    found = _read(files, folder, by_name, classes, replace_labels, mirrored, faults)
     raise_faults(faults)
     if not found.of_case:
         raise InputError(
@@ -102,7 +114,7 @@ def apply_corrections(
             "remove `corrections` from the config"
         )
     with atomic(destination) as private:
-        _write_files(private, cases, found.of_case, faults)
+        _write_files(private, cases, found, faults)
         raise_faults(faults)
         joined = [case for case in found.of_case if split_of[case] == "unlabelled"]
         placed = (
@@ -127,6 +139,7 @@ def _read(
     cases: Mapping[str, Case],
     classes: Sequence[str] | None,
     replace_labels: bool,
+    mirrored: Collection[str],
     faults: list[str],
 ) -> _Corrections:
     """The annotations in all files; one line is added to `faults` for each invalid file and image."""
@@ -142,9 +155,11 @@ def _read(
             faults.extend(str(error).splitlines())
     drawn = [annotation for annotation in annotations if annotation.shapes or annotation.source in pages]
     empty = [without_suffix(entry.name) for entry in annotations if entry not in drawn]
-    found = _Corrections({}, {}, empty)
-    matches = match_images(drawn, _paths_of_images(folder, cases), folder / "images", faults, by_case=True)
-    for annotation, match in zip(drawn, matches, strict=True):
+    found = _Corrections({}, set(), {}, empty)
+    named = [unmarked(entry.name, cases) for entry in drawn]
+    plain = [replace(entry, name=name) for entry, (name, _) in zip(drawn, named, strict=True)]
+    matches = match_images(plain, _paths_of_images(folder, cases), folder / "images", faults, by_case=True)
+    for annotation, (_, is_marked), match in zip(drawn, named, matches, strict=True):
         where = f"{annotation.source}: image {annotation.name!r}"
         if match is None:
             continue
@@ -162,7 +177,17 @@ def _read(
             if page := pages.get(annotation.source):
                 record = page.images[annotation.name]
                 found.effort[match.case] = (page.annotator, record.seconds)
+                # The digest says that it was drawn on the image in the data set.
                 faults.extend(_check_image(where, cases[match.case].image, record.digest))
+            elif is_marked != (match.case in mirrored):
+                found.turned.add(match.case)
+    if found.turned:
+        log.warning(
+            "%d corrections are mirrored, because they are of images as they are outside of the data set, "
+            "not as in its tasks: %s",
+            len(found.turned),
+            shortlist(sorted(found.turned)),
+        )
     return found
 
 
@@ -227,17 +252,16 @@ def _check_correction(where: str, case: Case, held_out: Mapping[str, str], repla
     return []
 
 
-def _write_files(
-    folder: Path, cases: Iterable[Case], corrected: Mapping[str, Annotation], faults: list[str]
-) -> None:
+def _write_files(folder: Path, cases: Iterable[Case], found: _Corrections, faults: list[str]) -> None:
     """Write images and labels of all cases: corrected labels are drawn, all other files are copied."""
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
     for case in cases:
         copy(case.image, folder / "images" / case.image.name)
         labels = folder / "labels" / case.case
-        if case.case in corrected:
-            write_labels(labels, case.image, [corrected[case.case]], "union", faults)
+        if case.case in found.of_case:
+            drawn = [found.of_case[case.case]]
+            write_labels(labels, case.image, drawn, "union", faults, mirror=case.case in found.turned)
         elif case.labels is not None:
             labels.mkdir()
             for name, file in find_label_files(case.labels, faults).items():

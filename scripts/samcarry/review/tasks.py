@@ -2,7 +2,7 @@
 
 import logging
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from samcarry.formats.cvat import write_cvat
 from samcarry.geometry.run_lengths import encode_image
 from samcarry.images.grey import image_size, read_grey, write_grey
 from samcarry.images.masks import mask_at_size
+from samcarry.review.picture_names import picture_name
 from samcarry.storage.files import atomic
 from samcarry.storage.stacks import read_shards
 from samcarry.storage.tables import read_table, write_table
@@ -62,6 +63,7 @@ def write_task(
     window: tuple[float, float] | None,
     refined: Sequence[str],
     classes: Sequence[str],
+    mirrored: Collection[str],
     sheet: Path,
     archive: Path,
     annotations: Path,
@@ -77,6 +79,7 @@ def write_task(
         window: as in `grey.read_grey`.
         refined: stacks of R of all unlabelled shards.
         classes: the classes of the stacks.
+        mirrored: the cases whose images an import has mirrored; the names of their pictures say so.
         sheet: the CSV file of the cases.
         archive: the ZIP file of the images.
         annotations: the CVAT 1.1 XML file with R.
@@ -86,11 +89,14 @@ def write_task(
         log.info("%s exists: its %d cases are kept, and no file of the task is replaced", sheet, len(cases))
     else:
         write_table(sheet, ["case"], ([case] for case in cases))
+    names = {case: picture_name(case, mirrored) for case in cases}
     if not archive.exists():
-        _write_archive(archive, cases, images, window)
+        _write_archive(archive, names, images, window)
     if not annotations.exists():
         masks = read_shards(refined, cases, classes)
-        encoded = (encode_image(f"{case}.png", _at_image_size(masks[case], images[case])) for case in cases)
+        encoded = (
+            encode_image(name, _at_image_size(masks[case], images[case])) for case, name in names.items()
+        )
         write_cvat(annotations, encoded, classes)
 
 
@@ -101,14 +107,14 @@ def _at_image_size(masks: NDArray[np.bool_], image: Path) -> NDArray[np.bool_]:
 
 
 def _write_archive(
-    archive: Path, cases: Sequence[str], images: Mapping[str, Path], window: tuple[float, float] | None
+    archive: Path, names: Mapping[str, str], images: Mapping[str, Path], window: tuple[float, float] | None
 ) -> None:
-    """Write a ZIP file with the images as `<case>.png`, uncompressed because PNGs are compressed already."""
+    """Write a ZIP file with the images as {case: name}, uncompressed because PNGs are compressed already."""
     with atomic(archive) as private, zipfile.ZipFile(private, "w", zipfile.ZIP_STORED) as target:
-        for case in cases:
-            picture = private.with_name(f".{case}.png")
+        for case, name in names.items():
+            picture = private.with_name(f".{name}")
             try:
                 write_grey(picture, read_grey(images[case], window))
-                target.write(picture, f"{case}.png")
+                target.write(picture, name)
             finally:
                 picture.unlink(missing_ok=True)

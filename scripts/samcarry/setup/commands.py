@@ -162,9 +162,9 @@ def _doctor(options: argparse.Namespace) -> int:
 
     root = _root()
     config, _ = read_configs(options.configfile, root)
-    wrong = complete(config, root)  # missing checkpoints, which are reported below, and other faults
+    wrong = complete(config, root, with_files=False)  # `examine` reports missing checkpoints
     lines, faults = examine(config, root)
-    faults += of_config([fault for fault in wrong if "there is no such file" not in fault]).splitlines()
+    faults += of_config(wrong).splitlines()
     for line in lines:
         print(line)
     for line in faults:

@@ -2,7 +2,6 @@
 
 import csv
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -13,14 +12,6 @@ from pathlib import Path
 from samcarry.errors import InputError
 from samcarry.pipeline.ledger import unfinished_files
 from samcarry.runtime.progress import duration
-
-_WILDCARD = re.compile(r"full|n\d+\S*|seed\d+|(train|val|test|unlabelled)-\d+")
-_VERBS = {
-    *("adapt", "apply", "check", "clean", "collect", "compute", "draw", "embed", "evaluate", "export"),
-    *("import", "list", "plan", "predict", "prepare", "prompt", "rank", "refine", "summarise", "train"),
-    *("tune", "walk", "weigh", "write"),
-}
-"""First words of the names of rules."""
 
 
 @dataclass(frozen=True)
@@ -147,17 +138,12 @@ def finished_jobs(root: Path) -> dict[str, list[float]]:
     for path in sorted(root.glob("benchmarks/**/*.tsv")):
         try:
             with path.open(newline="", encoding="utf-8") as stream:
-                seconds = [float(row["s"]) for row in csv.DictReader(stream, delimiter="\t")]
+                jobs = [(row["rule"], float(row["s"])) for row in csv.DictReader(stream, delimiter="\t")]
         except (OSError, ValueError, KeyError, TypeError):
-            continue  # cut, by a killed run
-        found.setdefault(_rule_of(path.relative_to(root / "benchmarks")), []).extend(seconds)
+            continue  # cut, by a killed run, or of a version that did not write the rule
+        for rule, seconds in jobs:
+            found.setdefault(rule, []).append(seconds)
     return found
-
-
-def _rule_of(path: Path) -> str:
-    """The rule of a table in benchmarks/, whose path has the rule's name and wildcards as its parts."""
-    parts = [part for part in path.with_suffix("").parts if not _WILDCARD.fullmatch(part)]
-    return next((part for part in parts if part.split("_")[0] in _VERBS), path.stem)
 
 
 def active_run(folder: Path, processes: Iterable[Path] | None = None) -> int | None:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from samcarry.data.case_table import Row, write_case_rows
 from samcarry.data.cases import Case, find_cases
-from samcarry.data.contract import read_rows
+from samcarry.data.contract import MIRRORED, mirrored_cases, read_rows
 from samcarry.data.patients import patient_key
 from samcarry.data.user_files import find_label_files
 from samcarry.errors import InputError, raise_faults, shortlist
@@ -45,8 +45,8 @@ def pseudonymise(
     """Write a data set with pseudonyms for cases and patients, atomically; no header of an image is copied.
 
     Images become PNG files with the same grey values, upright; those of DICOM are as in an import, and their
-    size of a pixel moves to the column `spacing`. Of cases.csv, the columns split, order, spacing and group
-    are kept. Names of classes and groups are unchanged. So are the pixels, unless text is filled.
+    size of a pixel moves to the column `spacing`. Of cases.csv, the columns split, order, spacing, group and
+    mirrored are kept. Names of classes and groups are unchanged. So are the pixels, unless text is filled.
 
     Args:
         folder: the data set's folder, see `samcarry.data.cases`.
@@ -74,6 +74,7 @@ def pseudonymise(
         labels_follow=True,
     )
     _, splits_are_named = read_rows(folder / "cases.csv", {case.case: case.image for case in cases}, [])
+    mirrored = mirrored_cases(folder)
     faults: list[str] = []
     names: dict[str, str] = {}
     rows: list[Row] = []
@@ -99,6 +100,7 @@ def pseudonymise(
                     "order": "" if case.order is None else str(case.order),
                     "spacing": spacing,
                     "group": case.group,
+                    MIRRORED: "1" if case.case in mirrored else "",
                 }
             )
         if texts and text == "refuse":
@@ -107,7 +109,7 @@ def pseudonymise(
                 "look at them with `samcarry text`, then add --text fill or --text keep"
             )
         raise_faults(faults)
-        write_case_rows(private / "cases.csv", rows, dict.fromkeys(names.values(), ""))
+        write_case_rows(private / "cases.csv", rows, dict.fromkeys(names.values(), ""), [MIRRORED])
     if texts:
         done = "filled" if text == "fill" else "kept"
         warnings.append(f"{folder}: lines of text near the borders are {done}: {shortlist(texts)}")

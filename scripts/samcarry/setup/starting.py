@@ -11,7 +11,7 @@ from typing import Any
 from samcarry.data.oddities import Look, find_dark, network_size
 from samcarry.data.patients import Placed, patients_in_names
 from samcarry.data.user_files import image_name, visible_files
-from samcarry.errors import InputError, raise_faults, shortlist
+from samcarry.errors import AboutSettings, InputError, raise_faults, shortlist
 from samcarry.images.dicom import is_dicom
 from samcarry.images.grey import open_image
 from samcarry.pipeline.config import Config
@@ -122,8 +122,7 @@ def start(
     text = _text(name, preset, chosen, found, hardware, target, one_class=one_class, root=root)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_text(target, text)
-    settled = ("squeezed", "nearly black", "may be images of one", "one class only")
-    return target, text, [line for line in found.warnings if not any(part in line for part in settled)]
+    return target, text, [line for line in found.warnings if not isinstance(line, AboutSettings)]
 
 
 def _first_config(name: str, source: dict[str, Any], preset: str, root: Path) -> Config:
@@ -368,6 +367,8 @@ def training_seconds(config: Config, *, on_gpu: bool) -> tuple[float, int]:
     second = config["f_phi"]["iterations"] or training["iterations"]
     methods = config["methods"]
     lengths = {"f_theta": training["iterations"]}
+    if "unet_full" in methods:
+        lengths["unet_full"] = training["iterations"]
     if any("best" in method or method.startswith("fixmatch") for method in methods):
         lengths["fixmatch"] = 2 * second  # as many unlabelled images in each batch
     if any("best" in method or "adapted" in method for method in methods):

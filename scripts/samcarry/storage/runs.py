@@ -4,6 +4,7 @@ A run is one `snakemake` command. The jobs of a suspended run wake up when anoth
 replace its results. Standard library only, because the Snakefile imports this module.
 """
 
+import hashlib
 import os
 import secrets
 import sys
@@ -24,17 +25,27 @@ _SECONDS = 1.0
 """How often a run looks whether there is a newer one."""
 
 
-def announce_run(*, is_main: bool, dataset: str) -> None:
-    """Give the jobs that this process starts the token of their run.
+def announce_run(*, is_main: bool, dataset: str, config: object) -> None:
+    """Give the jobs that this process starts the token of their run, which includes a digest of its config.
 
     Args:
         is_main: whether this is the process that a person started, and not that of a job on a cluster.
         dataset: name of the data set.
+        config: the config as this process has read it. A job on a cluster reads the file again.
+
+    Raises:
+        InputError: the config was edited after the run of this job had started.
     """
+    digest = hashlib.sha256(repr(config).encode()).hexdigest()[:16]
     if is_main:
-        os.environ[_RUN] = secrets.token_hex(8)
+        os.environ[_RUN] = f"{secrets.token_hex(8)}-{digest}"
     elif _RUN not in os.environ:  # a cluster that does not pass the environment on
         os.environ[_RUN] = _newest(dataset)
+    if os.environ[_RUN] and not os.environ[_RUN].endswith(f"-{digest}"):
+        raise InputError(
+            "config: was edited after this run had started, so a job that starts now would mix two configs; "
+            "wait until the run has ended, or stop it, and run again"
+        )
 
 
 def claim_results(dataset: str) -> None:

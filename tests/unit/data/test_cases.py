@@ -175,6 +175,10 @@ FAULTY_SHEETS = {
     "Case,split\na,train": "has no column 'case'",
     "case,spilt\na,train": "column 'spilt' looks like 'split'",
     "case,patient_id\na,1": "column 'patient_id' looks like 'patient'",
+    "case,subject\na,1": "column 'subject' looks like 'patient'",
+    "case,Patient name\na,1": "column 'Patient name' looks like 'patient'",
+    "case,set\na,train\nb,": "column 'set' looks like 'split'",
+    "case,fold\na,Training\nb,validation": "column 'fold' looks like 'split'",
     "case,split,split\na,train,val": "two columns 'split'",
     "case,split,Spacing\na,train,1": "column 'Spacing' looks like 'spacing'",
     'case,split,spacing\na,train,"0,14"': "case 'a': spacing '0,14' is not one or two numbers above 0",
@@ -326,3 +330,20 @@ def test_faults_of_the_sheet_are_reported_beside_images_in_subfolders(tmp_path):
         find_cases(tmp_path)
     assert "subfolders are not read" in str(caught.value)
     assert "cannot be read as UTF-8" in str(caught.value)
+
+
+def test_a_pattern_that_finds_the_image_instead_of_the_patient_is_reported(tmp_path):
+    split_of = {"P0_0": "train", "P0_1": "val", "P1_2": "train", "P1_3": "test"}
+    for name in split_of:
+        add(tmp_path, name)
+    sheet(tmp_path, "\n".join(["case,split", *(f"{name},{split}" for name, split in split_of.items())]))
+    _, warnings = find_cases(tmp_path, patient_pattern=r"(\d+)$")
+    assert any("P0_0 (in train) and P0_1 (in val) may be images of one patient" in line for line in warnings)
+
+
+def test_cases_without_a_patient_are_reported_if_others_have_one(tmp_path):
+    for name in ("a", "b", "c"):
+        add(tmp_path, name)
+    sheet(tmp_path, "case,patient,split\na,1,train\nb,,val\nc,3,test")
+    _, warnings = find_cases(tmp_path)
+    assert any("has no patient for 1 of 3 cases (b)" in line for line in warnings)

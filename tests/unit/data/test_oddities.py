@@ -117,3 +117,16 @@ def test_the_table_counts_cases_by_split_and_class():
     assert ["lung", "2", "0", "0", "0"] in [line.split() for line in lines]
     assert "width 640 to 640, height 960 to 960" in lines[-2]
     assert "brightest 255 to 255" in lines[-1]
+
+
+def test_images_with_an_orientation_tag_are_reported_if_they_have_masks():
+    turned = Look((960, 640), 0, 255, {"lung": MaskLook(0.2)}, turned=True)
+    (line,) = odd(look(lung=0.2), turned)
+    assert line.startswith("i/k1.png: stored turned or mirrored")
+    assert odd(look(lung=0.2), Look((960, 640), 0, 255, turned=True), look(lung=0.2)) == []
+
+
+def test_a_folder_of_labels_without_masks_is_reported_where_this_is_rare():
+    (line,) = odd(*[look(lung=0.2)] * 9, look())
+    assert line.startswith("l/k9: has no mask, so all classes count as absent (1 of 10 cases with labels)")
+    assert odd(*[look(lung=0.2)] * 3, look()) == []

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from samcarry.errors import DamagedError
 from samcarry.evaluation.readers import COLUMNS, read_readers, reader_rows
 from samcarry.evaluation.summary import read_dice
 from samcarry.evaluation.table1 import caption
@@ -58,3 +59,11 @@ def test_a_file_without_rows_is_no_second_reader(rows, tmp_path):
     assert read_readers([str(tmp_path / "readers.csv")]) is None
     assert read_readers([]) is None
     assert reader_rows(None, rows).empty
+
+
+def test_a_file_without_one_of_the_columns_is_damaged(tmp_path):
+    (tmp_path / "readers.csv").write_text("case,class,readers\na,ulna,2\n")
+    with pytest.raises(
+        DamagedError, match=r"readers\.csv: this table is damaged \(column 'dice' is missing\)"
+    ):
+        read_readers([str(tmp_path / "readers.csv")])

@@ -9,7 +9,7 @@ from PIL import Image
 
 from samcarry.errors import InputError
 from samcarry.images import grey
-from samcarry.images.grey import as_grey, image_size, read_grey, resize_grey, write_grey
+from samcarry.images.grey import as_grey, image_size, is_turned, read_grey, resize_grey, write_grey
 
 GREY = np.array([[0, 1, 127], [128, 254, 255]], dtype=np.uint8)  # height 2, width 3
 
@@ -118,6 +118,7 @@ def test_exif_orientation_is_applied_and_the_header_gives_the_same_size(tmp_path
     Image.fromarray(stored).save(path, exif=exif)
     grey = read_grey(path)
     assert grey.shape == image_size(path) == ((16, 32) if orientation < 5 else (32, 16))
+    assert is_turned(path) == (orientation > 1)
     corner = {1: (0, 0), 2: (0, -1), 3: (-1, -1), 4: (-1, 0)}
     corner |= {5: (0, 0), 6: (0, -1), 7: (-1, -1), 8: (-1, 0)}
     assert grey[corner[orientation]] > 200

@@ -150,3 +150,18 @@ def test_only_a_part_of_a_probability_map_is_resized_with_the_same_outcome(seed)
     resized = resize_grey(values, new_height, new_width)
     expected = resized > min(127, int(resized.max()) - 1) if values.max() > 127 else resized < 0
     np.testing.assert_array_equal(mask_at_size(values, new_height, new_width), expected)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_black_on_transparent_ground_is_refused_instead_of_counting_as_absent(tmp_path, mode):
+    image = Image.new(mode.removesuffix("A"), (MASK.shape[1], MASK.shape[0]))
+    image.putalpha(Image.fromarray(MASK.astype(np.uint8) * 255))
+    image.save(tmp_path / "bone.png")
+    with pytest.raises(InputError, match=r"bone\.png: is black on transparent ground"):
+        read_mask(tmp_path / "bone.png")
+
+
+@pytest.mark.parametrize("alpha", [0, 255])
+def test_a_black_mask_with_one_alpha_is_empty(tmp_path, alpha):
+    Image.new("RGBA", (4, 3), (0, 0, 0, alpha)).save(tmp_path / "bone.png")
+    assert not read_mask(tmp_path / "bone.png").any()

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from samcarry.data.cases import find_cases
+from samcarry.data.left_out import read_left_out
 from samcarry.errors import InputError
 from samcarry.importing.annotations import NO_SPLIT, import_annotations
 from support.cvat_files import bone
@@ -290,6 +291,7 @@ def test_unreadable_images_without_labels_are_skipped_counted_and_listed_on_requ
     summary = import_annotations(**study, unreadable="skip")
     (line,) = [line for line in summary if "unreadable" in line]
     assert line.startswith("skipped 2 unreadable images without labels: ")
+    assert read_left_out([study["destination"] / "left_out.csv"]) == {"unreadable, without labels": 2}
     assert all(name in line for name in ("b.png", "d.png"))
     assert "unlabelled: 0 images" in summary
     assert sorted(file.name for file in (study["destination"] / "images").iterdir()) == ["a.png", "c.png"]

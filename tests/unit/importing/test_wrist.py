@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from samcarry.data.cases import find_cases
+from samcarry.data.left_out import read_left_out
 from samcarry.errors import InputError
 from samcarry.images.grey import read_grey
 from samcarry.images.masks import read_mask
@@ -118,6 +119,8 @@ def test_skipped_images_are_counted_and_named(study):
     assert val == "val: imported 1 of 1 images, 1 of them mirrored"
     assert unlabelled == "unlabelled: imported 2 of 2 images, 1 of them mirrored"
     assert dropped == "dropped 6 shapes of other classes: Sonstiges 6"
+    left_out = {"not frontal": 1, "not in the table": 1, "without an image file": 1}
+    assert read_left_out([study["destination"] / "left_out.csv"]) == left_out
 
 
 def test_a_list_chooses_the_unlabelled_images_and_missing_ones_are_counted(study, tmp_path):

@@ -400,6 +400,12 @@ def test_only_an_import_with_a_table_mirrors_a_side(source, side):
     assert mirrored_side({"source": source}) == side
 
 
+@pytest.mark.parametrize(("column", "side"), [("mirrored", "right"), ("remark", None)])
+def test_a_copy_of_an_import_knows_that_images_are_mirrored(tmp_path, column, side):
+    (tmp_path / "cases.csv").write_text(f"case,{column}\na,0\nb,1\n")
+    assert mirrored_side({"source": {"format": "folder", "folder": str(tmp_path)}}) == side
+
+
 def test_readers_learn_which_sam_was_not_an_official_one(config):
     (note,) = reading_notes(config, ["unet_sam", "ours_r"])
     assert note.startswith("SAM `tiny` is the tiny one that is included")

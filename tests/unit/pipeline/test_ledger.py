@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from snakemake.persistence.file import FilePersistence
 
 from samcarry.errors import DamagedError, InputError
 from samcarry.pipeline.ledger import (
@@ -15,6 +16,7 @@ from samcarry.pipeline.ledger import (
     seal_outputs,
     seal_unsealed,
     unfinished_files,
+    unknown_results,
     versions_of,
 )
 from samcarry.pipeline.remedies import with_remedy
@@ -174,3 +176,20 @@ def test_files_of_a_killed_job_that_were_never_sealed_are_removed_and_all_others
     mark(sealed, changed, unsealed, other, f"{RESULTS}/n3/not-yet.csv")
     assert [str(path) for path in remove_unsealed(RESULTS)] == [unsealed]
     assert [Path(path).exists() for path in (sealed, changed, unmarked, other, unsealed)] == [1, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("dataset", ["demo", "d" * 200])
+def test_results_without_a_record_of_how_they_were_made_are_noticed(tmp_path, dataset):
+    manifest, snakemake = f"results/{dataset}/manifest.csv", tmp_path / ".snakemake"
+    known = object.__new__(type("Persistence", (FilePersistence,), {"_max_len": None}))
+    assert unknown_results(manifest) == ""  # there are no results yet
+    write_text(manifest, "x")
+    assert f"results/{dataset}: Snakemake does not know" in unknown_results(manifest)
+    for kind in ("metadata", "incomplete"):  # known, and of a job that was killed before that
+        (snakemake / kind).mkdir(parents=True)
+        record = Path(known._record_path(str(snakemake / kind), manifest))
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.touch()
+        assert unknown_results(manifest) == ""
+        record.unlink()
+        assert unknown_results(manifest)

@@ -1,9 +1,12 @@
 """A config as the workflow uses it: presets and defaults filled in, and all faults at once."""
 
+from functools import partial
+
 import pytest
 
 from samcarry.errors import InputError
 from samcarry.pipeline.settings import PRESETS, complete, merge, read_config, read_configs
+from support.ordinary_user import as_ordinary_user, folder_for_all
 from support.paths import ROOT
 
 STUDY = {
@@ -115,6 +118,30 @@ def test_a_config_that_cannot_be_read_names_file_and_line(tmp_path, text, parts)
     assert all(part in str(caught.value) for part in parts), caught.value
 
 
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("splits: {seed: 1}\nn: 3\nsplits: {seed: 2}\n", "line 3: repeats the key 'splits' of line 1"),
+        ("training:\n  iterations: 30\n  iterations: 40\n", "line 3: repeats the key 'iterations' of line 2"),
+        ("splits: {seed: 1, seed: 2}\n", "line 1: repeats the key 'seed' of line 1"),
+        ("seeds: [0, 010]\n", "line 1: 010 is read as the number 8"),
+        ("n: 1:30\n", "line 1: 1:30 is read as the number 90"),
+    ],
+)
+def test_what_yaml_would_read_otherwise_than_a_person_is_refused(tmp_path, text, part):
+    with pytest.raises(InputError) as error:
+        read_config(write(tmp_path, text))
+    assert part in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["n: 0\nseeds: [00, 01, 7]\n", "dataset: '010'\nwindow: [0.5, 99.5]\n", "a: ~\n"]
+)
+def test_usual_numbers_and_texts_are_accepted(tmp_path, text):
+    read_config(write(tmp_path, text))
+
+
 def test_a_missing_config_is_one_line_with_a_suggestion(tmp_path):
     write(tmp_path, "n: 3\n")
     with pytest.raises(InputError, match=r"mien\.yaml: there is no such config; did you mean .*mine\.yaml"):
@@ -139,3 +166,15 @@ def test_hidden_labels_cannot_be_fewer_than_n():
         "splits.hide_labels_beyond is 2, but n or ablation.n asks for 3 labelled cases: raise it to 3 or "
         "more, or lower them"
     ]
+
+
+def test_checkpoints_in_a_folder_that_may_not_be_entered_are_one_line():
+    complete(study(preset="none"), ROOT)  # imports what it needs
+    with folder_for_all() as folder:
+        (folder / "sams").mkdir()
+        model = {"mine": {"file": str(folder / "sams/sam.pth"), "model": "vit_b"}}
+        config = study(preset="none", sam={"model": "mine", "models": model})
+        (folder / "sams").chmod(0o000)
+        faults = as_ordinary_user(partial(complete, config, ROOT))
+        (folder / "sams").chmod(0o700)
+    assert [line for line in faults if "sam.pth: Permission denied" in line]

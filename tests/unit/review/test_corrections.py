@@ -286,3 +286,44 @@ def test_first_labels_are_split_by_patient(data):
     apply(data, saved_by_page(data.parent / "b.xml", *cases, data=data))
     again = {case.case: case.split for case in find_cases(data.parent / "new", **SETTINGS)[0]}
     assert all(again[case] == split_of[case] for case in cases[:12])
+
+
+# ---- images that an import has mirrored ------------------------------------------------------------
+
+DRAWN = masks(99)
+
+
+@pytest.mark.parametrize(
+    ("name", "mirrored", "turned"),
+    [
+        ("p13", {"p12"}, False),
+        ("p13", {"p13"}, True),  # drawn on the user's own image: an export, or samcarry predict
+        ("p13.mirrored", {"p13"}, False),  # drawn on the picture of a task
+        ("p13.mirrored", {"p12"}, True),  # the side was corrected in the table after the task was made
+        ("folder/p13.mirrored", {"p13"}, False),
+    ],
+)
+def test_a_correction_is_mirrored_once_if_its_image_is_not_as_in_the_data_set(
+    data, name, mirrored, turned, caplog
+):
+    apply(data, corrected(data.parent / "a.xml", name), mirrored=mirrored)
+    for label, mask in zip(CLASSES, DRAWN, strict=True):
+        found = read_mask(data.parent / f"new/labels/p13/{label}.png")
+        assert np.array_equal(found, mask[:, ::-1] if turned else mask)
+    assert ("1 corrections are mirrored" in caplog.text) == turned
+
+
+def test_a_file_of_the_page_is_drawn_on_the_image_in_the_data_set(data, caplog):
+    apply(data, saved_by_page(data.parent / "a.xml", "p13", data=data), mirrored={"p13"})
+    found = read_mask(data.parent / "new/labels/p13/Ulna.png")
+    assert np.argwhere(found)[:, 1].tolist() == [1, 2, 1, 2]
+    assert not caplog.text
+
+
+def test_a_case_may_itself_be_called_mirrored(data):
+    (data / "images/p13.png").rename(data / "images/p13.mirrored.png")
+    table = (data / "cases.csv").read_text().replace("\np13,p13", "\np13.mirrored,p13")
+    (data / "cases.csv").write_text(table)
+    apply(data, corrected(data.parent / "a.xml", "p13.mirrored"))
+    found = read_mask(data.parent / "new/labels/p13.mirrored/Ulna.png")
+    assert np.array_equal(found, DRAWN[1])

@@ -46,6 +46,7 @@ def parts(tmp_path):
         "window": None,
         "refined": [tmp_path / "r.nii.gz"],
         "classes": CLASSES,
+        "mirrored": (),
         "sheet": tmp_path / "task/cases.csv",
         "archive": tmp_path / "task/images.zip",
         "annotations": tmp_path / "task/annotations.xml",
@@ -82,3 +83,11 @@ def test_a_lost_file_is_written_again_for_the_same_cases(parts):
     write_task(cases=["b"], **parts)
     with zipfile.ZipFile(parts["archive"]) as archive:
         assert archive.namelist() == ["c.png", "a.png"]
+
+
+def test_the_names_of_pictures_say_which_an_import_has_mirrored(parts):
+    write_task(cases=["c", "a"], **{**parts, "mirrored": {"a"}})
+    with zipfile.ZipFile(parts["archive"]) as archive:
+        assert archive.namelist() == ["c.png", "a.mirrored.png"]
+    assert [image.name for image in read_cvat(parts["annotations"])] == ["c.png", "a.mirrored.png"]
+    assert read_task([parts["sheet"]]) == ["c", "a"]

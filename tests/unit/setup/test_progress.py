@@ -26,7 +26,7 @@ total                5
 
 reasons
 """
-HEAD = "s\th:m:s\tmax_rss\n"
+HEAD = "rule\ts\tmax_rss\n"
 
 
 def test_the_plan_gives_the_number_of_jobs_by_rule():
@@ -35,20 +35,21 @@ def test_the_plan_gives_the_number_of_jobs_by_rule():
 
 
 def test_finished_jobs_are_counted_with_their_times(tmp_path):
-    for path, seconds in (
-        ("list_cases.tsv", 3),
-        ("n3/seed0/train_f_theta.tsv", 20),
-        ("n3/seed1/train_f_theta.tsv", 40),
-        ("prepare_images/train-0000.tsv", 5),
-        ("n3/seed0/evaluate/unet_sam.tsv", 9),
+    for path, rule, seconds in (
+        ("list_cases.tsv", "list_cases", 3),
+        ("n3/seed0/train_f_theta.tsv", "train_f_theta", 20),
+        ("n3/seed1/train_f_theta.tsv", "train_f_theta", 40),
+        ("n3/seed0/fit_presence_f_theta.tsv", "fit_presence", 5),
+        ("n3/seed0/evaluate/unet_sam.tsv", "evaluate", 9),
     ):
         file = tmp_path / "benchmarks" / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"{HEAD}{seconds}\t0:00:00\t1\n")
-    (tmp_path / "benchmarks/n3/cut_by_a_kill.tsv").write_text(HEAD + "x")
+        file.write_text(f"{HEAD}{rule}\t{seconds}\t1\n")
+    (tmp_path / "benchmarks/n3/cut_by_a_kill.tsv").write_text(HEAD + "evaluate")
+    (tmp_path / "benchmarks/n3/of_an_older_version.tsv").write_text("s\tmax_rss\n7\t1\n")
     done = finished_jobs(tmp_path)
     assert done["train_f_theta"] == [20, 40]
-    assert done["prepare_images"] == [5]
+    assert done["fit_presence"] == [5]
     assert sum(map(len, done.values())) == 5
 
 

@@ -10,6 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from samcarry.cli import main
 from samcarry.data.cases import find_cases
+from samcarry.data.contract import mirrored_cases
 from samcarry.errors import InputError
 from samcarry.images.grey import read_grey
 from samcarry.images.masks import read_mask, write_mask
@@ -194,3 +195,12 @@ def test_an_existing_copy_is_never_replaced(folder, tmp_path):
     (tmp_path / "copy").mkdir()
     with pytest.raises(InputError, match="exists already; remove it, or choose another folder"):
         pseudonymise(folder, tmp_path / "copy", KEY)
+
+
+def test_a_copy_of_an_import_still_says_which_images_are_mirrored(folder, tmp_path):
+    table = folder / "cases.csv"
+    header, *rows = table.read_text().splitlines()
+    rows = [f"{row},{int(row.startswith('Beispiel,'))}" for row in rows]
+    table.write_text("\n".join([f"{header},mirrored", *rows]))
+    names, _ = pseudonymise(folder, tmp_path / "copy", KEY)
+    assert mirrored_cases(tmp_path / "copy") == {names["Beispiel"]}

@@ -95,6 +95,15 @@ def test_12_bits_in_16_get_a_window(place):
     assert "16 bits" in text
 
 
+def test_warnings_that_the_config_settles_are_not_repeated_and_others_are(place):
+    folder = draw(place / "mine", bits=16, size=(64, 64))
+    twin = sorted((folder / "images").iterdir())[0]
+    shutil.copy(twin, folder / "images/twin.png")
+    warnings = start(folder, ROOT, hardware=CPU)[2]
+    assert not [line for line in warnings if "nearly black" in line or "squeezed" in line]
+    assert [line for line in warnings if "twin" in line]
+
+
 def test_every_case_labelled_hides_half_of_the_labels(place):
     draw(place / "mine", unlabelled=0, patients=20)
     config = yaml.safe_load(start(place / "mine", ROOT, hardware=CPU)[1])

@@ -27,12 +27,12 @@ def test_without_a_run_everything_may_be_written(tmp_path):
 
 
 def test_a_job_writes_as_long_as_its_run_is_the_newest(monkeypatch):
-    runs.announce_run(is_main=True, dataset="demo")
+    runs.announce_run(is_main=True, dataset="demo", config={"n": 3})
     runs.claim_results("demo")
     runs.join_run("demo")
     runs.check_run("results/demo/dice.csv")
     earlier = os.environ[runs._RUN]
-    runs.announce_run(is_main=True, dataset="demo")
+    runs.announce_run(is_main=True, dataset="demo", config={"n": 3})
     assert os.environ[runs._RUN] != earlier
     runs.claim_results("demo")
     monkeypatch.setenv(runs._RUN, earlier)
@@ -41,11 +41,11 @@ def test_a_job_writes_as_long_as_its_run_is_the_newest(monkeypatch):
 
 
 def test_a_run_of_another_data_set_is_no_newer_run():
-    runs.announce_run(is_main=True, dataset="demo")
+    runs.announce_run(is_main=True, dataset="demo", config={"n": 3})
     runs.claim_results("demo")
     runs.join_run("demo")
     mine = os.environ[runs._RUN]
-    runs.announce_run(is_main=True, dataset="wrist")
+    runs.announce_run(is_main=True, dataset="wrist", config={"n": 3})
     runs.claim_results("wrist")
     os.environ[runs._RUN] = mine
     runs.check_run("results/demo/dice.csv")
@@ -53,14 +53,28 @@ def test_a_run_of_another_data_set_is_no_newer_run():
 
 def test_a_cluster_job_belongs_to_the_run_that_submitted_it(monkeypatch):
     """Also where the cluster does not pass the environment on."""
-    runs.announce_run(is_main=True, dataset="demo")
+    runs.announce_run(is_main=True, dataset="demo", config={"n": 3})
     runs.claim_results("demo")
     token = os.environ[runs._RUN]
-    runs.announce_run(is_main=False, dataset="demo")
+    runs.announce_run(is_main=False, dataset="demo", config={"n": 3})
     assert os.environ[runs._RUN] == token
     monkeypatch.delenv(runs._RUN)
-    runs.announce_run(is_main=False, dataset="demo")
+    runs.announce_run(is_main=False, dataset="demo", config={"n": 3})
     assert os.environ[runs._RUN] == token
+
+
+@pytest.mark.parametrize("passed_on", [True, False])
+def test_a_cluster_job_stops_if_the_config_was_edited_since_its_run_started(monkeypatch, passed_on):
+    runs.announce_run(is_main=True, dataset="demo", config={"n": 3})
+    runs.claim_results("demo")
+    if not passed_on:
+        monkeypatch.delenv(runs._RUN)
+    with pytest.raises(InputError, match="config: was edited after this run had started"):
+        runs.announce_run(is_main=False, dataset="demo", config={"n": 4})
+
+
+def test_a_cluster_job_that_a_person_starts_alone_has_no_run():
+    runs.announce_run(is_main=False, dataset="demo", config={"n": 4})
 
 
 EARLIER = """
@@ -68,7 +82,7 @@ import time
 from samcarry.storage import runs
 
 runs._SECONDS = 0.01
-runs.announce_run(is_main=True, dataset="demo")
+runs.announce_run(is_main=True, dataset="demo", config={"n": 3})
 runs.claim_results("demo")
 runs.watch_claim("demo")
 print("claimed", flush=True)
@@ -87,7 +101,7 @@ def test_a_run_ends_at_once_when_a_newer_one_claims_its_results():
     assert earlier.stdout.readline() == "claimed\n"
     time.sleep(0.2)
     assert earlier.poll() is None
-    runs.announce_run(is_main=True, dataset="demo")
+    runs.announce_run(is_main=True, dataset="demo", config={"n": 3})
     runs.claim_results("demo")
     _, message = earlier.communicate(timeout=30)
     assert earlier.returncode == 1
