@@ -22,8 +22,10 @@ from samcarry.storage.tables import write_table
 
 NO_SPLIT = ""
 READERS_FILE = "readers.csv"
-UNREADABLE = "unreadable, without labels"
 """How well people agree who annotated the same image; without rows if none has two annotations."""
+
+UNREADABLE = "unreadable, without labels"
+"""Why an image was left out, in left_out.csv."""
 
 
 @dataclass(frozen=True)

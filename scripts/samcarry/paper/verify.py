@@ -119,7 +119,9 @@ def _read_digests(folder: Path) -> dict[str, Any]:
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
         form, version = known["format"], known["samcarry"]
-        entries = [(entry["sha256"], entry["lines"]) for entry in known["files"].values()]
+        entries = [entry[part] for entry in known["files"].values() for part in ("sha256", "lines")]
+        if not all(isinstance(entry, str) for entry in entries):
+            raise ValueError("a digest is not a text")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: is damaged ({error}); take it from the original folder") from None
     if form != digests.FORMAT or version != __version__ or not entries:
