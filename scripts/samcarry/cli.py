@@ -24,8 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     logging.getLogger("numexpr").setLevel(logging.WARNING)  # it logs its thread count
-    # A terminated process cleans up like one that is stopped with Ctrl+C.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A terminated process cleans up like one that is stopped with Ctrl+C. The handler is put back for callers
+    # of this function: their forked workers, which are ended by the same signal, inherit it.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return int(options.run(options))
     except InputError as error:
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 1
 
 

@@ -141,6 +141,12 @@ def test_the_message_for_a_damaged_model_file_says_to_copy_it_again(given, capsy
     assert "snakemake" not in message
 
 
+def test_a_caller_keeps_its_own_handler_of_signals(given):
+    before = signals.getsignal(signals.SIGTERM)
+    assert call(given / "nowhere") == 1
+    assert signals.getsignal(signals.SIGTERM) is before
+
+
 def _restore_ctrl_c():
     """Undo that a shell ignores Ctrl+C in background jobs, as these tests may be."""
     signals.signal(signals.SIGINT, signals.SIG_DFL)
