@@ -14,22 +14,24 @@ divided by those of this part. `~` marks methods with such a training.
 """
 
 import argparse
-import base64
 import csv
 import json
 import re
+import sys
 from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
+
+sys.path.insert(1, str(Path(__file__).parents[1] / "scripts"))
+
+from samcarry.pipeline.ledger import record_path
 
 RESUMED = re.compile(r"resuming at iteration (\d+) \((.+)/[^/]+\)")
 
 
 def record(path: str, folder: Path) -> dict[str, list[str]]:
     """What Snakemake recorded about the job that made a file; empty for a file that no job made."""
-    name = base64.urlsafe_b64encode(path.encode()).decode()
-    parts = [name[start : start + 254] for start in range(0, len(name), 254)]  # the longest name of a file
-    place = folder.joinpath(".snakemake/metadata", *(f"@{part}" for part in parts[:-1]), parts[-1])
+    place = record_path(folder / ".snakemake/metadata", path)
     return json.loads(place.read_text(encoding="utf-8")) if place.exists() else {}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from samcarry.methods import SECOND_READER
 from samcarry.paper.checklist_items import CLAIM, CLAIM_SOURCE, TRIPOD, TRIPOD_SOURCE, Items
 from samcarry.paper.document import BLANK, Document, Grid, Paragraph, Section, Sentence, say
-from samcarry.paper.results import ranked_method
+from samcarry.paper.results import network_input, ranked_method
 from samcarry.paper.sources import Sources
 
 _HEADS = ("Item", "In short", "Filled in by the pipeline")
@@ -69,6 +69,11 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
     seeds = sources.setting("seeds")
     method = ranked_method(sources)
     todo = BLANK.format
+    prepared = say(
+        "Images were converted to grey values and resized to {height} × {width} pixels; files were checked "
+        "for damage, copies of images and patients in two splits. ",
+        **network_input(sources),
+    )
     readers = sources.find(table1, method=SECOND_READER)
     return {
         "kind": (
@@ -87,30 +92,14 @@ def _answers(sources: Sources, about: Mapping[str, Any]) -> dict[str, Sentence]:
             form=sources.setting("source.format"),
             todo=todo("where the images come from, when they were taken, how representative they are"),
         ),
-        "preprocessing": say(
-            "Images were converted to grey values and resized to {height} × {width} pixels; files were "
-            "checked for damage, copies of images and patients in two splits. {todo}",
-            height=sources.setting("images.height"),
-            width=sources.setting("images.width"),
-            todo=todo("steps before the import"),
-        ),
-        "quality": say(
-            "Images were converted to grey values and resized to {height} × {width} pixels; files were "
-            "checked for damage, copies of images and patients in two splits. {todo}",
-            height=sources.setting("images.height"),
-            width=sources.setting("images.width"),
-            todo=todo("steps before the import, and whether they were the same in all groups"),
+        "preprocessing": (*prepared, todo("steps before the import")),
+        "quality": (
+            *prepared,
+            todo("steps before the import, and whether they were the same in all groups"),
         ),
         "predictor_scale": say(
             "Each pixel of a grey image of {height} × {width} pixels is an input{window}.",
-            height=sources.setting("images.height"),
-            width=sources.setting("images.width"),
-            window=say(
-                ", after stretching the grey values between their percentiles {ends}",
-                ends=sources.setting("images.window"),
-            )
-            if sources.has_setting("images.window")
-            else "",
+            **network_input(sources),
         ),
         "subset": say(
             "{n} of the training images were used with labels, in a nested order that was fixed before "

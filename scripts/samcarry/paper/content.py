@@ -16,6 +16,7 @@ from samcarry.paper.document import (
     joined,
     say,
 )
+from samcarry.paper.recompute import LEFT_OUT
 from samcarry.paper.results import (
     CURVE,
     DIFFERENCES,
@@ -25,13 +26,14 @@ from samcarry.paper.results import (
     gains,
     main_results,
     more_labels,
+    network_input,
     ranked_method,
     table1,
     unit_of,
 )
 from samcarry.paper.sources import Sources
 
-FLOW, LEFT_OUT = "data/flow.csv", "data/left_out.csv"
+FLOW = "data/flow.csv"
 
 FIGURES = {
     "ranks": "How often each method has each rank by mean Dice if patients are drawn again (bootstrap).",
@@ -124,14 +126,7 @@ def _data(sources: Sources, about: Mapping[str, Any]) -> Iterator[Sentence]:
         yield (BLANK.format("whether images of one patient may be in two splits"),)
     yield say(
         "Images were resized to {height} × {width} pixels (height × width){window}.",
-        height=sources.setting("images.height"),
-        width=sources.setting("images.width"),
-        window=say(
-            ", after stretching the grey values between their percentiles {ends}",
-            ends=sources.setting("images.window"),
-        )
-        if sources.has_setting("images.window")
-        else "",
+        **network_input(sources),
     )
     if about["classes"]:
         yield (f"The classes were {', '.join(about['classes'])}; they may overlap.",)

@@ -23,6 +23,18 @@ def unit_of(sources: Sources) -> Number:
     return sources.number(TABLE1, "unit", "", method=ranked_method(sources))
 
 
+def network_input(sources: Sources) -> dict[str, Number | Sentence]:
+    """The parts `height`, `width` and `window` of a sentence about the images that networks see."""
+    ends = sources.setting("images.window") if sources.has_setting("images.window") else None
+    return {
+        "height": sources.setting("images.height"),
+        "width": sources.setting("images.width"),
+        "window": say(", after stretching the grey values between their percentiles {ends}", ends=ends)
+        if ends
+        else (),
+    }
+
+
 def main_results(sources: Sources, about: Mapping[str, Any]) -> Iterator[Sentence]:
     """What the main methods reached, and how they differ."""
     method = ranked_method(sources)

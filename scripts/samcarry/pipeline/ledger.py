@@ -130,7 +130,9 @@ def unknown_results(manifest: str | Path, snakemake: Path = UNFINISHED.parent) -
         manifest: the manifest of the data set.
         snakemake: Snakemake's folder.
     """
-    records = (_mark(folder, manifest) for folder in (snakemake / "metadata", snakemake / UNFINISHED.name))
+    records = (
+        record_path(folder, manifest) for folder in (snakemake / "metadata", snakemake / UNFINISHED.name)
+    )
     if not Path(manifest).exists() or any(record.exists() for record in records):
         return ""
     folder = Path(manifest).parent
@@ -142,8 +144,13 @@ def unknown_results(manifest: str | Path, snakemake: Path = UNFINISHED.parent) -
     )
 
 
-def _mark(folder: Path, path: str | Path) -> Path:
-    """Where Snakemake keeps what it knows of a file: its name in base64, cut into folders if it is long."""
+def record_path(folder: Path, path: str | Path) -> Path:
+    """Where Snakemake keeps what it knows of a file: its name in base64, cut into folders if it is long.
+
+    Args:
+        folder: .snakemake/metadata, or another folder of such records.
+        path: the file, as Snakemake names it.
+    """
     most = 254
     coded = base64.urlsafe_b64encode(str(path).encode()).decode()
     parts = [coded[start : start + most] for start in range(0, len(coded), most)]
