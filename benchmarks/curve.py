@@ -57,8 +57,12 @@ class Data:
 
 
 def read_data(root: Path) -> Data:
-    """All labelled images of a results folder, hidden labels included."""
-    rows = [row for row in read_manifest(root / "manifest.csv") if row.labels]
+    """The labelled images that a run has prepared, hidden labels included."""
+    rows = [
+        row
+        for row in read_manifest(root / "manifest.csv")
+        if row.labels and (root / f"prepared/{row.shard}/masks.nii.gz").exists()
+    ]
     classes = read_text(root / "classes.txt").splitlines()
     cases = [row.case for row in rows]
     shards = sorted({row.shard for row in rows})
