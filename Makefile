@@ -34,7 +34,7 @@ fuzz: $(INSTALLED) ## Fuzz each parser, guided by coverage, for SECONDS=1800 eac
 			|| { echo "a finding: fuzz/$$parser.log"; failed=1; }; \
 	done; exit $${failed:-0}
 
-bench: $(INSTALLED) ## Time all stages, and write the table in benchmarks/README.md (a quarter of an hour)
+bench: $(INSTALLED) ## Time all stages, and write the table in benchmarks/README.md (five minutes)
 	"$(BIN)/python" benchmarks/table.py
 
 lint: $(INSTALLED) ## Check style and types only

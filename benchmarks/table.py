@@ -5,7 +5,7 @@
     python benchmarks/table.py --most 3
 
 Stages that need a GPU are marked as not taken where there is none. Commands and numbers of runs are chosen so
-that a CPU takes a quarter of an hour. With --most, a stage that needs more minutes of CPU time is stopped and
+that a CPU takes about five minutes. With --most, a stage that needs more minutes of CPU time is stopped and
 marked as not taken. A stage that fails is marked too, and the others still run.
 """
 

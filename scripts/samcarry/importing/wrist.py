@@ -190,7 +190,8 @@ def import_cvat(
         write_left_out(private / LEFT_OUT, {**reasons, "": 0, UNREADABLE: len(unread)})
         lines.append(_summary("unlabelled", stems, imported, source, all_named=is_listed))
         if is_listed and not imported:
-            faults.append(f"{unlabelled}: none of its images is in {images} ({lines[-1]}); {_FIX}")
+            why = _summary("unlabelled", stems, imported, source, all_named=False)
+            faults.append(f"{unlabelled}: none of its images is in {images} ({why}); {_FIX}")
         rows += [(stem, source.records[stem].patient, "unlabelled", "") for stem in imported]
         raise_faults(faults)
         _write_cases(private / "cases.csv", rows, source, path_of)

@@ -163,6 +163,9 @@ def test_a_split_without_any_image_is_a_fault(study, tmp_path):
     (line,) = refused(study, unlabelled=names)
     assert line.startswith(f"{names}: none of its images is in {study['images']}")
     assert "1 not in the table (gone)" in line
+    names.write_text("\n".join(["filestem", *(f"gone{number}" for number in range(500))]))
+    (line,) = refused(study, unlabelled=names)
+    assert "500 not in the table (gone0, gone1, gone2, gone3, gone4 and 495 more)" in line
 
 
 def test_faults_of_all_images_are_reported_together(study):
