@@ -117,7 +117,7 @@ def render_audit(
         classes: names of all classes.
         about: what was audited.
     """
-    cases = {tile.case for one in shown for tile in one.tiles}
+    cases = list(dict.fromkeys(tile.case for one in shown for tile in one.tiles))  # sets have no order
     count = sum(row.stands_out for row in rows)
     return render_page(
         "samcarry.audit",

@@ -23,6 +23,7 @@ from samcarry.sam.small.model import build_small_sam
 from samcarry.sam.tiny.model import build_tiny_sam
 from samcarry.storage.files import atomic
 from samcarry.storage.reading import reading
+from samcarry.storage.tensors import with_sorted_metadata
 
 BUILDERS: dict[str, Callable[[], Sam]] = {
     "tiny": build_tiny_sam,
@@ -197,9 +198,12 @@ def _matching_model(state: Mapping[str, Tensor]) -> str:
 
 
 def save_sam(model: str, file: str | Path, sam: Sam, metadata: Mapping[str, str]) -> None:
-    """Write a trained or tuned SAM as float16 safetensors with `metadata`, atomically."""
+    """Write a trained or tuned SAM as float16 safetensors with `metadata`, atomically.
+
+    Equal SAMs with equal metadata give equal bytes.
+    """
     state = {name: tensor.half().cpu().contiguous() for name, tensor in sam.state_dict().items()}
     described = {"config": json.dumps(sam.config, sort_keys=True)} if hasattr(sam, "config") else {}
-    content = save(state, {"model": model, **metadata, **described})
+    content = with_sorted_metadata(save(state, {"model": model, **metadata, **described}))
     with atomic(file) as private:
         private.write_bytes(content)

@@ -47,3 +47,17 @@ def read_tensor_metadata(path: str | Path) -> dict[str, str]:
     """The metadata of a safetensors file; errors are those of `read_tensor_header` and of the system."""
     with Path(path).open("rb") as stream:
         return read_tensor_header(stream).metadata
+
+
+def with_sorted_metadata(content: bytes) -> bytes:
+    """The content of a safetensors file with its metadata in the order of their names.
+
+    safetensors writes several entries in an order that changes from run to run, so equal models had
+    different bytes.
+    """
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    ordered = {"__metadata__": dict(sorted(header.pop("__metadata__").items())), **header}
+    text = json.dumps(ordered, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # so that the tensors stay aligned
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]

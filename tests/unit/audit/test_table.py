@@ -1,5 +1,8 @@
 """All findings in one list, and the page that shows them."""
 
+import re
+from base64 import b64encode
+
 import numpy as np
 
 from samcarry.audit.agreement import Judged
@@ -9,6 +12,7 @@ from samcarry.audit.page import About, describe, render_audit, show
 from samcarry.audit.readers import find_differences
 from samcarry.audit.table import COLUMNS, collect, write_findings
 from samcarry.audit.twins import Origin, Twins
+from samcarry.report.gallery import webp
 from samcarry.storage.tables import read_table
 
 HOSTILE = "<script>alert(1)</script>"
@@ -61,6 +65,20 @@ def test_the_page_shows_both_sides_and_treats_names_as_text(cases):
     assert "Your label" in page
     assert "Networks that did not learn from it" in page
     assert "aspect-ratio: 300/100" in page
+
+
+def test_pictures_are_in_the_order_of_the_findings(cases):
+    """In the order of a set of names, each run of Python would give another page."""
+    cases = spoilt(cases)
+    rows = collected(cases)
+    images = {case.case: np.full(case.given.shape[1:], 5 * n, np.uint8) for n, case in enumerate(cases)}
+    shown = show(rows, cases, CLASSES)
+    about = About(dataset="set", judged={}, not_judged=0, share=0.5, networks=(2, 2), readers=0)
+    page = render_audit(shown, rows, images, {}, CLASSES, about)
+    order = list(dict.fromkeys(tile.case for one in shown for tile in one.tiles))
+    assert len(order) > 3
+    expected = [b64encode(webp(images[case])).decode() for case in order]
+    assert re.findall(r"url\(data:image/webp;base64,([^)]+)\)", page) == expected
 
 
 def test_the_page_says_if_nothing_stands_out(cases):

@@ -10,6 +10,7 @@ from samcarry.errors import InputError
 from samcarry.sam import checkpoints
 from samcarry.sam.checkpoints import BUILDERS, load_sam, save_sam
 from samcarry.storage.files import sha256
+from samcarry.storage.tensors import read_tensor_metadata
 
 OFFICIAL = ("vit_b", "vit_l", "vit_h")
 
@@ -36,6 +37,20 @@ def test_a_tiny_checkpoint_is_the_same_after_a_round_trip(tmp_path, sam):
     back = load_sam("tiny", path, sha256(path))
     rounded = {name: tensor.half().float() for name, tensor in sam.state_dict().items()}
     assert all(torch.equal(back.state_dict()[name], rounded[name]) for name in rounded)
+
+
+def test_equal_sams_have_equal_bytes(tmp_path, sam):
+    """safetensors writes metadata in an order that changes from one call to the next."""
+    metadata = {name: name for name in "hgfedcba"}
+    contents = set()
+    for number in range(5):
+        path = tmp_path / f"{number}.safetensors"
+        save_sam("tiny", path, sam, metadata)
+        contents.add(path.read_bytes())
+    assert len(contents) == 1
+    found = read_tensor_metadata(path)
+    assert list(found) == sorted({"model": "", **metadata})
+    assert found["model"] == "tiny"
 
 
 def test_a_loaded_sam_is_in_evaluation_mode_and_frozen(tmp_path, sam):
