@@ -17,17 +17,27 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
 from PIL import Image
 
+from support.damages import damage
 from support.tiny_project import Project, make_project
 
 RESULTS = "results/demo"
-NOT_COMPARED = ("logs", "benchmarks")
+NOT_COMPARED = ("logs", "benchmarks", "paper", "report.html")
+# What lies beyond the main line, whose kinds of files are damaged in a campaign of their own.
+BEYOND = ("unet", "unet_present", "unet_ensemble", "fixmatch", "ours_best")
+PAGES = (
+    "audit/index.html",
+    "paper/index.html",
+    "figures/reliability.png",
+    "review/index.html",
+    "report.html",
+)
 
 
 @dataclass
@@ -69,7 +79,7 @@ class Campaign:
 
 
 def contents(project: Project, below: str = RESULTS) -> dict[str, str]:
-    """Digests of all results by path, except logs, benchmarks and journals, which contain times."""
+    """Digests of all results by path, except those that contain times."""
     root = project.folder / below
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -254,18 +264,21 @@ def read_only(campaign: Campaign) -> None:
 
 
 DAMAGES = ("a file cut", "a bit flipped", "a digit changed", "a file of another case", "an older file")
+KINDS = {"a file cut": "cut", "a digit changed": "digit"}  # of damage
 REMEDY = re.compile(r"(?:Delete (this file|\S+) and run|Run) `snakemake (\S+) all`")
 
 
-def damaged(campaign: Campaign, tries: int) -> None:
-    """A file of any kind is changed: it is named, and the command in the message mends everything."""
+def damaged(
+    campaign: Campaign, tries: int, targets: tuple[str, ...] = ("all",), known: Collection[str] = ()
+) -> None:
+    """A file of any kind but `known` is changed: it is named, and the command in the message cures it."""
     expected = contents(campaign.reference)
     for number in range(tries):
         project = campaign.finished("damaged")
         root = project.folder / RESULTS
         files = [root / name for name in expected if not name.startswith("checksums/")]
-        kinds = sorted({kind_of(path.relative_to(root).as_posix()) for path in files})
-        kind = campaign.chance.choice(kinds)
+        kinds = {kind_of(path.relative_to(root).as_posix()) for path in files}
+        kind = campaign.chance.choice(sorted(kinds - {*known}))
         alike = [path for path in files if kind_of(path.relative_to(root).as_posix()) == kind]
         path, fault = campaign.chance.choice(alike), DAMAGES[number % len(DAMAGES)]
         before = path.read_bytes()
@@ -273,7 +286,7 @@ def damaged(campaign: Campaign, tries: int) -> None:
             changed(before, fault, campaign.chance, [p.read_bytes() for p in alike if p != path])
         )
         name = path.relative_to(project.folder).as_posix()
-        outcome = project.run()
+        outcome = project.run(*targets)
         remedy = REMEDY.search(outcome.stdout)
         # Of a data set, Snakemake knows the cases.csv only.
         problem, target = "", f"{RESULTS}/phantom/cases.csv" if "/phantom/" in name else name
@@ -285,7 +298,18 @@ def damaged(campaign: Campaign, tries: int) -> None:
         elif problem := differences(project, {**expected, path.relative_to(root).as_posix(): digest(path)}):
             problem = f"{name}: {fault}, which was not noticed: {problem}"
         (project.folder / target).unlink(missing_ok=True)
-        campaign.count(fault, problem or completed(project, expected, target, "all"))
+        campaign.count(fault, problem or completed(project, expected, target, *targets))
+
+
+def damaged_beyond(campaign: Campaign, tries: int) -> None:
+    """As `damaged`, for the kinds of files that only rows and pages beyond the main line have."""
+    project = campaign.finished("beyond")
+    project.configure(methods=list(BEYOND), presence={"folds": 2}, audit={"folds": 2})
+    targets = ("all", *(f"{RESULTS}/{page}" for page in PAGES))
+    if (outcome := project.run(*targets)).returncode:
+        sys.exit(outcome.stdout)
+    known = {kind_of(name) for name in contents(campaign.reference)}
+    damaged(replace(campaign, reference=project), tries, targets, known)
 
 
 def kind_of(name: str) -> str:
@@ -297,18 +321,11 @@ def kind_of(name: str) -> str:
 
 def changed(content: bytes, fault: str, chance: random.Random, others: Sequence[bytes]) -> bytes:
     """Other content than `content`."""
-    places = [place for place, byte in enumerate(content) if byte in b"0123456789"]
-    if fault == "a file cut":
-        return content[: chance.randrange(len(content))]
-    if fault == "a digit changed" and places:
-        place = chance.choice(places)
-        return content[:place] + b"1234567890"[content[place] - 48 :][:1] + content[place + 1 :]
     if fault == "a file of another case" and (different := [other for other in others if other != content]):
         return chance.choice(different)
     if fault == "an older file" and content.count(b"\n") > 1:
         return b"".join(content.splitlines(keepends=True)[:-1])  # before the last line was added
-    place = chance.randrange(len(content))
-    return content[:place] + bytes([content[place] ^ 1 << chance.randrange(8)]) + content[place + 1 :]
+    return damage(content, KINDS.get(fault, "bit"), chance)
 
 
 def digest(path: Path) -> str:
@@ -388,6 +405,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kills", type=int, default=25)
+    parser.add_argument("--only", nargs="+", help="names of faults in `main`, e.g. damaged_beyond")
     parser.add_argument(
         "--tries", type=int, default=6, help="tries of killed studies, a full disk and damaged files"
     )
@@ -395,20 +413,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         campaign = start_campaign(Path(folder), options.seed)
         print(f"seed {options.seed}; an undisturbed run takes {campaign.seconds:.0f} s", flush=True)
-        faults: list[Callable[[], None]] = [
-            lambda: interrupted(campaign, options.kills),
-            lambda: two_at_once(campaign),
-            lambda: study_killed(campaign, options.tries),
-            lambda: disk_full(campaign, options.tries),
-            lambda: read_only(campaign),
-            lambda: damaged(campaign, 5 * options.tries),
-            lambda: replaced(campaign, older=False),
-            lambda: replaced(campaign, older=True),
-            lambda: clock_set_back(campaign),
-        ]
-        for fault in faults:
+        faults: dict[str, Callable[[], None]] = {
+            "interrupted": lambda: interrupted(campaign, options.kills),
+            "two_at_once": lambda: two_at_once(campaign),
+            "study_killed": lambda: study_killed(campaign, options.tries),
+            "disk_full": lambda: disk_full(campaign, options.tries),
+            "read_only": lambda: read_only(campaign),
+            "damaged": lambda: damaged(campaign, 5 * options.tries),
+            "damaged_beyond": lambda: damaged_beyond(campaign, 5 * options.tries),
+            "newer": lambda: replaced(campaign, older=False),
+            "older": lambda: replaced(campaign, older=True),
+            "clock": lambda: clock_set_back(campaign),
+        }
+        for name in options.only or faults:
             try:
-                fault()
+                faults[name]()
             except PermissionError as error:
                 print(f"NOT TRIED: {error}", flush=True)
             print(campaign.table(), flush=True)

@@ -14,6 +14,7 @@ from samcarry.errors import DamagedError
 from samcarry.pipeline.ledger import DATA_SETS, check_input
 from samcarry.storage.checksums import FOLDER, check_folder
 from samcarry.storage.files import write_text
+from support.damages import damage
 from support.job_frame import run_job
 from support.paths import ROOT
 
@@ -61,16 +62,7 @@ def example_of(output):
 
 def damaged(content, kind, chance, others):
     """Content that is damaged, or taken from another file."""
-    if kind == "cut":
-        return content[: chance.randrange(len(content))]
-    digits = [place for place, byte in enumerate(content) if byte in b"0123456789"]
-    if kind == "digit" and digits:
-        place = chance.choice(digits)
-        return content[:place] + b"1234567890"[content[place] - 48 :][:1] + content[place + 1 :]
-    if kind in ("bit", "digit"):
-        place = chance.randrange(len(content))
-        return content[:place] + bytes([content[place] ^ 1 << chance.randrange(8)]) + content[place + 1 :]
-    return others[kind]
+    return others[kind] if kind in others else damage(content, kind, chance)
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
