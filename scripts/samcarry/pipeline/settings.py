@@ -152,8 +152,8 @@ def note_on_base(paths: Iterable[Path], demo: Path) -> list[str]:
     if not others:
         return []
     return [
-        f"note: the key `preset` is not set, so what {' and '.join(others)} does not set has the demo's "
-        "values; with `preset: none` it has the schema's defaults (docs/config.md)"
+        f"note: the key `preset` is not set, so every key missing in {' and '.join(others)} has the demo's "
+        "value; with `preset: none` it has the schema's default (docs/config.md)"
     ]
 
 
