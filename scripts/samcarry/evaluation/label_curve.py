@@ -1,15 +1,24 @@
 """How many more labels? What labelling more cases is expected to gain, with its interval.
 
 The error 1 - Dice of a network falls with the number n of its labelled cases as an inverse power law,
-c + a (n + d)^-b (Figueroa et al., BMC Med Inform Decis Mak 12:8, 2012; Hestness et al., arXiv:1712.00409;
-with a large d it is nearly exponential). Three or four sizes determine such a curve badly, so no single curve
-is fitted: for each of three values of d, every curve of a grid counts by its likelihood. The interval spans
-those of the values of d that the scores do not rule out. It includes three kinds of chance: which patients
-were evaluated (they are resampled with all their images), how far trainings of one size differ from each
-other, and how little the sizes say about the curve.
+c + a (n + d)^-b (Figueroa et al., BMC Med Inform Decis Mak 12:8, 2012; Viering and Loog, arXiv:2103.10948).
+Three or four sizes determine such a curve badly, so no single curve is fitted. It is the mean of a Bayesian
+mixed model of the logarithm of the error, with two random effects:
+
+- Which cases are labelled. Every case has an effect of its own, and a subset has the mean of its cases:
+  variance t^2 N / n for n cases, where N is the largest size. Subsets of a draw are nested, so they share
+  effects, and their covariance is t^2 N / max(n, n'). Where all draws are made from the same N cases,
+  subsets of two draws share effects too, with covariance t^2.
+- The seed of a training, with variance s^2.
+
+The curve and both spreads have prior distributions (the constants below). Curves drawn from them count by the
+likelihood of the scores (importance sampling), and the interval is that of the posterior predictive
+distribution of the gain: the next cases of the first draw are labelled, the network is trained again with as
+many seeds, and evaluated on the same cases.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,22 +41,29 @@ FARTHEST = 4
 
 FEWEST_SIZES = 3
 FEWEST_REPEATS = 2
-"""Degrees of freedom of the spread over trainings of one size, all sizes together."""
+"""Trainings beyond the first of each size, all sizes together."""
 
 _STOP = 1.0  # points of Dice, if the config names no margin
 
 SEEDS_ONLY = (
-    "Trainings differ in their seeds only, so the intervals leave out how much depends on which cases are "
-    "labelled; the setting `draws` includes it."
+    "Trainings differ in their seeds only, so the intervals assume how much depends on which cases are "
+    "labelled; the setting `draws` measures it."
 )
 
-_RESAMPLES = 100
-_PREDICTIONS = 40  # of each resample
-_SMALLEST_SPREAD = 0.005  # of the error: trainings that happen to agree do not make the curve certain
-_REDUCIBLE = np.linspace(0, 1, 21)  # share of the error at the largest size that labels can remove
-_SLOPES = np.linspace(0.1, 3, 20)  # of the logarithm of the reducible part, at the largest size
-_SHIFTS = (0.0, 1.0, 20.0)  # d by the largest size
-_RULED_OUT = 0.1  # of the likelihood of the best d
+_CURVES = 4000
+"""Drawn from the prior distributions."""
+
+_EXPONENT = (0.5, 0.6)
+"""Median of b, and the standard deviation of its logarithm: 0.15 to 1.6. Theory says 0.5 or 1, and 0.07 to
+0.35 were measured with much larger data sets (Hestness et al., arXiv:1712.00409)."""
+
+_SHIFTED = 0.5
+"""Share of curves with d > 0, 0.1 to 10 times the largest size: they are nearly exponential for large d."""
+
+_DRAW_SPREAD, _SEED_SPREAD = (0.05, 1.0), (0.04, 0.7)
+"""Medians of t and s, as shares of the error, and the standard deviations of their logarithms."""
+
+_SMALLEST_ERROR = 0.002
 
 Values = NDArray[np.float64]
 
@@ -57,7 +73,6 @@ def label_gains(
     draws: Sequence[int],
     methods: Sequence[str],
     patients: Patients = None,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """One row per method, class and number of additional labels; the class '' means all classes together.
 
@@ -67,18 +82,17 @@ def label_gains(
     - n: the largest number of labelled cases;
     - sizes: number of sizes n;
     - repeats: trainings at all sizes together; repeated: whether they differ in their 'draws' of labelled
-      cases or in their 'seeds' only, which leaves out how much depends on the choice of cases;
+      cases or in their 'seeds' only;
     - cases, patients: evaluated cases and patients;
     - more: number of additional labelled cases;
-    - now: Dice at the largest n in percent;
-    - gain, low, high: expected gain in points of Dice, and its 95 % interval for one new draw.
+    - now: Dice in percent at the largest n, of its first draw;
+    - gain, low, high: expected gain in points of Dice on the same evaluated cases, and its 95 % interval.
 
     Args:
         tables: rows of dice.csv, one table for each size n and draw.
         draws: the draw of each table, 1 = the given order.
         methods: ids in the order of the table; full supervision has no row.
         patients: {case: patient}.
-        seed: seed of the resamples.
     """
     rows = pd.concat(
         [table.assign(draw=draw) for table, draw in zip(tables, draws, strict=True)], ignore_index=True
@@ -91,7 +105,7 @@ def label_gains(
             continue
         for name in ("", *own["class"].drop_duplicates()):
             of_class = own if name == "" else own[own["class"] == name]
-            found += _gains_of(of_class, name, patients, seed)
+            found += _gains_of(of_class, name, patients)
     return pd.DataFrame(found, columns=COLUMNS)
 
 
@@ -125,28 +139,50 @@ def explain_gains(row: Mapping[Any, Any]) -> list[str]:
     """
     text = (
         f"Its learning curve over {row['sizes']} sizes and {row['repeats']} trainings was followed to more "
-        "labels (an inverse power law); the intervals are for one new draw of labelled cases."
+        "labels (inverse power laws in a Bayesian mixed model); the intervals are for one new draw of "
+        "labelled cases, evaluated on the same cases as now."
     )
     return [text] if row["repeated"] == "draws" else [text, SEEDS_ONLY]
 
 
-def _gains_of(rows: pd.DataFrame, name: str, patients: Patients, seed: int) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class _Errors:
+    """The logarithms of the errors of one method and class, by subset.
+
+    Attributes:
+        sizes: n of each subset.
+        draws: its draw.
+        seeds: number of its trainings.
+        means: mean of the logarithms over seeds.
+        squares: their sum of squares around these means, all subsets together.
+        freedom: its degrees of freedom.
+    """
+
+    sizes: Values
+    draws: NDArray[np.intp]
+    seeds: Values
+    means: Values
+    squares: float
+    freedom: int
+
+
+def _gains_of(rows: pd.DataFrame, name: str, patients: Patients) -> list[dict[str, Any]]:
     """The rows of one method and class."""
     scores = rows.groupby(["n", "draw", "seed", "case"])["dice"].mean()
-    by_draw = bool((scores.reset_index().groupby("n")["draw"].nunique() > 1).any())
     # A case that a size lacks would look like a change with n.
-    unit = "draw" if by_draw else "seed"
-    table = 1 - scores.groupby(["n", unit, "case"]).mean().unstack("case").dropna(axis=1)
-    sizes = table.index.get_level_values("n").unique().sort_values().to_numpy()
-    errors = [table.loc[n].to_numpy() for n in sizes]  # (training, case) of each size
-    freedom = sum(len(of_size) - 1 for of_size in errors)
-    if len(sizes) < FEWEST_SIZES or freedom < FEWEST_REPEATS or not table.shape[1]:
+    table = scores.unstack("case").dropna(axis=1)
+    errors = 1 - table.mean(axis=1)
+    sizes = sorted(set(table.index.get_level_values("n")))
+    if len(sizes) < FEWEST_SIZES or len(table) - len(sizes) < FEWEST_REPEATS or not table.shape[1]:
         return []
-    owners = table.columns if patients is None else table.columns.map(patients)
-    codes, names = pd.factorize(owners)
     last = int(sizes[-1])
     more = [step for step in MORE if last + step <= FARTHEST * last] or [MORE[0]]
-    gains = _predict(errors, sizes, codes, more, unit == "draw", freedom, np.random.default_rng(seed))
+    now = float(errors[last].groupby("draw").mean().iloc[0])
+    later, weights = _predict(_by_subset(errors), last + np.asarray(more))
+    low, gain, high = 100 * np.quantile(
+        now - later, [0.025, 0.5, 0.975], axis=1, weights=weights, method="inverted_cdf"
+    )
+    by_draw = errors.reset_index().groupby("n")["draw"].nunique().max() > 1
     about = {
         "dataset": rows["dataset"].iloc[0],
         "method": rows["method"].iloc[0],
@@ -156,94 +192,84 @@ def _gains_of(rows: pd.DataFrame, name: str, patients: Patients, seed: int) -> l
         "repeats": len(table),
         "repeated": "draws" if by_draw else "seeds",
         "cases": table.shape[1],
-        "patients": len(names),
-        "now": 100 * (1 - errors[-1].mean()),
+        "patients": len({(patients or {}).get(case, case) for case in table.columns}),
+        "now": 100 * (1 - now),
     }
-    ends = 100 * np.quantile(gains, [0.025, 0.5, 0.975], axis=-1)  # (end, d, more)
-    ends = np.stack([ends[0].min(axis=0), ends[1].mean(axis=0), ends[2].max(axis=0)], axis=1)
     return [
-        {**about, "more": step, "gain": middle, "low": low, "high": high}
-        for step, (low, middle, high) in zip(more, ends, strict=True)
+        {**about, "more": step, "gain": middle, "low": least, "high": most}
+        for step, middle, least, most in zip(more, gain, low, high, strict=True)
     ]
 
 
-def _predict(
-    errors: Sequence[Values],
-    sizes: NDArray[Any],
-    owners: NDArray[np.intp],
-    more: Sequence[int],
-    of_draws: bool,
-    freedom: int,
-    rng: np.random.Generator,
-) -> Values:
-    """Predicted gains (d, more, prediction), 0..1, for each d that is not ruled out.
+def _by_subset(errors: pd.Series) -> _Errors:
+    """The errors of all trainings, with an index (n, draw, seed)."""
+    logarithms = np.log(errors.clip(lower=_SMALLEST_ERROR))
+    subsets = logarithms.groupby(["n", "draw"])
+    means = subsets.mean()
+    return _Errors(
+        means.index.get_level_values("n").to_numpy(float),
+        means.index.get_level_values("draw").to_numpy(),
+        subsets.size().to_numpy(float),
+        means.to_numpy(),
+        float(((logarithms - subsets.transform("mean")) ** 2).sum()),
+        len(logarithms) - len(means),
+    )
+
+
+def _predict(errors: _Errors, later: NDArray[np.intp]) -> tuple[Values, Values]:
+    """Errors (size, curve) of the first draw with `later` labelled cases, and the weights (size, curve).
+
+    The likelihood and the predictions are those of generalised least squares (Searle, Casella and McCulloch,
+    Variance Components, 1992, chapter 7). Rotated to the eigenvectors of the covariance of draws, trainings
+    are independent for each pair of spreads.
+    """
+    rng = np.random.default_rng(0)
+    largest = errors.sizes.max()
+    is_last = errors.sizes == largest
+    first = errors.draws == errors.draws[is_last].min()
+    shared = is_last.sum() == 1  # all draws are made from the cases of the largest size
+    exponents = _positive(_EXPONENT, rng)
+    reducible = rng.random((_CURVES, 1))  # share of the error at the largest size that labels can remove
+    shifts = 10 ** rng.uniform(-1, 1, (_CURVES, 1)) * (rng.random((_CURVES, 1)) < _SHIFTED)
+    of_draws, of_seeds = _positive(_DRAW_SPREAD, rng) ** 2, _positive(_SEED_SPREAD, rng) ** 2
+
+    def shape(sizes: NDArray[Any]) -> Values:
+        """Logarithm of the error by that at the largest size (curve, n)."""
+        ratio = (sizes / largest + shifts) / (1 + shifts)
+        return np.log(1 - reducible + reducible * ratio ** (-exponents * (1 + shifts)))
+
+    same = errors.draws[:, None] == errors.draws
+    covariance = np.where(same, largest / np.maximum(errors.sizes[:, None], errors.sizes), float(shared))
+    root = np.sqrt(errors.seeds)
+    values, vectors = np.linalg.eigh(covariance * root[:, None] * root)
+    rotate = vectors * root[:, None]
+    ones = rotate.sum(axis=0)
+    variance = of_draws * np.maximum(values, 0) + of_seeds  # (curve, subset), as all below
+    rest = (errors.means - shape(errors.sizes)) @ rotate
+    information = (ones**2 / variance).sum(axis=1, keepdims=True)
+    level = (ones * rest / variance).sum(axis=1, keepdims=True) / information
+    rest = rest - level * ones
+    logarithm = -0.5 * (np.log(variance) + rest**2 / variance).sum(axis=1, keepdims=True)
+    logarithm -= 0.5 * (np.log(information) + errors.freedom * np.log(of_seeds) + errors.squares / of_seeds)
+    weights = np.exp(logarithm - logarithm.max())
+
+    # A later subset has all cases of the first draw, and of the others if these are made from the same cases.
+    known = (first | shared) @ rotate * of_draws / variance
+    ratio = largest / later
+    mean = level + shape(later) + ratio * (known * rest).sum(axis=1, keepdims=True)
+    spread = of_draws * ratio + of_seeds / errors.seeds[is_last & first]
+    spread = spread - ratio**2 * (known**2 * variance).sum(axis=1, keepdims=True)
+    spread = spread + (1 - ratio * (known * ones).sum(axis=1, keepdims=True)) ** 2 / information
+    predicted = np.exp(mean + np.sqrt(spread) * rng.standard_normal((_CURVES, 1)))
+    return np.minimum(predicted, 1).T, np.broadcast_to(weights, predicted.shape).T
+
+
+def _positive(prior: tuple[float, float], rng: np.random.Generator) -> Values:
+    """Lognormal numbers (curve, 1).
 
     Args:
-        errors: 1 - Dice (training, case) of each size.
-        sizes: number of labelled cases of each size, ascending.
-        owners: number of the patient of each case.
-        more: numbers of additional cases.
-        of_draws: whether trainings differ in their labelled cases; a new draw is then a single one.
-        freedom: degrees of freedom of the spread over trainings.
+        prior: the median, and the standard deviation of the logarithm.
         rng: source of random numbers.
     """
-    count = owners.max() + 1
-    drawn = rng.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)[:, owners]
-    weights = drawn / drawn.sum(axis=1, keepdims=True)  # (resample, case)
-    means = np.stack([weights @ of_size.mean(axis=0) for of_size in errors], axis=1)  # (resample, size)
-    repeats = np.array([len(of_size) for of_size in errors])
-    squares = sum(((of_size.mean(axis=1) / max(of_size.mean(), 1e-9) - 1) ** 2).sum() for of_size in errors)
-    # The spread over trainings is proportional to the error, and known only as well as there are trainings.
-    spread = np.sqrt(squares / rng.chisquare(freedom, size=_RESAMPLES))
-    spread = np.maximum(spread, _SMALLEST_SPREAD)
-    scale = np.maximum(spread[:, None] * means / np.sqrt(repeats), 1e-6)  # (resample, size)
-    predictions, evidence = [], []
-    for shift in _SHIFTS:
-        likelihood, predict = _family(shift, means, scale, sizes)
-        noise = rng.standard_normal((_RESAMPLES, _PREDICTIONS)) * spread[:, None]
-        noise = noise / np.sqrt(1 if of_draws else repeats[-1])
-        later = predict(sizes[-1] + np.asarray(more), rng) * (1 + noise[..., None])
-        gained = means[:, -1, None, None] - np.clip(later, 0, 1)
-        predictions.append(gained.reshape(-1, len(more)).T)
-        evidence.append(np.median(likelihood))
-    known = np.array(evidence) >= max(evidence) + np.log(_RULED_OUT)
-    return np.stack(predictions)[known]
-
-
-def _family(
-    shift: float, means: Values, scale: Values, sizes: NDArray[Any]
-) -> tuple[Values, Callable[[NDArray[Any], np.random.Generator], Values]]:
-    """The curves with one d: the logarithm of their likelihood (resample), and a function that predicts.
-
-    Args:
-        shift: d by the largest size.
-        means: mean errors (resample, size).
-        scale: their standard errors (resample, size).
-        sizes: numbers of labelled cases.
-    """
-    reducible, slopes = (grid.ravel()[:, None] for grid in np.meshgrid(_REDUCIBLE, _SLOPES))
-
-    def shape(n: NDArray[Any]) -> Values:
-        """Error at n by the error at the largest size (curve, n)."""
-        ratio = (n[None] / sizes[-1] + shift) / (1 + shift)
-        return 1 - reducible + reducible * ratio ** (-slopes * (1 + shift))
-
-    curves = shape(sizes)
-    precision = 1 / scale**2
-    squared = precision @ (curves**2).T  # (resample, curve)
-    levels = (precision * means) @ curves.T / squared  # the error at the largest size that fits best
-    misfit = (precision * means**2).sum(axis=1, keepdims=True) - levels**2 * squared
-    logarithm = -0.5 * (misfit + np.log(squared))
-    best = logarithm.max(axis=1, keepdims=True)
-    edges = np.cumsum(np.exp(logarithm - best), axis=1)
-
-    def predict(n: NDArray[Any], rng: np.random.Generator) -> Values:
-        """Errors (resample, prediction, n) of curves drawn by their likelihood."""
-        points = rng.random((len(means), _PREDICTIONS)) * edges[:, -1:]
-        chosen = np.stack([np.searchsorted(*of_one) for of_one in zip(edges, points, strict=True)])
-        level = np.take_along_axis(levels, chosen, axis=1)
-        error = 1 / np.sqrt(np.take_along_axis(squared, chosen, axis=1))
-        level = level + error * rng.standard_normal(level.shape)
-        return level[..., None] * shape(n)[chosen]
-
-    return best[:, 0] + np.log(edges[:, -1]), predict
+    median, deviation = prior
+    return np.asarray(median * np.exp(deviation * rng.standard_normal((_CURVES, 1))))
