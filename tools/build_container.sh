@@ -5,6 +5,7 @@
 # Both programs are Debian packages and need root. Pass pip's settings from outside, such as
 #   tools/build_container.sh -v /etc/pip.conf:/etc/pip.conf:ro
 # In a container without the rights for a storage driver or namespaces: STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot.
+# The driver vfs copies the image several times: have four times its size free, there and in TMPDIR.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 base=localhost/samcarry-base

@@ -123,16 +123,23 @@ def embedding_notes(config: Config, cases: int | None) -> list[str]:
         cases: number of images; None = not known yet.
     """
     notes = []
-    for name in main_sams(config):
+    for name, size_in_bytes in embedding_sizes(config).items():
         model = config["sam"]["models"][name]["model"]
-        size = EMBEDDING_BYTES[model] / 1e6
-        if model in OWN_MODELS or name not in _sams_that_store(config):
+        size = size_in_bytes / 1e6
+        if model in OWN_MODELS:
             continue
         total = "" if cases is None else f", {cases * size / 1e3:.1f} GB for {cases} images"
         stay = config["sam"]["embeddings"] == "keep"
         cure = "`sam.embeddings: temporary` removes them after use" if stay else "they are removed after use"
         notes.append(f"Embeddings by SAM `{name}` ({model}) take {size:.1f} MB an image{total}; {cure}.")
     return notes
+
+
+def embedding_sizes(config: Config) -> dict[str, int]:
+    """Bytes that the stored embedding of an image takes, by the key of each SAM of the main line."""
+    storing = _sams_that_store(config)
+    models = config["sam"]["models"]
+    return {name: EMBEDDING_BYTES[models[name]["model"]] for name in main_sams(config) if name in storing}
 
 
 def _sams_that_store(config: Config) -> set[str | None]:

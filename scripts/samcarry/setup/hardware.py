@@ -1,5 +1,7 @@
 """What this machine has: GPUs, CPUs, memory and disk. Without torch, which takes seconds to import."""
 
+import contextlib
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ class Hardware:
     Attributes:
         gpus: (name, memory in GB) of each NVIDIA GPU.
         cpus: number of CPUs that this process may use.
-        memory: GB of main memory; 0 if it is not known.
+        memory: GB of main memory that this process may use; 0 if it is not known.
         free_disk: GB that are free where results are written.
     """
 
@@ -27,7 +29,8 @@ class Hardware:
     def __str__(self) -> str:
         """The parts that decide the size of a training, as text."""
         gpus = ", ".join(f"{name} with {memory:.0f} GB" for name, memory in self.gpus) or "no GPU"
-        return f"{gpus}, {self.cpus} CPUs, {self.memory:.0f} GB of memory"
+        memory = f"{self.memory:.1f} GB of memory" if self.memory else "memory not known"
+        return f"{gpus}, {self.cpus} CPUs, {memory}"
 
 
 def find_hardware(folder: Path = Path()) -> Hardware:
@@ -57,11 +60,13 @@ def _gpus() -> tuple[tuple[str, float], ...]:
     return tuple(found)
 
 
-def _memory() -> float:
+def _memory(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> float:
+    """GB of main memory; `limit` is the file in which Linux says how many bytes a container may use."""
+    # Not from /proc/meminfo, which some containers hide.
     try:
-        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("MemTotal:"):
-                return int(line.split()[1]) * 1024 / 1e9
-    except (OSError, ValueError, IndexError):
-        pass
-    return 0.0
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 0.0
+    with contextlib.suppress(OSError, ValueError):  # no container, no limit ('max'), or no Linux
+        memory = min(memory, int(limit.read_text(encoding="ascii")))
+    return max(memory, 0) / 1e9

@@ -17,6 +17,7 @@ from samcarry.images.grey import open_image
 from samcarry.pipeline.config import Config
 from samcarry.pipeline.settings import complete
 from samcarry.runtime.progress import duration
+from samcarry.setup.estimates import CPU_PIXELS, GPU_PIXELS, disk_gigabytes, training_seconds
 from samcarry.setup.finding import find_source
 from samcarry.setup.hardware import Hardware, find_hardware
 from samcarry.setup.inspection import Inspection, inspect
@@ -26,8 +27,6 @@ FEWEST_PATIENTS = 6
 """With fewer labelled patients, no split by patient can be scored with an interval."""
 
 _STEP = 16
-_GPU_PIXELS = 384 * 224  # the paper's wrists
-_CPU_PIXELS = 112 * 224  # config/small_machine.yaml
 _WIDE_ENOUGH = 6  # pixels of a small object at network size
 _MOST_GROWTH = 4  # times the usual number of pixels, for small objects
 _WINDOW = [0.5, 99.5]
@@ -40,9 +39,7 @@ _SMALL = {  # as in config/small_machine.yaml, whose results are in docs/studies
     "max_positive_weight": 3,
     "threads": 1,
 }
-_GPU_MEMORY = 11  # GB that the paper reports for batches of 16 at _GPU_PIXELS
-# Measured seconds of an iteration: on a CPU with _SMALL at _CPU_PIXELS, on an H200 with the paper's settings.
-_CPU_SECONDS, _GPU_SECONDS = 0.15, 0.048
+_GPU_MEMORY = 11  # GB that the paper reports for batches of 16 at GPU_PIXELS
 
 
 @dataclass(frozen=True)
@@ -175,7 +172,7 @@ def _choose(
     if contents is None:
         raise InputError(f"{source['format']}: nothing could be read")
     looks = list(contents.looks.values())
-    usual = _GPU_PIXELS if hardware.gpus and preset != "fast" else _CPU_PIXELS
+    usual = GPU_PIXELS if hardware.gpus and preset != "fast" else CPU_PIXELS
     shares = sorted(mask.share for look in looks for mask in look.masks.values())
     small = shares[len(shares) // 10] if shares else 1.0
     pixels = min(max(usual, round(_WIDE_ENOUGH**2 / small)), _MOST_GROWTH * usual)
@@ -205,7 +202,7 @@ def _training(preset: str, size: tuple[int, int], hardware: Hardware) -> dict[st
         return dict(_SMALL)
     room = min(memory for _, memory in hardware.gpus)
     # FixMatch draws as many unlabelled images in addition.
-    of_batch = 2 * _GPU_MEMORY * size[0] * size[1] / _GPU_PIXELS / 16
+    of_batch = 2 * _GPU_MEMORY * size[0] * size[1] / GPU_PIXELS / 16
     batch = next((batch for batch in (16, 8, 4) if batch * of_batch <= room), 2)
     return {} if batch == 16 else {"batch_size": batch}
 
@@ -346,47 +343,10 @@ def _estimate(
     complete(config, root)
     seconds, networks = training_seconds(config, on_gpu=bool(hardware.gpus))
     at_once = 1 if hardware.gpus else max(1, hardware.cpus // config["training"]["threads"])
-    unlabelled = sum(case.split == "unlabelled" for case in found.cases) + chosen.hidden
-    gigabytes = disk_gigabytes(config, len(found.cases), unlabelled, len(found.contents.classes))  # type: ignore[union-attr]
+    gigabytes = disk_gigabytes(config, len(found.cases), len(found.contents.classes))  # type: ignore[union-attr]
     where = "on an H200, several times that on a desktop GPU" if hardware.gpus else "on these CPUs"
     room = "" if gigabytes < hardware.free_disk else f", but only {hardware.free_disk:.0f} GB are free"
     return (
         f"Estimate: {networks} trainings in about {duration(seconds / at_once)} {where}, and "
         f"{gigabytes:.1f} GB of disk{room}; both may be wrong by a factor of three."
     )
-
-
-def training_seconds(config: Config, *, on_gpu: bool) -> tuple[float, int]:
-    """Seconds of all trainings of the main line, one after the other, and their number."""
-    training = config["training"]
-    pixels = config["images"]["height"] * config["images"]["width"] * training["batch_size"]
-    if on_gpu:
-        each = _GPU_SECONDS * pixels / (_GPU_PIXELS * 16) * (training["width"] / 64) ** 1.5
-    else:
-        each = _CPU_SECONDS * pixels / (_CPU_PIXELS * 2) * (training["width"] / _SMALL["width"]) ** 1.5
-    second = config["f_phi"]["iterations"] or training["iterations"]
-    methods = config["methods"]
-    lengths = {"f_theta": training["iterations"]}
-    if "unet_full" in methods:
-        lengths["unet_full"] = training["iterations"]
-    if any("best" in method or method.startswith("fixmatch") for method in methods):
-        lengths["fixmatch"] = 2 * second  # as many unlabelled images in each batch
-    if any("best" in method or "adapted" in method for method in methods):
-        lengths["adapted"] = 4 * config["adapt"]["steps"]  # of a SAM
-    for method in methods:
-        if method.startswith("ours_") or method.startswith("best_"):
-            lengths[method] = second
-        elif method.startswith("mean_teacher"):
-            lengths[method] = 2 * second
-    seeds = len(config["seeds"])
-    return seeds * sum(lengths.values()) * each, seeds * len(lengths)
-
-
-def disk_gigabytes(config: Config, images: int, unlabelled: int, classes: int) -> float:
-    """GB of disk that the main line takes, roughly."""
-    pixels = config["images"]["height"] * config["images"]["width"]
-    stacks = len(config["methods"]) * len(config["seeds"])
-    masks = pixels * classes * 0.3 * stacks * images  # bytes: probabilities, compressed
-    models = 12e6 * (config["training"]["width"] / 10) ** 2 * 0.25 * stacks
-    # Embeddings of whole images by an official SAM; those of the small ones are smaller.
-    return float(masks + models + 2e6 * images + pixels * images * (1 + 0.2 * classes)) / 1e9

@@ -1,6 +1,10 @@
 """samcarry doctor: what a run needs of this machine."""
 
+import os
 import subprocess
+
+import psutil
+import pytest
 
 from samcarry.sam.folders import digest_of_checkpoint
 from samcarry.setup import doctoring, hardware
@@ -63,3 +67,35 @@ def test_gpus_are_those_that_nvidia_smi_lists(monkeypatch):
     assert find_hardware().gpus == ()
     assert "does not answer" in doctoring._slurm()
     assert "not known" in doctoring._torch()
+
+
+def test_the_memory_is_known_where_proc_is_hidden(monkeypatch):
+    """As in containers, in which the machine had 0 GB."""
+    expected = psutil.virtual_memory().total / 1e9
+    read = hardware.Path.read_text
+
+    def hidden(path, *arguments, **options):
+        if path.is_relative_to("/proc"):
+            raise PermissionError(path)
+        return read(path, *arguments, **options)
+
+    monkeypatch.setattr(hardware.Path, "read_text", hidden)
+    assert hardware._memory(hardware.Path("/none")) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("max\n", 80.0), ("2000000000\n", 2.0), ("9223372036854771712\n", 80.0), ("", 80.0)],
+)
+def test_the_memory_of_a_container_counts(monkeypatch, tmp_path, text, expected):
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 20_000_000, "SC_PAGE_SIZE": 4000}.get)
+    (tmp_path / "memory.max").write_text(text)
+    assert hardware._memory(tmp_path / "memory.max") == expected
+
+
+@pytest.mark.parametrize(
+    ("memory", "expected"),
+    [(24.02, "24.0 GB of memory"), (0.5, "0.5 GB of memory"), (0.0, "memory not known")],
+)
+def test_no_machine_has_0_gb_of_memory(memory, expected):
+    assert str(Hardware((), 2, memory, 100.0)) == f"no GPU, 2 CPUs, {expected}"
