@@ -16,6 +16,7 @@ from samcarry.data.manifest import (
 from samcarry.data.oddities import find_oddities
 from samcarry.errors import raise_faults
 from samcarry.storage.files import write_text
+from samcarry.storage.names import check_names_fit
 
 with job(snakemake) as this:
     params, output = snakemake.params, snakemake.output
@@ -24,6 +25,7 @@ with job(snakemake) as this:
         this.log.warning(warning)
     looking = {"window": params.window, "look_for_text": not params.text_masked}
     contents = check_cases(cases, params.classes, **looking, threads=this.threads)
+    check_names_fit(this.results, [*(case.case for case in cases), *contents.classes])
     copies = find_duplicates(cases, contents.appearances, **params.duplicates)
     raise_faults(copies.faults)
     cases = [case for case in cases if case.case not in copies.left_out]

@@ -29,6 +29,7 @@ from samcarry.predict.promises import Asked, check_asked
 from samcarry.predict.unfinished import Unfinished, unfinished
 from samcarry.runtime.progress import progress
 from samcarry.storage.files import write_text
+from samcarry.storage.names import check_names_fit
 from samcarry.storage.tables import write_table
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,8 @@ def predict_folder(
 
     Raises:
         InputError: an option is unknown or does not fit the model, the side of an image cannot be found,
-            `out` exists or is not outside `images`, or no image can be read.
+            `out` exists, is not outside `images` or is on a file system that refuses the name of an image, or
+            no image can be read.
     """
     images, out = Path(images), Path(out)
     if not out.name:  # the working directory
@@ -111,6 +113,7 @@ def predict_folder(
     expressions = parse_expressions(block, model.classes, "measurements")
     check_spacing(spacing)
     found, faults = find_new_images(images)
+    check_names_fit(out.parent, found)
     images = images if images.is_dir() else images.parent
     log.info("%d images; %d classes at %d x %d pixels", len(found), len(model.classes), *model.size)
     sides = {} if laterality in (None, NONE) else find_sides(laterality, found, images)

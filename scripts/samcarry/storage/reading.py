@@ -24,6 +24,8 @@ _CURES = {
     errno.ENOTDIR: "check the path: a part of it is not a folder",
     errno.EISDIR: "check the path: it is a folder",
     errno.ENAMETOOLONG: "shorten the name",
+    errno.EINVAL: "if the name has a sign such as : * ? or a dot at its end, this file system may refuse it: "
+    "rename the file, or write to another file system",
     errno.ELOOP: "check the path: it has links that form a circle",
 }
 

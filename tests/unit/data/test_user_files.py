@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from samcarry.data.contract import find_images
 from samcarry.data.user_files import (
     by_name,
     find_label_files,
@@ -13,6 +14,8 @@ from samcarry.data.user_files import (
     visible_entries,
     visible_files,
 )
+from samcarry.importing.folders import find_image_files
+from samcarry.predict.finding import find_new_images
 
 FEMUR = "f\u00e9mur"
 DECOMPOSED = unicodedata.normalize("NFD", FEMUR)  # as macOS writes it
@@ -95,6 +98,21 @@ def test_two_files_of_one_class_are_a_fault_that_names_both(tmp_path, one, other
     assert len(find_label_files(tmp_path, faults)) == 1
     (fault,) = faults
     assert all(repr(str(tmp_path / name))[1:-1] in fault for name in (one, other))
+
+
+@pytest.mark.parametrize("find", [find_images, find_image_files, find_new_images])
+def test_two_images_whose_names_differ_in_the_unicode_form_only_are_a_fault_that_says_so(tmp_path, find):
+    make(tmp_path, f"{DECOMPOSED}.png", f"{FEMUR}.png")
+    faults: list[str] = []
+    if find is find_images:
+        find(tmp_path, faults, [])
+    elif find is find_image_files:
+        find(tmp_path, faults)
+    else:
+        faults = find(tmp_path)[1]
+    (fault,) = faults
+    assert fault.startswith(f"{tmp_path / FEMUR}.png: is a second image")
+    assert "the same letters in another Unicode form" in fault
 
 
 def test_everything_else_in_a_label_folder_is_a_fault(tmp_path):
