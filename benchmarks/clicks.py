@@ -74,6 +74,7 @@ def main() -> None:
             classes=classes,
             sam=load_sam(arguments.sam, file),
             window=None,
+            text_masked=False,
             precision="float32",
         )
         print(f"page of {len(chosen)} cases: {page.stat().st_size / 1e6:.1f} MB")

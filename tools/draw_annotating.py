@@ -50,6 +50,7 @@ def main() -> None:
             classes=classes,
             sam=load_sam("tiny", ROOT / "resources/tiny_sam.safetensors"),
             window=None,
+            text_masked=False,
             precision="float32",
         )
         browser = launch(playwright)

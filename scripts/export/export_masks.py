@@ -19,5 +19,6 @@ with job(snakemake) as this:
         find_originals(Path(params.folder), rows, source_images),
         params.formats,
         window=params.window,
+        text_masked=params.text_masked,
         metadata={"stage": snakemake.wildcards.stage, "made_by": this.made_by},
     )

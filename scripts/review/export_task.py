@@ -30,6 +30,7 @@ with job(snakemake):
         cases=cases,
         images=images,
         window=params.window,
+        text_masked=params.text_masked,
         refined=given.refined,
         classes=read_text(given.names).splitlines(),
         mirrored=mirrored_cases(params.folder) if params.source_images else (),

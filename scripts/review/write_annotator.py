@@ -24,5 +24,6 @@ with job(snakemake) as this:
         classes=classes,
         sam=load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device),
         window=params.window,
+        text_masked=params.text_masked,
         precision=params.precision,
     )

@@ -24,6 +24,7 @@ with job(snakemake):
         read_ranking(given.classes),
         images=images,
         window=params.window,
+        text_masked=params.text_masked,
         refined=given.refined,
         probabilities=given.probabilities,
         classes=classes,

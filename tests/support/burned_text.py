@@ -1,4 +1,8 @@
-"""Radiographs with text in their pixels, drawn with the fonts that matplotlib ships."""
+"""Radiographs with text in their pixels, drawn with the fonts that matplotlib ships; and what shows of it."""
+
+import base64
+import io
+import re
 
 import numpy as np
 from matplotlib import get_data_path
@@ -27,3 +31,20 @@ def burn(grey, text, at, size=14, font="DejaVuSans", ink=255, bar=None):
         pen.rectangle((left - 4, top - 4, right + 4, bottom + 4), fill=bar)
     pen.multiline_text(at, text, fill=ink, font=letters)
     return np.array(image)
+
+
+def share_shown(picture, plain, burned):
+    """The share of the text's pixels that a picture (height, width) of any size still shows."""
+    before, after = (
+        np.asarray(Image.fromarray(grey).resize(picture.shape[::-1], Image.Resampling.BICUBIC)).astype(int)
+        for grey in (plain, burned)
+    )
+    text = np.abs(after - before) > 60
+    assert text.sum() > 30
+    return (np.abs(picture - after) < np.abs(picture - before))[text].mean()
+
+
+def pictures_in(page):
+    """The grey values (height, width) of all pictures that are part of a page, in their order."""
+    texts = re.findall(r"data:image/\w+;base64,([A-Za-z0-9+/=]+)", page)
+    return [np.array(Image.open(io.BytesIO(base64.b64decode(text))).convert("L")) for text in texts]

@@ -23,6 +23,7 @@ rule export_masks:
         source_images=source_images,
         formats=config["export"]["formats"],
         window=WINDOW,
+        text_masked=TEXT_MASKED,
         code=code_of("export/export_masks"),
     script:
         "../../scripts/export/export_masks.py"

@@ -13,8 +13,9 @@ from samcarry.annotate.page import PageCase, render_annotator
 from samcarry.annotate.parts import decoder_weights, embed_parts, windows_of
 from samcarry.data.contract import CLASS_NAME_RULE, is_class_name
 from samcarry.errors import InputError
-from samcarry.images.grey import image_size, read_grey
+from samcarry.images.grey import image_size
 from samcarry.images.masks import mask_at_size
+from samcarry.images.text import read_shown, text_note
 from samcarry.runtime.device import Precision
 from samcarry.runtime.progress import progress
 from samcarry.sam.official import Sam
@@ -36,6 +37,7 @@ def write_annotator(
     classes: Sequence[str] | None,
     sam: Sam,
     window: tuple[float, float] | None,
+    text_masked: bool,
     precision: Precision,
 ) -> None:
     """Write a page on which the cases are annotated; an existing one stays, since somebody may be using it.
@@ -50,6 +52,7 @@ def write_annotator(
         classes: names of the classes, in the order of the masks.
         sam: the SAM that answers on the page.
         window: as in `grey.read_grey`.
+        text_masked: whether lines of text are filled, see `text.read_shown`.
         precision: number format in which the image encoder computes.
 
     Raises:
@@ -71,10 +74,10 @@ def write_annotator(
 
     def page_cases() -> Iterator[PageCase]:
         for case in progress(cases, "cases embedded for the page"):
-            image = read_grey(images[case], window)
+            image, filled = read_shown(images[case], window, text_masked)
             parts = list(embed_parts(sam, image, precision, enlarged=enlarged))
             start = None if case not in masks else _at_size(masks[case], image.shape)
-            yield PageCase(case, image, sha256(images[case]), start, parts)
+            yield PageCase(case, image, sha256(images[case]), start, parts, text_note(filled))
 
     page, shown = render_annotator(
         page_cases(),
@@ -83,6 +86,7 @@ def write_annotator(
         classes=classes,
         sam=decoder_weights(sam),
         expected=len(cases),
+        text_masked=text_masked,
     )
     write_text(path, page)
     log.info("%d of %d cases are on the page of %.1f MB", len(shown), len(cases), len(page) / 1e6)

@@ -17,6 +17,7 @@ from samcarry.errors import InputError
 from samcarry.geometry.run_lengths import encode_runs
 from samcarry.prompting.prompts import bounding_box
 from samcarry.report.html import data_uri
+from samcarry.storage.filled import HTML_MARK
 
 _PICTURE_QUALITY = 90  # of WebP; SAM saw the image itself
 _LONGEST_WEBP = 16383  # pixels
@@ -32,6 +33,7 @@ class PageCase:
         digest: SHA-256 of the image's file.
         start: masks at the beginning (class, height, width); None if there are none.
         parts: embedded parts, the whole image first; empty if SAM cannot be asked.
+        note: what was done to the image, for people; '' for nothing.
     """
 
     name: str
@@ -39,6 +41,7 @@ class PageCase:
     digest: str
     start: NDArray[np.bool_] | None
     parts: Sequence[Part]
+    note: str = ""
 
 
 def render_annotator(
@@ -49,6 +52,7 @@ def render_annotator(
     classes: Sequence[str],
     sam: DecoderWeights | None,
     expected: int,
+    text_masked: bool = False,
     most_bytes: int = MOST_BYTES,
 ) -> tuple[str, list[str]]:
     """The page, and the names of the cases in it.
@@ -62,6 +66,7 @@ def render_annotator(
         classes: names of the classes; all starting masks are in this order.
         sam: the decoder; None for a page on which masks are drawn by hand only.
         expected: number of cases that there are.
+        text_masked: whether lines of text are filled in the images; the page has a mark that says so.
         most_bytes: largest page.
 
     Raises:
@@ -70,13 +75,15 @@ def render_annotator(
     weights = "" if sam is None else as_base64(sam.halves)
     used = len(weights)
     entries: list[dict[str, Any]] = []
+    notes: list[str] = []
     blocks: list[dict[str, str]] = []
     for number, case in enumerate(cases):
         entry, own = _entry(case), _data_blocks(number, case)
-        used += len(json.dumps(entry)) + sum(len(block["text"]) for block in own)
+        used += len(json.dumps([entry, case.note])) + sum(len(block["text"]) for block in own)
         if used > most_bytes:
             break
         entries.append(entry)
+        notes.append(case.note)
         blocks += own
     if not entries:
         raise InputError(
@@ -93,6 +100,8 @@ def render_annotator(
         "note": _note(len(entries), expected, most_bytes),
     }
     about["id"] = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+    # Not part of the id: work that a browser keeps fits the page with and without text.
+    about |= {"notes": notes, "mark": HTML_MARK if text_masked else ""}
     page = render_frame("annotate", about=about, weights=weights, blocks=blocks)
     return page, [entry["name"] for entry in entries]
 

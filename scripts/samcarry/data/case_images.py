@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from samcarry.data.image_digests import check_image
 from samcarry.data.label_masks import check_labels, files_by_case
 from samcarry.data.user_files import label_name
-from samcarry.images.grey import read_grey
 from samcarry.images.masks import read_mask
-from samcarry.images.text import mask_text
+from samcarry.images.text import read_shown
 from samcarry.storage.stacks import read_stack
 
 ImageOf = Callable[[str], NDArray[np.uint8]]
@@ -47,8 +46,7 @@ def image_reader(
         def read(case: str) -> NDArray[np.uint8]:
             path, digest = file_of[case]
             check_image(path, digest)
-            grey = read_grey(path, window)
-            return mask_text(grey) if text_masked else grey
+            return read_shown(path, window, text_masked)[0]
 
         return read
     images: dict[str, NDArray[np.uint8]] = {}

@@ -4,7 +4,8 @@ No characters are recognised. A line of text is a row of small shapes of high co
 stand on one base line and follow each other closely. A single marker, such as L or R, is not a line.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from PIL import Image
 from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from samcarry.images.grey import read_grey
 
 Box = tuple[int, int, int, int]
 """Top, bottom, left and right of a line in pixels; bottom and right are exclusive."""
@@ -78,6 +81,35 @@ def fill_text(values: NDArray[Any], boxes: Iterable[Box]) -> NDArray[Any]:
 def mask_text(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The image (height, width) with its lines of text filled."""
     return fill_text(image, find_text(image))
+
+
+def read_shown(
+    path: str | Path, window: tuple[float, float] | None, text_masked: bool
+) -> tuple[NDArray[np.uint8], list[Box]]:
+    """An image file as networks and people are to see it, with lines of text filled if the config says so.
+
+    Args:
+        path: as for `grey.read_grey`.
+        window: as for `grey.read_grey`.
+        text_masked: whether to fill lines of text.
+
+    Returns:
+        Grey values (height, width), and the boxes that were filled.
+
+    Raises:
+        InputError: the file cannot be read, see `grey.read_grey`.
+    """
+    grey = read_grey(path, window)
+    boxes = find_text(grey) if text_masked else []
+    return fill_text(grey, boxes), boxes
+
+
+def text_note(boxes: Sequence[Box]) -> str:
+    """The sentence that explains filled boxes to those who see the image; '' if there are none."""
+    if not boxes:
+        return ""
+    lines = "1 line" if len(boxes) == 1 else f"{len(boxes)} lines"
+    return f"Filled with grey: {lines} of text near the borders of this image (config key images.mask_text)."
 
 
 def _parts(image: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from samcarry.errors import InputError
 from samcarry.images.grey import as_grey, resize_grey
 from samcarry.images.masks import draw_mask
 from samcarry.images.preparation import SIDES
-from samcarry.images.text import mask_text
+from samcarry.images.text import Box, fill_text, find_text
 from samcarry.images.training_look import Unlikeness, compare
 from samcarry.predict.laterality import NONE, check_laterality, side_to_mirror
 from samcarry.predict.models import Model
@@ -120,6 +120,7 @@ class Answer:
         unlikeness: how the image compares with the training images, if known.
         probabilities: (class, height, width) at network size, 0..255, in the orientation of the image.
         prepared: the image as the network saw it, (height, width).
+        filled: the lines of text that the network did not see, in pixels of the image.
         absent: names of the classes whose masks were removed, because the presence step judges them absent.
     """
 
@@ -127,6 +128,7 @@ class Answer:
     unlikeness: Unlikeness | None
     probabilities: NDArray[np.uint8]
     prepared: NDArray[np.uint8]
+    filled: tuple[Box, ...]
     absent: tuple[str, ...] = ()
 
 
@@ -134,7 +136,8 @@ def predict_grey(
     model: Model, image: NDArray[np.uint8], one_component: bool, mirror: bool, tta: bool = False
 ) -> Answer:
     """Masks of grey values (height, width), 0..255; the network sees the mirrored image if `mirror`."""
-    shown = mask_text(image) if model.text_masked else image
+    filled = tuple(find_text(image)) if model.text_masked else ()
+    shown = fill_text(image, filled)
     seen = np.ascontiguousarray(shown[:, ::-1]) if mirror else shown
     prepared = resize_grey(seen, *model.size)
     unlikeness = compare(prepared, model.training_look) if model.training_look else None
@@ -154,4 +157,4 @@ def predict_grey(
             draw_mask(probability, masks[index])
     if mirror:
         masks, small = np.ascontiguousarray(masks[..., ::-1]), np.ascontiguousarray(small[..., ::-1])
-    return Answer(masks, unlikeness, small, prepared, absent)
+    return Answer(masks, unlikeness, small, prepared, filled, absent)

@@ -19,6 +19,7 @@ from samcarry.formats.writers import MaskWriter
 from samcarry.geometry.run_lengths import encode_image
 from samcarry.images.dicom import burned_in_code, dicom_pixel_size, is_dicom
 from samcarry.images.grey import read_grey
+from samcarry.images.text import fill_text
 from samcarry.measure.expressions import parse_expressions
 from samcarry.measure.shapes import Spacing
 from samcarry.measure.table import measure_image, measured_as_json
@@ -70,7 +71,7 @@ class Seen:
         case: the name of its files.
         file: the user's file.
         key: from `Keys.of`.
-        grey: its grey values, (height, width).
+        grey: its grey values, (height, width), with the lines of text filled that the network did not see.
         answer: what the network says of it.
         p_value: from `promises.how_like`.
         burned_in: what a DICOM file says of text in its pixels, as in images.csv.
@@ -106,7 +107,15 @@ def look_at(keys: Keys, case: str, file: Path) -> Seen:
         raise RefusedError(f"{file}: {reason}; it was left out (--unlike refuse)")
     if reason:
         log.warning("%s: %s; %s", file, reason, MAY_BE_WRONG)
-    return Seen(case, file, key, grey, answer, p_value, burned_in, reason)
+    if answer.filled:
+        log.info(
+            "%s: lines of text are filled with grey, as in the training images, for the network and in all "
+            "pictures: %d",
+            file,
+            len(answer.filled),
+        )
+    shown = fill_text(grey, answer.filled)
+    return Seen(case, file, key, shown, answer, p_value, burned_in, reason)
 
 
 def write_files(keys: Keys, seen: Seen, files: MaskWriter, state: Unfinished) -> dict[str, Any]:

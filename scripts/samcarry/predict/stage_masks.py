@@ -14,8 +14,8 @@ from samcarry.data.contract import mirrored_cases
 from samcarry.data.manifest import ManifestRow
 from samcarry.errors import shortlist
 from samcarry.formats.writers import OVERLAP_RULE, MaskWriter
-from samcarry.images.grey import read_grey
 from samcarry.images.masks import mask_at_size
+from samcarry.images.text import read_shown
 from samcarry.importing.folders import find_image_files
 from samcarry.runtime.progress import progress
 from samcarry.storage.files import atomic, write_text
@@ -76,6 +76,7 @@ def export_stage(
     formats: Sequence[str],
     *,
     window: tuple[float, float] | None,
+    text_masked: bool,
     metadata: Mapping[str, Any],
 ) -> None:
     """Write masks, and export.json, which lists them, to a folder, atomically.
@@ -88,6 +89,7 @@ def export_stage(
         originals: the originals of all cases, from `find_originals`.
         formats: some of `formats.FORMATS`.
         window: percentiles of the grey values shown in overlays, as for `grey.read_grey`.
+        text_masked: whether lines of text are filled in overlays and images, see `text.read_shown`.
         metadata: the first entries of export.json.
     """
     classes = read_header(stacks[0]).classes
@@ -99,13 +101,13 @@ def export_stage(
             values = stack.values if stack.kind == "probability" else stack.values * np.uint8(255)
             for case, small in zip(stack.cases, values, strict=True):
                 original = originals[case]
-                grey = read_grey(original.image, window)
+                grey, filled = read_shown(original.image, window, text_masked)
                 masks = np.stack([mask_at_size(class_values, *grey.shape) for class_values in small])
                 grey, masks = _unmirrored(grey, original), _unmirrored(masks, original)
                 written = files.add(case, masks, grey, file_name=original.name, source=original.source)
                 size = dict(zip(("height", "width"), grey.shape, strict=True))
                 entry = {"case": case, "image": original.name, **size, "mirrored_back": original.mirrored}
-                cases.append({**entry, "files": written})
+                cases.append({**entry, "text_filled": len(filled), "files": written})
         common_files = files.finish()
         for fault in files.faults:
             log.warning("%s", fault)

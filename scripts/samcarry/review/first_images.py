@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from samcarry.data.contract import find_images, find_labels, read_rows
 from samcarry.errors import DamagedError, InputError, raise_faults, shortlist
-from samcarry.images.grey import read_grey, resize_grey
+from samcarry.images.grey import resize_grey
+from samcarry.images.text import read_shown
 from samcarry.review.coverage import Choice, choose_first, feature_space
 from samcarry.runtime.progress import progress
 from samcarry.storage.files import atomic
@@ -103,6 +104,7 @@ def pooled_embeddings(
     *,
     size: tuple[int, int],
     window: tuple[float, float] | None,
+    text_masked: bool,
     sam_id: str,
 ) -> NDArray[np.float32]:
     """The mean embedding of each image, (image, channel), computed chunk by chunk or read from the cache.
@@ -117,6 +119,7 @@ def pooled_embeddings(
         cache: folder of the chunks.
         size: (height, width) to which images are resized.
         window: as in `grey.read_grey`.
+        text_masked: whether lines of text are filled, see `text.read_shown`.
         sam_id: identifies SAM and its checkpoint.
 
     Raises:
@@ -127,11 +130,11 @@ def pooled_embeddings(
     starts = range(0, len(images), CHUNK)
     for start in progress(starts, f"chunks of {CHUNK} images embedded"):
         chunk = images[start : start + CHUNK]
-        file = cache / f"{_digest(chunk, size, window, sam_id)}.state"
+        file = cache / f"{_digest(chunk, size, window, text_masked, sam_id)}.state"
         used.add(file)
         vectors = _read_chunk(file)
         if vectors is None:
-            greys = [_read_grey(entry.image, size, window, faults) for entry in chunk]
+            greys = [_read_small(entry.image, size, window, text_masked, faults) for entry in chunk]
             if faults:
                 continue  # so that one run reports all faults
             embeddings = embed([grey for grey in greys if grey is not None])
@@ -194,31 +197,47 @@ def write_first(
 
 
 def draw_contact_sheet(
-    path: str | Path, images: Sequence[FirstImage], window: tuple[float, float] | None, across: int = 8
+    path: str | Path,
+    images: Sequence[FirstImage],
+    window: tuple[float, float] | None,
+    text_masked: bool,
+    across: int = 8,
 ) -> None:
-    """Draw the images with their numbers and names, `across` in a row; the aspect of each is kept."""
+    """Draw the images with their numbers and names, `across` in a row; the aspect of each is kept.
+
+    Below an image whose lines of text are filled (see `text.read_shown`), the sheet says so.
+    """
     line, gap = 18, 8
+    if text_masked:
+        line *= 2
     cell = (TILE + gap, TILE + line + gap)
     rows = math.ceil(len(images) / across)
     sheet = Image.new("L", (min(across, len(images)) * cell[0] + gap, rows * cell[1] + gap), 255)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
     for index, entry in enumerate(images):
         left, top = gap + index % across * cell[0], gap + index // across * cell[1]
-        picture = ImageOps.contain(Image.fromarray(read_grey(entry.image, window)), (TILE, TILE))
+        grey, filled = read_shown(entry.image, window, text_masked)
+        picture = ImageOps.contain(Image.fromarray(grey), (TILE, TILE))
         sheet.paste(picture, (left + (TILE - picture.width) // 2, top + (TILE - picture.height) // 2))
         text = f"{index + 1}  {entry.case}"
         while draw.textlength(text, font) > TILE and len(text) > 4:
             text = text[:-2] + "…"
         draw.text((left, top + TILE + 2), text, 0, font)
+        if filled:
+            draw.text((left, top + TILE + 20), "text filled with grey", 0, font)
     with atomic(path) as private:
         sheet.save(private, format="PNG")
 
 
 def _digest(
-    chunk: Sequence[FirstImage], size: tuple[int, int], window: tuple[float, float] | None, sam_id: str
+    chunk: Sequence[FirstImage],
+    size: tuple[int, int],
+    window: tuple[float, float] | None,
+    text_masked: bool,
+    sam_id: str,
 ) -> str:
     """Digest of everything that the embeddings of a chunk depend on."""
-    digest = hashlib.sha256(repr((tuple(size), window, sam_id)).encode())
+    digest = hashlib.sha256(repr((tuple(size), window, text_masked, sam_id)).encode())
     for entry in chunk:
         stat = entry.image.stat()
         digest.update(f"{entry.image.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
@@ -233,12 +252,16 @@ def _read_chunk(file: Path) -> NDArray[np.float32] | None:
         return None
 
 
-def _read_grey(
-    image: Path, size: tuple[int, int], window: tuple[float, float] | None, faults: list[str]
+def _read_small(
+    image: Path,
+    size: tuple[int, int],
+    window: tuple[float, float] | None,
+    text_masked: bool,
+    faults: list[str],
 ) -> NDArray[np.uint8] | None:
     """The image (height, width) at `size`; None, and a line in `faults`, if it cannot be read."""
     try:
-        return resize_grey(read_grey(image, window), *size)
+        return resize_grey(read_shown(image, window, text_masked)[0], *size)
     except InputError as error:
         faults.append(str(error))
         return None

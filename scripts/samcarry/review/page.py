@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.colors import to_hex
 
 from samcarry.images.colours import class_colours
-from samcarry.images.grey import read_grey
+from samcarry.images.text import read_shown, text_note
 from samcarry.report.gallery import Stage, Tile, case_tiles, webp
 from samcarry.report.html import render_page
 from samcarry.review.marks import MARKS
@@ -25,13 +25,14 @@ class ReviewCase:
 
     Attributes:
         case: name of the case.
-        picture: the user's image as WebP.
+        picture: the user's image as WebP; its lines of text are filled if the config says so.
         size: height and width of the user's image, in pixels.
         tiles: pictures with the contours of R and P; unlabelled cases have no reference.
         rank: rank among all unlabelled cases, from 1.
         doubt: 0 to 1.
         reasons: one sentence per reason, the strongest first.
         class_doubt: {index of a class: doubt}, without classes for which nothing was measured.
+        note: what was done to the image, for people; '' for nothing.
         key: digest of what is shown of the case; the browser keeps marks under it, so that no mark is taken
             over to masks that changed.
     """
@@ -44,6 +45,7 @@ class ReviewCase:
     doubt: float
     reasons: tuple[str, ...]
     class_doubt: dict[int, float]
+    note: str
     key: str
 
 
@@ -53,6 +55,7 @@ def review_cases(
     *,
     images: Mapping[str, Path],
     window: tuple[float, float] | None,
+    text_masked: bool,
     refined: Sequence[str],
     probabilities: Sequence[str],
     classes: Sequence[str],
@@ -64,6 +67,7 @@ def review_cases(
         class_doubt: rows of classes.csv.
         images: {case: image file} of the cases to show.
         window: as in `grey.read_grey`.
+        text_masked: whether lines of text are filled, see `text.read_shown`.
         refined: stacks of R of the unlabelled shards.
         probabilities: stacks of P of the same shards.
         classes: the classes of all stacks, in their order.
@@ -80,7 +84,7 @@ def review_cases(
     found = []
     rows = zip(worst["case"], worst["rank"], worst["doubt"], worst["reason"], strict=True)
     for case, rank, doubt, reason in rows:
-        image = read_grey(images[case], window)
+        image, filled = read_shown(images[case], window, text_masked)
         picture = webp(image, MOST_PIXELS)
         found.append(
             ReviewCase(
@@ -92,6 +96,7 @@ def review_cases(
                 float(doubt),
                 tuple(reason.split("; ")) if reason else (),
                 of_class.get(case, {}),
+                text_note(filled),
                 _key(case, picture, tiles[case], classes),
             )
         )

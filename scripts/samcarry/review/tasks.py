@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samcarry.data.manifest import ManifestRow
-from samcarry.errors import InputError
+from samcarry.errors import InputError, shortlist
 from samcarry.formats.cvat import write_cvat
 from samcarry.geometry.run_lengths import encode_image
-from samcarry.images.grey import image_size, read_grey, write_grey
+from samcarry.images.grey import image_size, write_grey
 from samcarry.images.masks import mask_at_size
+from samcarry.images.text import read_shown
 from samcarry.review.picture_names import picture_name
 from samcarry.storage.files import atomic
+from samcarry.storage.filled import ZIP_MARK
 from samcarry.storage.stacks import read_shards
 from samcarry.storage.tables import read_table, write_table
 
@@ -61,6 +63,7 @@ def write_task(
     cases: Sequence[str],
     images: Mapping[str, Path],
     window: tuple[float, float] | None,
+    text_masked: bool,
     refined: Sequence[str],
     classes: Sequence[str],
     mirrored: Collection[str],
@@ -77,6 +80,7 @@ def write_task(
         cases: the cases in the order of the task.
         images: {case: image file}.
         window: as in `grey.read_grey`.
+        text_masked: whether lines of text are filled, see `text.read_shown`.
         refined: stacks of R of all unlabelled shards.
         classes: the classes of the stacks.
         mirrored: the cases whose images an import has mirrored; the names of their pictures say so.
@@ -91,7 +95,7 @@ def write_task(
         write_table(sheet, ["case"], ([case] for case in cases))
     names = {case: picture_name(case, mirrored) for case in cases}
     if not archive.exists():
-        _write_archive(archive, names, images, window)
+        _write_archive(archive, names, images, window, text_masked)
     if not annotations.exists():
         masks = read_shards(refined, cases, classes)
         encoded = (
@@ -107,14 +111,30 @@ def _at_image_size(masks: NDArray[np.bool_], image: Path) -> NDArray[np.bool_]:
 
 
 def _write_archive(
-    archive: Path, names: Mapping[str, str], images: Mapping[str, Path], window: tuple[float, float] | None
+    archive: Path,
+    names: Mapping[str, str],
+    images: Mapping[str, Path],
+    window: tuple[float, float] | None,
+    text_masked: bool,
 ) -> None:
     """Write a ZIP file with the images as {case: name}, uncompressed because PNGs are compressed already."""
+    changed = []
     with atomic(archive) as private, zipfile.ZipFile(private, "w", zipfile.ZIP_STORED) as target:
         for case, name in names.items():
             picture = private.with_name(f".{name}")
             try:
-                write_grey(picture, read_grey(images[case], window))
+                grey, filled = read_shown(images[case], window, text_masked)
+                write_grey(picture, grey)
                 target.write(picture, name)
             finally:
                 picture.unlink(missing_ok=True)
+            if filled:
+                changed.append(case)
+        if text_masked:
+            target.comment = ZIP_MARK
+    if changed:
+        log.info(
+            "%s: lines of text are filled with grey (images.mask_text) in the images of %s",
+            archive,
+            shortlist(changed),
+        )

@@ -58,6 +58,7 @@ def page_file(study, tiny, tmp_path_factory):
         classes=CLASSES,
         sam=tiny,
         window=None,
+        text_masked=False,
         precision="float32",
     )
     return path

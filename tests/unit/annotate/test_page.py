@@ -105,7 +105,8 @@ def test_parts_are_embedded_like_whole_images(tiny):
 
 
 def write(path, tiny, study, **options):
-    settings = {"dataset": "mine", "task": "first", "classes": ["a"], "window": None, "precision": "float32"}
+    settings = {"dataset": "mine", "task": "first", "classes": ["a"], "precision": "float32"}
+    settings |= {"window": None, "text_masked": False}
     images = {"c": study / "images/c.png"}
     write_annotator(path, ["c"], images, {}, sam=tiny, **settings | options)
 

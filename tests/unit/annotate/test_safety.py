@@ -134,6 +134,7 @@ def hostile_page(tmp_path_factory, study, tiny):
         classes=HOSTILE_CLASSES,
         sam=tiny,
         window=None,
+        text_masked=False,
         precision="float32",
     )
     return path

@@ -12,7 +12,7 @@ from samcarry.importing.annotations import NO_SPLIT, import_annotations
 from samcarry.importing.wrist import import_cvat
 from samcarry.predict.models import Model
 from samcarry.predict.new_images import predict_folder
-from support.burned_text import burn, radiograph
+from support.burned_text import burn, radiograph, share_shown
 from support.coco_files import annotation, document
 from support.dicom_files import write as write_dicom
 
@@ -143,3 +143,23 @@ def test_text_is_filled_if_it_was_filled_in_training(tmp_path, text_masked):
     seen = seen_by_the_network(tmp_path / "images", None, text_masked=text_masked)["a"]
     assert np.array_equal(seen, expected)
     assert not np.array_equal(mask_text(burned), burned)
+
+
+@pytest.mark.parametrize("text_masked", [False, True])
+def test_pictures_show_text_only_if_the_network_saw_it(tmp_path, text_masked, caplog):
+    caplog.set_level("INFO")
+    (tmp_path / "images").mkdir()
+    plain = radiograph()
+    burned = burn(plain, "DOE, Maria\n12.03.1978", (8, 8))
+    write_grey(tmp_path / "images/a.png", burned)
+    model = Model(
+        lambda images: np.zeros((len(images), 1, *SIZE), np.uint8),
+        *(("a",), SIZE, 0.5, 0.25, None, "0" * 64),
+        text_masked=text_masked,
+    )
+    predict_folder(model, tmp_path / "images", tmp_path / "out", ["overlay", "nnunet"])
+    for file in ("overlays/a.png", "nnunet/Dataset001_samcarry/imagesTr/a_0000.png"):
+        picture = read_grey(tmp_path / "out" / file)[: plain.shape[0]]
+        share = share_shown(picture, plain, burned)
+        assert share < 0.02 if text_masked else share > 0.98, file
+    assert ("a.png: lines of text are filled with grey" in caplog.text) == text_masked

@@ -8,9 +8,11 @@ from PIL import Image
 
 from samcarry.data.manifest import ManifestRow
 from samcarry.formats import FORMATS
+from samcarry.images.grey import read_grey, write_grey
 from samcarry.images.masks import mask_at_size, read_mask
 from samcarry.predict.stage_masks import export_stage, find_originals
 from samcarry.storage.stacks import Stack, write_stack
+from support.burned_text import burn, radiograph, share_shown
 
 
 def row(case):
@@ -32,11 +34,11 @@ def study(tmp_path):
     return tmp_path
 
 
-def export(study, source_images, formats):
+def export(study, source_images, formats, text_masked=False):
     rows = [row("left"), row("right")]
     originals = find_originals(study / "data", rows, source_images)
-    metadata = {"stage": "unet_sam"}
-    export_stage(study / "out", [study / "stack.nii.gz"], originals, formats, window=None, metadata=metadata)
+    options = {"window": None, "text_masked": text_masked, "metadata": {"stage": "unet_sam"}}
+    export_stage(study / "out", [study / "stack.nii.gz"], originals, formats, **options)
     return json.loads((study / "out/export.json").read_text())
 
 
@@ -68,6 +70,21 @@ def test_the_record_lists_every_file_and_the_overlap_rule(study):
     assert listed | {"export.json"} == there
     assert "fewer pixels" in record["overlap_rule"]
     assert record["stage"] == "unet_sam"
+
+
+@pytest.mark.parametrize("text_masked", [False, True])
+def test_pictures_show_text_only_if_it_is_not_masked(study, text_masked):
+    """Also in the orientation of the user's own image, of which the data set has a mirrored one."""
+    plain = radiograph()
+    burned = burn(plain, "DOE, Maria\n12.03.1978", (8, 8))
+    write_grey(study / "data/images/left.png", plain)
+    write_grey(study / "data/images/right.png", np.ascontiguousarray(burned[:, ::-1]))
+    record = export(study, study / "own", ["overlay", "nnunet"], text_masked)
+    for file in ("overlays/right.png", "nnunet/Dataset001_samcarry/imagesTr/right_0000.png"):
+        picture = read_grey(study / "out" / file)[: plain.shape[0], : plain.shape[1]]
+        share = share_shown(picture, plain, burned)
+        assert share < 0.02 if text_masked else share > 0.98, file
+    assert [case["text_filled"] for case in record["cases"]] == ([0, 2] if text_masked else [0, 0])
 
 
 def test_an_earlier_export_is_replaced_completely(study):

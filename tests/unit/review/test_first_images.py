@@ -44,7 +44,7 @@ class Embed:
 
 def embedded(folder, embed, sam_id="tiny", **settings):
     images = find_first_images(folder, None, [])
-    options = {"size": (6, 5), "window": None, "sam_id": sam_id, **settings}
+    options = {"size": (6, 5), "window": None, "text_masked": False, "sam_id": sam_id, **settings}
     return pooled_embeddings(images, embed, folder / "cache", **options)
 
 
@@ -67,7 +67,7 @@ def test_a_killed_run_resumes_at_its_last_chunk_with_the_same_embeddings(folder)
 
 def test_embeddings_are_computed_again_if_image_size_or_sam_changed(folder):
     embedded(folder, Embed())
-    for changes in ({"sam_id": "other"}, {"size": (8, 5)}, {"window": (1, 99)}):
+    for changes in ({"sam_id": "other"}, {"size": (8, 5)}, {"window": (1, 99)}, {"text_masked": True}):
         again = Embed()
         embedded(folder, again, **changes)
         assert again.calls == CHUNK + 8
@@ -113,9 +113,9 @@ def test_no_image_to_propose_is_reported(folder):
 
 def test_the_contact_sheet_shows_every_image(folder):
     images = find_first_images(folder, None, [])[:10]
-    draw_contact_sheet(folder / "sheet.png", images, None)
+    draw_contact_sheet(folder / "sheet.png", images, None, False)
     sheet = np.asarray(Image.open(folder / "sheet.png"))
     two = find_first_images(folder, None, [])[:2]
-    draw_contact_sheet(folder / "two.png", two, None)
+    draw_contact_sheet(folder / "two.png", two, None, False)
     assert sheet.shape[0] > np.asarray(Image.open(folder / "two.png")).shape[0]
     assert sheet.std() > 10

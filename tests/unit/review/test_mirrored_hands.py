@@ -68,7 +68,8 @@ def export(study, *formats):
     rows = [ManifestRow(c, "u-0", "unlabelled", c, None, f"images/{c}.png", "", ()) for c in CASES]
     originals = find_originals(study / "data", rows, study / "own")
     out = study / "out"
-    export_stage(out, [study / "stack.nii.gz"], originals, formats, window=None, metadata={})
+    options = {"window": None, "text_masked": False, "metadata": {}}
+    export_stage(out, [study / "stack.nii.gz"], originals, formats, **options)
     return out
 
 
@@ -95,6 +96,7 @@ def test_a_task_that_comes_back_as_a_correction(study):
         cases=CASES,
         images={case: study / f"data/images/{case}.png" for case in CASES},
         window=None,
+        text_masked=False,
         refined=[study / "stack.nii.gz"],
         classes=CLASSES,
         mirrored=mirrored_cases(study / "data"),

@@ -39,6 +39,7 @@ def page(tmp_path):
             of_class,
             images={case: tmp_path / f"{case}.png" for case in ranking["case"].head(shown)},
             window=None,
+            text_masked=False,
             refined=[str(tmp_path / "r.nii.gz")],
             probabilities=[str(tmp_path / "p.nii.gz")],
             classes=CLASSES,

@@ -44,6 +44,7 @@ def parts(tmp_path):
     return {
         "images": {case: tmp_path / f"{case}.tif" for case in CASES},
         "window": None,
+        "text_masked": False,
         "refined": [tmp_path / "r.nii.gz"],
         "classes": CLASSES,
         "mirrored": (),

@@ -79,6 +79,9 @@ export class App {
     this.bitmaps = this.page.classes.map(() => null);
     const { entry } = this;
     const shown = this.number;
+    const note = this.page.notes[shown];
+    if (note) this.panel.warn("text", note);
+    else this.panel.clear("text");
     const image = new Image();
     image.src = this.read(`picture-${shown}`);
     try {
