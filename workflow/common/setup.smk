@@ -7,7 +7,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import snakemake.common
+import snakemake.rules
 from snakemake.exceptions import WorkflowError
+from snakemake.iocontainers import InputFiles
+from snakemake.output_index import OutputIndex
 from snakemake.persistence.file import FilePersistence
 from snakemake.script import PythonScript
 
@@ -62,6 +66,7 @@ from samcarry.pipeline.paths import (
     subset_named,
     subset_of,
 )
+from samcarry.pipeline.planning import plan_faster
 from samcarry.pipeline.remedies import with_remedy
 from samcarry.pipeline.settings import (
     complete,
@@ -82,6 +87,7 @@ from samcarry.pipeline.warm import use_workers
 from samcarry.storage.checksums import check, check_names
 from samcarry.runtime.processes import announce_parent
 from samcarry.storage.files import sha256
+from samcarry.storage.filled import unfilled_warnings
 from samcarry.storage.runs import announce_run, claim_results, watch_claim
 from samcarry.storage.texts import read_text
 
@@ -146,6 +152,7 @@ MEMORY = Path(".snakemake/samcarry")
 if workflow.is_main_process:  # a job on a cluster is the only one of its process
     use_workers(PythonScript, SCRIPTS)
     keep_other_locks(FilePersistence)
+    plan_faster(snakemake.common, snakemake.rules, OutputIndex, InputFiles)
     if not workflow.output_settings.dryrun:
         check_places()
     in_files = workflow.workflow_settings.persistence_backend.name == "FILE"
@@ -161,6 +168,9 @@ FIRST_SEED = config["seeds"][0]
 SIZE = [config["images"]["height"], config["images"]["width"]]
 WINDOW = config["images"]["window"]
 TEXT_MASKED = config["images"]["mask_text"]
+if TEXT_MASKED and workflow.is_main_process:
+    for line in or_stop(unfilled_warnings, RESULTS.root):
+        logger.warning(line)
 # Threads do not change what a training learns; the cap of the weights is part of the statistics.
 TRAINING = {
     key: value

@@ -71,7 +71,7 @@ def contents_below(
     """{file: SHA-256} of a file, or of all files in a folder at any depth, without hidden ones, sorted."""
     place = memory / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}.json"
     known, settled = _remembered(place), time.time_ns() - _TICK
-    states = {str(file): _state(file) for file in _files(Path(path))}
+    states = dict(_states_below(Path(path)))
     found = {
         file: known[file][-1]
         for file, state in states.items()
@@ -91,7 +91,7 @@ def contents_below(
         if state
         and found[file]
         and max(state[1:3]) < settled
-        and (file not in unknown or _state(file) == state)
+        and (file not in unknown or _state_in(_status(file)) == state)
     }
     if entries != known:
         with contextlib.suppress(OSError):  # then these files are read again next time
@@ -100,25 +100,29 @@ def contents_below(
     return {file: found.get(file, "") for file in sorted(states)}
 
 
-def _files(path: Path) -> Iterable[Path]:
-    """The file itself, or all files in the folder; links to folders are followed."""
+def _states_below(path: Path) -> Iterable[tuple[str, State | None]]:
+    """The file itself, or all files in the folder, with their states; links to folders are followed."""
     waiting, seen = [path], set()
     while waiting:
         here = waiting.pop()
-        if not here.is_dir():
-            yield here
+        status = _status(here)
+        if status is None or not stat.S_ISDIR(status.st_mode):
+            yield str(here), _state_in(status)
         elif (place := here.resolve()) not in seen:  # links may form a circle
             seen.add(place)
             with contextlib.suppress(OSError):  # the rule that reads it reports that it cannot
                 waiting += visible_entries(here)
 
 
-def _state(file: str | Path) -> State | None:
+def _status(file: str | Path) -> os.stat_result | None:
     try:
-        status = Path(file).stat()
+        return Path(file).stat()
     except OSError:  # it does not exist, or is a broken link
         return None
-    if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait forever
+
+
+def _state_in(status: os.stat_result | None) -> State | None:
+    if status is None or not stat.S_ISREG(status.st_mode):  # reading a pipe would wait forever
         return None
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
