@@ -16,100 +16,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 from PIL import Image
 
+from support.campaign import RESULTS, Campaign, completed, contents, differences, start_campaign
 from support.damages import damage
-from support.tiny_project import Project, make_project
 
-RESULTS = "results/demo"
-NOT_COMPARED = ("logs", "benchmarks", "paper", "report.html")
 # What lies beyond the main line, whose kinds of files are damaged in a campaign of their own.
 BEYOND = ("unet", "unet_present", "unet_ensemble", "fixmatch", "ours_best")
-PAGES = (
-    "audit/index.html",
-    "paper/index.html",
-    "figures/reliability.png",
-    "review/index.html",
-    "report.html",
-)
-
-
-@dataclass
-class Campaign:
-    """State shared by the faults: random numbers, a working folder, an undisturbed run, and the counts."""
-
-    chance: random.Random
-    folder: Path
-    reference: Project
-    seconds: float  # of the undisturbed run
-    tries: Counter[str] = field(default_factory=Counter)
-    survived: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-
-    def fresh(self, name: str) -> Project:
-        """A new project in which nothing has run, configured like the reference."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
-        project = make_project(folder)
-        shutil.copy(self.reference.folder / "tiny.yaml", folder / "tiny.yaml")
-        return project
-
-    def finished(self, name: str) -> Project:
-        """A copy of the undisturbed run that may be damaged."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder)) / "copy"
-        shutil.copytree(self.reference.folder, folder, symlinks=True)
-        return Project(folder)
-
-    def count(self, fault: str, problem: str) -> None:
-        """Record a try; it was survived if `problem` is empty."""
-        self.tries[fault] += 1
-        self.survived[fault] += not problem
-        if problem:
-            self.failures.append(f"{fault}: {problem}")
-
-    def table(self) -> str:
-        """The counts as a Markdown table."""
-        rows = [f"| {fault} | {tries} | {self.survived[fault]} |" for fault, tries in self.tries.items()]
-        return "\n".join(["| fault | tries | survived |", "|---|---|---|", *rows])
-
-
-def contents(project: Project, below: str = RESULTS) -> dict[str, str]:
-    """Digests of all results by path, except those that contain times."""
-    root = project.folder / below
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-        and is_compared(path.relative_to(root).as_posix())
-        and path.name[0] != "."
-        and path.suffix != ".journal"
-    }
-
-
-def is_compared(name: str) -> bool:
-    """Whether a file of the results, or the file that has a checksum of this name, is without times."""
-    return name.removeprefix("checksums/").removesuffix(".sha256").split("/")[0] not in NOT_COMPARED
-
-
-def differences(project: Project, reference: dict[str, str]) -> str:
-    """A text that names the files that differ from the reference; '' if there are none."""
-    found = contents(project)
-    names = [name for name in sorted({*found, *reference}) if found.get(name) != reference.get(name)]
-    return f"{project.folder}: different from the undisturbed run: {', '.join(names[:5])}" if names else ""
-
-
-def completed(project: Project, reference: dict[str, str], *targets: str) -> str:
-    """Unlock, run the same command again, and return what is wrong with its results; '' if nothing is."""
-    project.run("--unlock")
-    again = project.run(*targets)
-    if again.returncode:
-        return f"{project.folder}: the same command fails: {again.stdout[-2000:]}"
-    return differences(project, reference)
+PAGES = ("audit/index.html", "figures/reliability.png", "review/index.html", "report.html")
 
 
 # ---- interrupted runs ---------------------------------------------------------------------------
@@ -294,8 +213,7 @@ def damaged(
         name = path.relative_to(project.folder).as_posix()
         outcome = project.run(*targets)
         remedy = REMEDY.search(outcome.stdout)
-        # Of a data set, Snakemake knows the cases.csv only.
-        problem, target = "", f"{RESULTS}/phantom/cases.csv" if "/phantom/" in name else name
+        problem, target = "", output_of(name)
         if outcome.returncode and not (remedy and name in outcome.stdout):
             problem = f"{name} is not named: {outcome.stdout[-1500:]}"
         elif outcome.returncode and remedy:
@@ -316,6 +234,13 @@ def damaged_beyond(campaign: Campaign, tries: int) -> None:
         sys.exit(outcome.stdout)
     known = {kind_of(name) for name in contents(campaign.reference)}
     damaged(replace(campaign, reference=project), tries, targets, known)
+
+
+def output_of(name: str) -> str:
+    """The file that a rule declares, by which Snakemake knows a file of a folder that it does not know."""
+    if "/phantom/" in name:
+        return f"{RESULTS}/phantom/cases.csv"
+    return re.sub(r"/nnunet/preprocessed/.*", "/nnunet/plans.json", name)
 
 
 def kind_of(name: str) -> str:
@@ -389,21 +314,6 @@ def clock_set_back(campaign: Campaign, *targets: str) -> None:
 
 
 # ---- the campaign ------------------------------------------------------------------------------
-
-
-def start_campaign(folder: Path, seed: int, reference: Project | None = None) -> Campaign:
-    """Run the reference, unless it is given, and measure how long a run takes."""
-    began = time.monotonic()
-    if reference is None:
-        reference = make_project(Path(tempfile.mkdtemp(prefix="reference-", dir=folder)))
-        outcome = reference.run()
-        if outcome.returncode:
-            sys.exit(outcome.stdout)
-        seconds = time.monotonic() - began
-    else:
-        stamps = [path.stat().st_mtime for path in (reference.folder / RESULTS).rglob("*")]
-        seconds = max(stamps) - min(stamps) + 5
-    return Campaign(random.Random(seed), folder, reference, seconds)
 
 
 def main() -> None:

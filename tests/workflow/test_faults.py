@@ -2,7 +2,8 @@
 
 import pytest
 
-from faults import Campaign, clock_set_back, damaged, disk_full, replaced, start_campaign
+from faults import clock_set_back, damaged, disk_full, replaced
+from support.campaign import Campaign, start_campaign
 
 
 @pytest.fixture
