@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +46,11 @@ class Job:
     device: str  # 'cuda' if there is a GPU, else 'cpu'
     made_by: dict[str, Any]  # provenance of the results: rule, wildcards, settings, inputs, versions
     results: Path  # the results folder of the data set
+
+    def warn(self, lines: Iterable[str]) -> None:
+        """Log each line as a warning."""
+        for line in lines:
+            self.log.warning(line)
 
 
 @contextlib.contextmanager

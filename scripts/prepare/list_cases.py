@@ -21,8 +21,7 @@ from samcarry.storage.names import check_names_fit
 with job(snakemake) as this:
     params, output = snakemake.params, snakemake.output
     cases, warnings = find_cases(params.folder, **params.splits)
-    for warning in warnings:
-        this.log.warning(warning)
+    this.warn(warnings)
     looking = {"window": params.window, "look_for_text": not params.text_masked}
     contents = check_cases(cases, params.classes, **looking, threads=this.threads)
     check_names_fit(this.results, [*(case.case for case in cases), *contents.classes])
@@ -32,8 +31,7 @@ with job(snakemake) as this:
     order = order_training_cases(cases, contents.of_case, params.splits["seed"])
     cases, order = hide_labels(cases, order, params.hide_labels_beyond, contents.of_case)
     check_numbers(params.folder, cases, params.n, params.largest_n, params.waiting)
-    for warning in find_oddities(cases, contents.looks, params.size, params.step, params.window):
-        this.log.warning(warning)
+    this.warn(find_oddities(cases, contents.looks, params.size, params.step, params.window))
     previous = previous_shards(output.manifest, this.results, copies.warnings)
     rows = manifest_rows(
         params.folder,
@@ -46,7 +44,6 @@ with job(snakemake) as this:
     write_manifest(output.manifest, rows)
     write_text(output.classes, "\n".join(contents.classes) + "\n")
     write_left_out(output.left_out, {"a copy of an image of val or test": len(copies.left_out)})
-    for warning in copies.warnings:
-        this.log.warning(warning)
+    this.warn(copies.warnings)
     for split in ("train", "val", "test", "unlabelled"):
         this.log.info("%s: %d cases", split, sum(row.split == split for row in rows))
