@@ -237,5 +237,5 @@ def test_text_is_filled_before_a_network_sees_an_image(own_data):
     assert outcome.returncode == 0, outcome.stdout
     images = read_stack(own_data.folder / stack)
     seen = images.values[images.cases.index(case)]
-    assert not np.array_equal(mask_text(burned), burned)
-    assert np.array_equal(seen, resize_grey(mask_text(burned), *seen.shape))
+    assert not np.array_equal(mask_text(burned, True)[0], burned)
+    assert np.array_equal(seen, resize_grey(mask_text(burned, True)[0], *seen.shape))

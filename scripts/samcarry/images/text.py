@@ -78,9 +78,10 @@ def fill_text(values: NDArray[Any], boxes: Iterable[Box]) -> NDArray[Any]:
     return filled
 
 
-def mask_text(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The image (height, width) with its lines of text filled."""
-    return fill_text(image, find_text(image))
+def mask_text(image: NDArray[np.uint8], text_masked: bool) -> tuple[NDArray[np.uint8], list[Box]]:
+    """The image (height, width), with its lines of text filled if `text_masked`, and the filled boxes."""
+    boxes = find_text(image) if text_masked else []
+    return (fill_text(image, boxes) if boxes else image), boxes
 
 
 def read_shown(
@@ -99,9 +100,7 @@ def read_shown(
     Raises:
         InputError: the file cannot be read, see `grey.read_grey`.
     """
-    grey = read_grey(path, window)
-    boxes = find_text(grey) if text_masked else []
-    return fill_text(grey, boxes), boxes
+    return mask_text(read_grey(path, window), text_masked)
 
 
 def text_note(boxes: Sequence[Box]) -> str:

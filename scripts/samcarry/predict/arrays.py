@@ -12,7 +12,7 @@ from samcarry.errors import InputError
 from samcarry.images.grey import as_grey, resize_grey
 from samcarry.images.masks import draw_mask
 from samcarry.images.preparation import SIDES
-from samcarry.images.text import Box, fill_text, find_text
+from samcarry.images.text import mask_text
 from samcarry.images.training_look import Unlikeness, compare
 from samcarry.predict.laterality import NONE, check_laterality, side_to_mirror
 from samcarry.predict.models import Model
@@ -80,7 +80,8 @@ def predict_masks(
         named = {f"image {number}": image for number, image in enumerate(images, 1)}
     masks = []
     for (name, image), mirror in zip(named.items(), _mirroring(model, laterality, len(named)), strict=True):
-        answer = predict_grey(model, _checked_grey(image, model.window, name), one_component, mirror)
+        shown, _ = mask_text(_checked_grey(image, model.window, name), model.text_masked)
+        answer = predict_grey(model, shown, one_component, mirror)
         if answer.unlikeness and answer.unlikeness.reason:
             log.warning("%s: %s; %s", name, answer.unlikeness.reason, MAY_BE_WRONG)
         masks.append(answer.masks)
@@ -120,7 +121,6 @@ class Answer:
         unlikeness: how the image compares with the training images, if known.
         probabilities: (class, height, width) at network size, 0..255, in the orientation of the image.
         prepared: the image as the network saw it, (height, width).
-        filled: the lines of text that the network did not see, in pixels of the image.
         absent: names of the classes whose masks were removed, because the presence step judges them absent.
     """
 
@@ -128,17 +128,17 @@ class Answer:
     unlikeness: Unlikeness | None
     probabilities: NDArray[np.uint8]
     prepared: NDArray[np.uint8]
-    filled: tuple[Box, ...]
     absent: tuple[str, ...] = ()
 
 
 def predict_grey(
     model: Model, image: NDArray[np.uint8], one_component: bool, mirror: bool, tta: bool = False
 ) -> Answer:
-    """Masks of grey values (height, width), 0..255; the network sees the mirrored image if `mirror`."""
-    filled = tuple(find_text(image)) if model.text_masked else ()
-    shown = fill_text(image, filled)
-    seen = np.ascontiguousarray(shown[:, ::-1]) if mirror else shown
+    """Masks of grey values (height, width), 0..255; the network sees the mirrored image if `mirror`.
+
+    Lines of text are filled already, if the model asks for it (`text.mask_text`).
+    """
+    seen = np.ascontiguousarray(image[:, ::-1]) if mirror else image
     prepared = resize_grey(seen, *model.size)
     unlikeness = compare(prepared, model.training_look) if model.training_look else None
     small = predict_views(model.predict, prepared) if tta else model.predict(prepared[None])[0]
@@ -157,4 +157,4 @@ def predict_grey(
             draw_mask(probability, masks[index])
     if mirror:
         masks, small = np.ascontiguousarray(masks[..., ::-1]), np.ascontiguousarray(small[..., ::-1])
-    return Answer(masks, unlikeness, small, prepared, filled, absent)
+    return Answer(masks, unlikeness, small, prepared, absent)

@@ -18,8 +18,7 @@ from samcarry.errors import InputError
 from samcarry.formats.writers import MaskWriter
 from samcarry.geometry.run_lengths import encode_image
 from samcarry.images.dicom import burned_in_code, dicom_pixel_size, is_dicom
-from samcarry.images.grey import read_grey
-from samcarry.images.text import fill_text
+from samcarry.images.text import read_shown
 from samcarry.measure.expressions import parse_expressions
 from samcarry.measure.shapes import Spacing
 from samcarry.measure.table import measure_image, measured_as_json
@@ -97,8 +96,8 @@ def look_at(keys: Keys, case: str, file: Path) -> Seen:
     model, settings = keys.model, keys.settings
     key = keys.of(case, file)
     burned_in = _burned_in(file)
-    grey = read_grey(file, settings.window)
-    answer = predict_grey(model, grey, settings.one_component, keys.mirror(case), settings.tta)
+    shown, filled = read_shown(file, settings.window, model.text_masked)
+    answer = predict_grey(model, shown, settings.one_component, keys.mirror(case), settings.tta)
     reason = answer.unlikeness.reason if answer.unlikeness else ""
     p_value = how_like(model, answer.prepared)
     if p_value is not None and p_value <= OUTSIDE:
@@ -107,14 +106,13 @@ def look_at(keys: Keys, case: str, file: Path) -> Seen:
         raise RefusedError(f"{file}: {reason}; it was left out (--unlike refuse)")
     if reason:
         log.warning("%s: %s; %s", file, reason, MAY_BE_WRONG)
-    if answer.filled:
+    if filled:
         log.info(
             "%s: lines of text are filled with grey, as in the training images, for the network and in all "
             "pictures: %d",
             file,
-            len(answer.filled),
+            len(filled),
         )
-    shown = fill_text(grey, answer.filled)
     return Seen(case, file, key, shown, answer, p_value, burned_in, reason)
 
 

@@ -24,7 +24,7 @@ def study(tmp_path):
     for name, image in {
         "named": BURNED,
         "plain": radiograph(120, 240, 1),
-        "filled": mask_text(BURNED),
+        "filled": mask_text(BURNED, True)[0],
     }.items():
         write_grey(tmp_path / f"{name}.png", image)
     return tmp_path

@@ -145,5 +145,5 @@ def test_the_choice_of_first_images(study, text_masked):
 
     options = {"size": (64, 80), "window": None, "text_masked": text_masked, "sam_id": "tiny"}
     pooled_embeddings(first_images(study), embed, study / "cache", **options)
-    expected = mask_text(SHOWN["named"]) if text_masked else SHOWN["named"]
+    expected = mask_text(SHOWN["named"], True)[0] if text_masked else SHOWN["named"]
     assert np.array_equal(seen[0], resize_grey(expected, 64, 80))
