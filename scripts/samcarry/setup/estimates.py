@@ -18,22 +18,24 @@ def training_seconds(config: Config, *, on_gpu: bool) -> tuple[float, int]:
         each = _CPU_SECONDS * pixels / (CPU_PIXELS * _CPU_BATCH) * (training["width"] / _CPU_WIDTH) ** 1.5
     second = config["f_phi"]["iterations"] or training["iterations"]
     methods = config["methods"]
-    lengths = {"f_theta": training["iterations"]}
+    lengths = {"f_theta": training["iterations"]}  # in iterations
     if "unet_full" in methods:
         lengths["unet_full"] = training["iterations"]
     if any("best" in method or method.startswith("fixmatch") for method in methods):
         lengths["fixmatch"] = 2 * second  # as many unlabelled images in each batch
-    if any("best" in method or "adapted" in method for method in methods):
-        steps = config["adapt"]["steps"]
-        # On a CPU, a step of SAM takes as long whatever the size of the U-Net is.
-        lengths["adapted"] = 4 * steps if on_gpu else steps * config["adapt"]["batch_size"] * _CPU_CROP / each
     for method in methods:
         if method.startswith("ours_") or method.startswith("best_"):
             lengths[method] = second
         elif method.startswith("mean_teacher"):
             lengths[method] = 2 * second
+    seconds = {name: each * length for name, length in lengths.items()}
+    if any("best" in method or "adapted" in method for method in methods):
+        adapt = config["adapt"]
+        # On a CPU, a step of SAM takes as long whatever the size of the U-Net is.
+        of_step = 4 * each if on_gpu else adapt["batch_size"] * _CPU_CROP
+        seconds["adapted"] = adapt["steps"] * of_step
     seeds = len(config["seeds"])
-    return seeds * sum(lengths.values()) * each, seeds * len(lengths)
+    return seeds * sum(seconds.values()), seeds * len(seconds)
 
 
 def disk_gigabytes(config: Config, images: int, classes: int) -> float:
