@@ -6,7 +6,6 @@ to give the same files as an undisturbed run, byte for byte. Prints a table: fau
 
 import argparse
 import contextlib
-import hashlib
 import os
 import random
 import re
@@ -23,6 +22,7 @@ from pathlib import Path
 import psutil
 from PIL import Image
 
+from samcarry.storage.files import sha256
 from support.campaign import RESULTS, Campaign, completed, contents, differences, start_campaign
 from support.damages import damage
 
@@ -219,7 +219,7 @@ def damaged(
         elif outcome.returncode and remedy:
             target = remedy[2]
         # What no job reads again does not affect the results.
-        elif problem := differences(project, {**expected, path.relative_to(root).as_posix(): digest(path)}):
+        elif problem := differences(project, {**expected, path.relative_to(root).as_posix(): sha256(path)}):
             problem = f"{name}: {fault}, which was not noticed: {problem}"
         (project.folder / target).unlink(missing_ok=True)
         campaign.count(fault, problem or completed(project, expected, target, *targets))
@@ -237,7 +237,7 @@ def damaged_beyond(campaign: Campaign, tries: int) -> None:
 
 
 def output_of(name: str) -> str:
-    """The file that a rule declares, by which Snakemake knows a file of a folder that it does not know."""
+    """The declared output of the rule that writes a file; of some folders, rules declare one file only."""
     if "/phantom/" in name:
         return f"{RESULTS}/phantom/cases.csv"
     return re.sub(r"/nnunet/preprocessed/.*", "/nnunet/plans.json", name)
@@ -257,11 +257,6 @@ def changed(content: bytes, fault: str, chance: random.Random, others: Sequence[
     if fault == "an older file" and content.count(b"\n") > 1:
         return b"".join(content.splitlines(keepends=True)[:-1])  # before the last line was added
     return damage(content, KINDS.get(fault, "bit"), chance)
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def replaced(campaign: Campaign, *, older: bool) -> None:

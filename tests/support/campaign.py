@@ -1,6 +1,5 @@
 """A campaign of faults: an undisturbed run, copies of it to disturb, and what differs afterwards."""
 
-import hashlib
 import random
 import shutil
 import sys
@@ -10,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from samcarry.storage.files import sha256
 from support.tiny_project import Project, make_project
 
 RESULTS = "results/demo"
@@ -58,7 +58,7 @@ def contents(project: Project, below: str = RESULTS) -> dict[str, str]:
     """Digests of all results by path, except those that contain times."""
     root = project.folder / below
     return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(root).as_posix(): sha256(path)
         for path in sorted(root.rglob("*"))
         if path.is_file()
         and is_compared(path.relative_to(root).as_posix())
