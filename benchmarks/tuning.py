@@ -2,10 +2,12 @@
 
     python benchmarks/tuning.py
     python benchmarks/tuning.py --trials 200 --cases 3 --threads 1 --clock cpu
+    python benchmarks/tuning.py --trials 200 --cases 18 --pruning 0.1
 
 Cases are drawn phantoms. Their true masks, shifted and blurred, replace the probability maps of f_θ. The
 baseline computes the same gains. In each trial, it reads probability maps, masks and embeddings from disk,
 cleans the maps, and decodes one mask at a time with segment-anything's SamPredictor.
+With --pruning, the study stops bad trials early (`tuning.pruning`), but the baseline scores all their cases.
 """
 
 import argparse
@@ -105,6 +107,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--cases", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=0, help="of the study")
+    parser.add_argument("--pruning", type=float, help="p value; not set: every trial scores all cases")
     parser.add_argument("--threads", type=int, default=usable_cpus())
     parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
     arguments = parser.parse_args()
@@ -120,14 +124,19 @@ def main():
             embeddings = [embedding_of(case.name) for case in cases]
         space = sam_space(CleaningSettings("dilation", "square", 2), "box", "pos+neg", 8)
         gain = sam_objective(sam, cases, embeddings, threads=arguments.threads)
-        tried = tune(folder / "journal", "benchmark", space, gain, arguments.trials, 0)
+        trials, seed = arguments.trials, arguments.seed
+        tried = tune(folder / "journal", "benchmark", space, gain, trials, seed, arguments.pruning)
         ours = now() - began
         began = now()
         recomputed = [gain_from_disk(folder, sam, trial.settings) for trial in tried]
         theirs = now() - began
-    apart = max(abs(trial.gain - other) for trial, other in zip(tried, recomputed, strict=True))
+    pairs = zip(tried, recomputed, strict=True)
+    apart = max(abs(trial.gain - other) for trial, other in pairs if trial.cases == tried[0].cases)
+    stopped = sum(trial.cases < tried[0].cases for trial in tried)
     different = len({tuple(trial.settings.items()) for trial in tried})
-    print(f"{len(tried)} trials ({different} different settings) on {arguments.cases} cases")
+    print(
+        f"{len(tried)} trials ({different} different settings, {stopped} stopped) on {arguments.cases} cases"
+    )
     print(
         f"study {ours:.1f} s, every trial recomputed with SamPredictor {theirs:.1f} s, "
         f"{theirs / ours:.1f} times as long"

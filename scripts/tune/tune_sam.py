@@ -8,7 +8,7 @@ from samcarry.prompting.cleaning import CleaningSettings
 from samcarry.runtime.device import batch_size_for
 from samcarry.sam.checkpoints import load_sam
 from samcarry.sam.embedding import open_embeddings
-from samcarry.tuning.objective import initial_dice, read_cases
+from samcarry.tuning.objective import in_random_order, initial_dice, read_cases
 from samcarry.tuning.results import write_results
 from samcarry.tuning.sam_objective import medsam_objective, sam_objective
 from samcarry.tuning.search_spaces import fuse_weights, medsam_space, sam_space, zoom_space
@@ -19,7 +19,7 @@ with job(snakemake) as this:
     given, params, made = snakemake.input, snakemake.params, snakemake.output
     refiner, tuning, originals = snakemake.wildcards.refiner, params.tuning, params.originals
     cleaning, asking = CleaningSettings(**params.cleaning), params.asking
-    cases = read_cases(given.probabilities, given.masks)
+    cases = in_random_order(read_cases(given.probabilities, given.masks), tuning["seed"])
     sam = load_sam(params.sam["model"], given.checkpoint, params.sam["sha256"], this.device)
     threads = batch_size_for(this.device, cpu=this.threads, gpu=1)
     with open_embeddings(*given.embeddings) as embedding_of:
@@ -35,8 +35,9 @@ with job(snakemake) as this:
     else:
         gain = medsam_objective(sam, cases, embeddings, threads=threads)
         space = medsam_space(cleaning, tuning["max_radius"])
-    settings = (refiner, space.distributions, space.default, tuning["seed"], asking, cleaning, originals)
+    chosen = (tuning["seed"], tuning["pruning"])
+    settings = (refiner, space.distributions, space.default, chosen, asking, cleaning, originals)
     origin = fingerprint(*settings, params.precision, params.code, *map(Path, given))
     journal = Path(made.tuned).with_suffix(".journal")
-    tried = tune(journal, origin, space, gain, tuning["trials"], tuning["seed"])
+    tried = tune(journal, origin, space, gain, tuning["trials"], *chosen)
     write_results(made.tuned, made.trials, made.answers, refiner, tried, initial_dice(cases))

@@ -11,15 +11,24 @@ SPACE = sam_space(CleaningSettings("dilation", "square", 2), "box", "pos+neg", 8
 DEFAULT = {"first": "box", "second": "pos+neg", "operation": "dilation", "element": "square", "radius": 2}
 
 
+CASES = 2
+
+
+def objective(settings):
+    """The gains of some cases, which are all `gain`."""
+    for _ in range(CASES):
+        yield [gain(settings)]
+
+
 def gain(settings):
-    """An objective with its optimum at a dilation by a star of radius 5 and the second prompt 'mask'."""
+    """A gain with its optimum at a dilation by a star of radius 5 and the second prompt 'mask'."""
     wrong = [settings["second"] != "mask", settings["element"] != "star"]
     sign = {"none": 0, "dilation": 1, "erosion": -1}[settings["operation"]]
     return -0.1 * sum(wrong) - abs(sign * settings["radius"] - 5) / 50
 
 
 class Counted:
-    """The objective `gain`, which records its calls and interrupts the process after `limit` calls."""
+    """The objective, which records its calls and interrupts the process after `limit` calls."""
 
     def __init__(self, limit=None):
         self.calls, self.limit = [], limit
@@ -28,12 +37,12 @@ class Counted:
         if len(self.calls) == self.limit:
             raise KeyboardInterrupt
         self.calls.append(tuple(settings.items()))
-        return gain(settings)
+        return objective(settings)
 
 
-def run(journal, trials=24, score=gain, name="a", seed=3):
+def run(journal, trials=24, score=objective, name="a", seed=3, pruning=None):
     """The trials of a study."""
-    return tune(journal, name, SPACE, score, trials, seed)
+    return tune(journal, name, SPACE, score, trials, seed, pruning)
 
 
 def work(journal, queue, trials=24, pause=0.02):

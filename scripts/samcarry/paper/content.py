@@ -208,6 +208,12 @@ def _refinement(sources: Sources) -> Iterator[Sentence]:
             "values above are the tuned ones.",
             trials=trials,
         )
+        if sources.has_setting("tuning.pruning"):
+            yield say(
+                "A trial stopped when a one-sided Wilcoxon signed-rank test over its cases found it worse than "
+                "the best one so far (p < {p}).",
+                p=sources.setting("tuning.pruning"),
+            )
     else:
         yield say("Nothing was tuned ({trials} trials).", trials=trials)
 

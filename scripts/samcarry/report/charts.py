@@ -163,7 +163,7 @@ def draw_tuning(path: str | Path, trials: pd.DataFrame, title: str) -> None:
 
 def parameters_of(trials: pd.DataFrame) -> list[str]:
     """The columns of a table of trials that are parameters, in their order."""
-    return [name for name in trials.columns if name not in ("number", "value", "state")]
+    return [name for name in trials.columns if name not in ("number", "value", "cases")]
 
 
 def _is_number(column: pd.Series) -> bool:

@@ -1,7 +1,9 @@
-"""The objective of tuning: the mean gain in Dice of a refiner over f_θ on validation cases."""
+"""The objective of tuning: the gain in Dice of a refiner over f_θ on validation cases."""
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +15,8 @@ from samcarry.prompting.cleaning import most_likely_components
 from samcarry.storage.stacks import pairs_of
 from samcarry.tuning.search_spaces import Settings
 
-Objective = Callable[[Settings], float]
-"""The mean gain of a refiner with given settings, -1..1."""
+Objective = Callable[[Settings], Generator[list[float], None, None]]
+"""The gains of a refiner with given settings, case after case: one for each present class, -1..1."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,15 @@ def initial_dice(cases: Sequence[Case]) -> tuple[float, int]:
     return float(np.mean(known)), len(known)
 
 
-def mean_gain(cases: Sequence[Case], refined: Iterable[NDArray[np.bool_]]) -> float:
-    """Mean of Dice(refined) - Dice(f_θ) over all present classes of all cases, -1..1.
+def in_random_order(cases: Sequence[Case], seed: int) -> list[Case]:
+    """The cases in an order that says nothing about them, so that the first few represent all."""
+    return [cases[index] for index in np.random.default_rng(seed).permutation(len(cases))]
 
-    Args:
-        cases: the cases.
-        refined: masks (class, height, width) of each case, in the same order.
-    """
-    pairs = zip(cases, refined, strict=True)
-    return float(np.mean([gain for case, masks in pairs for gain in gains_of_case(case, masks)]))
+
+def mean_gain(gains: Iterable[Sequence[float]]) -> float:
+    """The mean gain over all present classes of all cases, -1..1; it does not depend on their order."""
+    values = list(chain.from_iterable(gains))
+    return math.fsum(values) / len(values)
 
 
 def gains_of_case(case: Case, masks: NDArray[np.bool_]) -> list[float]:
@@ -76,21 +78,16 @@ def gains_of_case(case: Case, masks: NDArray[np.bool_]) -> list[float]:
 
 
 def random_walk_objective(cases: Sequence[Case], images: Sequence[NDArray[np.uint8]]) -> Objective:
-    """The mean gain of the random walk as a function of its settings.
+    """The gains of the random walk as a function of its settings.
 
     Args:
         cases: the cases.
         images: grey values (height, width) of each case, in the same order.
     """
 
-    def objective(settings: Settings) -> float:
+    def objective(settings: Settings) -> Generator[list[float], None, None]:
         walk = RandomWalkSettings(**settings)
-        return mean_gain(
-            cases,
-            (
-                refine_by_random_walk(image, case.components, walk)
-                for case, image in zip(cases, images, strict=True)
-            ),
-        )
+        for case, image in zip(cases, images, strict=True):
+            yield gains_of_case(case, refine_by_random_walk(image, case.components, walk))
 
     return objective

@@ -39,10 +39,12 @@ def comments_on(tried: Sequence[Tried], initial: tuple[float, int]) -> list[str]
     """Lines that describe what was tried, and the gain."""
     top, (dice, pairs) = best(tried), initial
     different = len({tuple(trial.settings.items()) for trial in tried})
+    stopped = sum(trial.cases < tried[0].cases for trial in tried)
     winner = "the config's own" if top.gain == tried[0].gain else f"trial {top.number}"
     return [
         f"The best of {len(tried)} trials ({different} different settings) on the validation split: "
         f"{winner}.",
+        *([f"trials stopped as clearly worse: {stopped}; their gains are estimates"] if stopped else []),
         f"Dice of f_theta over {pairs} masks: {100 * dice:.2f}",
         f"gain: {100 * top.gain:+.2f} points of Dice",
         f"gain of the config's own settings: {100 * tried[0].gain:+.2f} points of Dice",
@@ -50,11 +52,15 @@ def comments_on(tried: Sequence[Tried], initial: tuple[float, int]) -> list[str]
 
 
 def table_of(tried: Sequence[Tried]) -> pd.DataFrame:
-    """One row per trial. Columns: number, value (gain in points of Dice), and one for each parameter.
+    """One row per trial. Columns: number, value (gain in points of Dice), cases, and one for each parameter.
 
+    `cases` says how many cases were scored. It is smaller than in the first row if the trial was stopped; the
+    gain is then an estimate.
     A second pass or a zoom that is absent is 'none'. The operation 'none' has radius 0 and an empty element.
     """
-    rows = [{"number": t.number, "value": round(100 * t.gain, 4), **t.settings} for t in tried]
+    rows = [
+        {"number": t.number, "value": round(100 * t.gain, 4), "cases": t.cases, **t.settings} for t in tried
+    ]
     table = pd.DataFrame(rows)
     for absent in {"second", "zoom"} & set(table):
         if table[absent].isna().any():
@@ -73,7 +79,7 @@ def gains_by_parameter(table: pd.DataFrame) -> pd.DataFrame:
         Columns: question (the parameter), answer (its value), settings (how many different ones), best and
         median (gain in points of Dice).
     """
-    different = table.drop_duplicates([name for name in table if name not in ("number", "value")])
+    different = table.drop_duplicates([name for name in table if name not in ("number", "value", "cases")])
     parts = []
     for parameter, column in _parameters(different):
         known = column.notna()

@@ -1,10 +1,10 @@
 """The objective of tuning SAM and MedSAM; results are cached, so that nothing is computed twice."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import chain
 
 import numpy as np
 import torch
@@ -42,7 +42,7 @@ def sam_objective(
     threads: int = 1,
     cache_bytes: int = CACHE_BYTES,
 ) -> Objective:
-    """The mean gain of SAM as a function of prompts and cleaning, from the masks of `refinement.refine`.
+    """The gains of SAM as a function of prompts and cleaning, from the masks of `refinement.refine`.
 
     The first pass does not depend on the prompts of the second pass. The latest first passes are cached, so
     that a trial that differs only in its second pass decodes only that.
@@ -84,13 +84,13 @@ def sam_objective(
         query = _query(prompts, settings["first"])
         return gains(index, query, None if second is None else _query(prompts, second))
 
-    return mean_over(cases, gains_with, threads)
+    return over_cases(cases, gains_with, threads)
 
 
 def medsam_objective(
     sam: Sam, cases: Sequence[Case], embeddings: Sequence[Tensor], *, threads: int = 1
 ) -> Objective:
-    """The mean gain of MedSAM as a function of the cleaning; arguments as for `sam_objective`."""
+    """The gains of MedSAM as a function of the cleaning; arguments as for `sam_objective`."""
 
     @cache
     def gains(index: int, boxes: Query) -> list[float]:
@@ -106,7 +106,7 @@ def medsam_objective(
     def gains_with(index: int, settings: Settings) -> list[float]:
         return gains(index, _query(prompts_of(index, settings), MEDSAM_PASSES.first))
 
-    return mean_over(cases, gains_with, threads)
+    return over_cases(cases, gains_with, threads)
 
 
 def clean_prompts(case: Case, cleaning: CleaningSettings) -> list[Prompt | None]:
@@ -120,17 +120,30 @@ def _prompts_of(cases: Sequence[Case]) -> Callable[[int, Settings], Prompts]:
     return lambda index, settings: prompts_of(index, cleaning_of(settings))
 
 
-def mean_over(
+def over_cases(
     cases: Sequence[Case], gains_with: Callable[[int, Settings], list[float]], threads: int
 ) -> Objective:
-    """The mean of `gains_with(index, settings)` over all cases, `threads` of them at the same time."""
+    """`gains_with(index, settings)` of all cases in their order, `threads` of them at the same time.
+
+    A caller that has seen enough closes the generator, and the other cases are not computed.
+    """
     at_once = min(threads, len(cases))
     # The layers of a small SAM are too short to use several threads, so each thread takes whole cases.
     pool = ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(threads // at_once,))
+    ahead = 2 * at_once - 1  # so that no thread waits while another one is at a slow case
 
-    def objective(settings: Settings) -> float:
-        gains = pool.map(lambda index: gains_with(index, settings), range(len(cases)))
-        return float(np.mean(list(chain.from_iterable(gains))))
+    def objective(settings: Settings) -> Generator[list[float], None, None]:
+        given = deque[Future[list[float]]]()
+        try:
+            for index in range(len(cases)):
+                given.append(pool.submit(gains_with, index, settings))
+                if len(given) == ahead:
+                    yield given.popleft().result()
+            while given:
+                yield given.popleft().result()
+        finally:
+            for future in given:
+                future.cancel()
 
     return objective
 

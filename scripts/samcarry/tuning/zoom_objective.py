@@ -27,7 +27,7 @@ from samcarry.sam.zoom import (
     view_of,
 )
 from samcarry.tuning.objective import Case, Objective, gains_of_case
-from samcarry.tuning.sam_objective import clean_prompts, mean_over
+from samcarry.tuning.sam_objective import clean_prompts, over_cases
 from samcarry.tuning.search_spaces import Settings
 
 CACHE_BYTES = 1_500_000_000
@@ -77,7 +77,7 @@ def zoom_objective(
     threads: int = 1,
     cache_bytes: int = CACHE_BYTES,
 ) -> Objective:
-    """The mean gain of SAM as a function of how it is asked, from the masks of `zoom.refine_on_crops`.
+    """The gains of SAM as a function of how it is asked, from the masks of `zoom.refine_on_crops`.
 
     SAM's answers of the first round do not depend on their weight `fuse`, so with one round the gains with
     all weights are computed together. Crops of further rounds are not kept.
@@ -157,7 +157,7 @@ def zoom_objective(
         asked = ZoomSettings(**{**settings, "fuse": 1.0})
         return gains_by_weight(index, asked)[settings["fuse"]]
 
-    return mean_over(cases, gains_with, threads)
+    return over_cases(cases, gains_with, threads)
 
 
 def _size(values: NDArray) -> tuple[int, int]:

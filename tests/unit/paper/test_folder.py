@@ -68,6 +68,17 @@ def test_images_that_were_left_out_are_in_the_flow_of_participants(written):
         assert "the pipeline left out 4" in (written / page).read_text()
 
 
+def test_tuning_is_described_as_it_was_done(run, tmp_path, written):
+    assert "Nothing was tuned (0 trials)" in (written / "paper.md").read_text()
+    tuned = {**run.settings, "tuning.trials": "200", "tuning.pruning": "0.1"}
+    write_paper(tmp_path / "pruned", replace(run, settings=tuned))
+    text = (tmp_path / "pruned/paper.md").read_text()
+    assert "with 200 trials per study" in text
+    assert "(p < 0.1)" in text
+    write_paper(tmp_path / "all", replace(run, settings={**run.settings, "tuning.trials": "200"}))
+    assert "A trial stopped" not in (tmp_path / "all/paper.md").read_text()
+
+
 def test_more_labels_have_a_section_with_intervals(written):
     assert re.search(r"\n20 more labels: \+\d+\.\d points of Dice \(", (written / "paper.md").read_text())
 

@@ -142,8 +142,8 @@ def test_any_mix_of_few_trials_is_drawn(tmp_path, table):
     assert (tmp_path / "a.png").stat().st_size > 5000
 
 
-def test_number_value_and_state_are_not_parameters():
-    assert parameters_of(pd.DataFrame(columns=["number", "value", "state", "radius"])) == ["radius"]
+def test_number_value_and_cases_are_not_parameters():
+    assert parameters_of(pd.DataFrame(columns=["number", "value", "cases", "radius"])) == ["radius"]
 
 
 RANKS = pd.DataFrame(

@@ -12,7 +12,7 @@ import pytest
 
 from samcarry.errors import InputError
 from samcarry.tuning import journal as module
-from support.tuning_study import DEFAULT, Counted, gain, run, start
+from support.tuning_study import DEFAULT, Counted, objective, run, start
 
 
 def test_a_lock_left_by_a_killed_process_is_removed_at_once(undisturbed, tmp_path):
@@ -31,7 +31,7 @@ def test_a_lock_left_by_another_process_only_delays_running_ones(tmp_path, monke
     def killed_neighbour(settings):
         if not left:
             left.append((tmp_path / "j.lock").touch())
-        return gain(settings)
+        return objective(settings)
 
     assert len(run(tmp_path / "j", 5, killed_neighbour)) == 5
 
@@ -54,7 +54,7 @@ def test_trials_that_another_process_computes_are_left_alone(tmp_path):
         if settings != DEFAULT and not started.is_set():
             started.set()
             go_on.wait(60)
-        return gain(settings)
+        return objective(settings)
 
     worker = threading.Thread(target=lambda: found.append(run(tmp_path / "j", 2, waits)))
     worker.start()

@@ -1,12 +1,25 @@
 """The objective of tuning, against closed forms and the masks of the workflow."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from samcarry.baselines.random_walk import RandomWalkSettings, refine_by_random_walk
 from samcarry.errors import InputError
-from samcarry.tuning.objective import initial_dice, mean_gain, random_walk_objective, read_cases
+from samcarry.tuning.objective import (
+    gains_of_case,
+    in_random_order,
+    initial_dice,
+    mean_gain,
+    random_walk_objective,
+    read_cases,
+)
 from support.tuning_cases import EMPTY, REFERENCE, SIZE, bar, probabilities, write_shards
+
+
+def gain_of(cases, masks):
+    return mean_gain(map(gains_of_case, cases, masks))
 
 
 def test_the_initial_dice_counts_present_classes_and_all_that_f_theta_draws(cases):
@@ -26,20 +39,20 @@ def test_components_are_the_most_likely_ones(cases):
 
 def test_the_gain_of_the_reference_is_what_is_missing_to_1(cases):
     mean, _ = initial_dice(cases)
-    assert mean_gain(cases, REFERENCE) == pytest.approx(1 - mean)
+    assert gain_of(cases, REFERENCE) == pytest.approx(1 - mean)
 
 
 def test_a_class_absent_from_the_reference_does_not_count(cases):
     drawn = [case.components.copy() for case in cases]
-    before = mean_gain(cases, drawn)
+    before = gain_of(cases, drawn)
     drawn[1][1] = True
     drawn[1][2] = False
-    assert mean_gain(cases, drawn) == before
+    assert gain_of(cases, drawn) == before
 
 
 def test_a_class_that_the_refiner_loses_costs_its_whole_dice(cases):
     masks = [np.zeros_like(case.components) for case in cases]
-    assert mean_gain(cases, masks) == pytest.approx(-initial_dice(cases)[0])
+    assert gain_of(cases, masks) == pytest.approx(-initial_dice(cases)[0])
 
 
 def test_only_labelled_cases_are_read(tmp_path):
@@ -67,5 +80,15 @@ def test_the_gain_of_the_random_walk_is_that_of_the_workflows_masks(cases):
         for case, image in zip(cases, images, strict=True)
     ]
     objective = random_walk_objective(cases, images)
-    assert objective(settings) == mean_gain(cases, masks)
-    assert objective({**settings, "mask_erosion": 0}) != objective(settings)
+    found = list(objective(settings))
+    assert found == list(map(gains_of_case, cases, masks))
+    assert list(objective({**settings, "mask_erosion": 0})) != found
+
+
+def test_the_order_of_the_cases_follows_from_the_seed_and_does_not_change_the_gain(cases):
+    many = [replace(cases[0], name=f"{number:02}") for number in range(20)]
+    one, same, other = ([case.name for case in in_random_order(many, seed)] for seed in (1, 1, 2))
+    assert one == same != other
+    assert sorted(one) == [case.name for case in many] != one
+    gains = [[0.1, 1e-17], [0.3], [-0.7, 0.2]]
+    assert mean_gain(gains) == mean_gain(gains[::-1])

@@ -14,22 +14,38 @@ NONE = {"operation": "none", "element": None, "radius": 0}
 DISK_2 = {"operation": "dilation", "element": "disk", "radius": 2}
 STAR_1 = {"operation": "erosion", "element": "star", "radius": 1}
 TRIED = [
-    Tried(0, 0.02, {"first": "box", "second": "pos+neg", **DISK_2}),
-    Tried(1, 0.01, {"first": "box", "second": None, **NONE}),
-    Tried(2, -0.03, {"first": "pos", "second": "mask", **STAR_1}),
-    Tried(3, 0.01, {"first": "box", "second": None, **NONE}),
-    Tried(4, 0.04, {"first": "box", "second": "box", **DISK_2}),
+    Tried(0, 0.02, {"first": "box", "second": "pos+neg", **DISK_2}, 9),
+    Tried(1, 0.01, {"first": "box", "second": None, **NONE}, 9),
+    Tried(2, -0.03, {"first": "pos", "second": "mask", **STAR_1}, 9),
+    Tried(3, 0.01, {"first": "box", "second": None, **NONE}, 9),
+    Tried(4, 0.04, {"first": "box", "second": "box", **DISK_2}, 9),
 ]
 
 
 def test_the_table_has_a_row_per_trial_in_points_of_dice():
     table = table_of(TRIED)
-    assert list(table.columns) == ["number", "value", "first", "second", "operation", "element", "radius"]
+    assert list(table.columns) == [
+        "number",
+        "value",
+        "cases",
+        "first",
+        "second",
+        "operation",
+        "element",
+        "radius",
+    ]
     assert table["value"].tolist() == [2, 1, -3, 1, 4]
     back = pd.read_csv(io.StringIO(table.to_csv(index=False)))
     assert back["second"].tolist() == ["pos+neg", "none", "mask", "none", "box"]
     assert back["operation"].tolist() == ["dilation", "none", "erosion", "none", "dilation"]
     assert back["element"].isna().tolist() == [False, True, False, True, False]
+
+
+def test_stopped_trials_are_counted_and_marked_in_the_table():
+    tried = [*TRIED, Tried(5, 0.01, {"first": "pos", "second": None, **NONE}, 4)]
+    assert table_of(tried)["cases"].tolist() == [9, 9, 9, 9, 9, 4]
+    assert "stopped as clearly worse: 1;" in "\n".join(comments_on(tried, (0.7, 55)))
+    assert "stopped" not in "\n".join(comments_on(TRIED, (0.7, 55)))
 
 
 def answer(question):
@@ -55,7 +71,10 @@ def test_element_and_radius_are_judged_where_there_is_an_operation():
 
 def test_each_part_of_asking_on_crops_is_a_parameter_and_the_whole_image_is_a_zoom_of_none():
     asked = {"first": "box", "second": None, "prior": "P", "fuse": 0.5, "multimask": True, "prompts": 3}
-    tried = [Tried(0, 0.1, {**asked, "zoom": None}), Tried(1, 0.2, {**asked, "zoom": 3, "multimask": False})]
+    tried = [
+        Tried(0, 0.1, {**asked, "zoom": None}, 9),
+        Tried(1, 0.2, {**asked, "zoom": 3, "multimask": False}, 9),
+    ]
     table = table_of(tried)
     assert table["zoom"].tolist() == ["none", 3]
     gains = gains_by_parameter(table).set_index("question")["answer"]
@@ -66,9 +85,9 @@ def test_each_part_of_asking_on_crops_is_a_parameter_and_the_whole_image_is_a_zo
 
 
 def test_medsam_and_the_random_walk_have_their_own_parameters():
-    medsam = gains_by_parameter(table_of([Tried(0, 0.1, NONE), Tried(1, 0.2, STAR_1)]))
+    medsam = gains_by_parameter(table_of([Tried(0, 0.1, NONE, 9), Tried(1, 0.2, STAR_1, 9)]))
     assert set(medsam["question"]) == {"operation", "element", "radius", "width in pixels"}
-    walk = gains_by_parameter(table_of([Tried(0, 0.1, WALK), Tried(1, 0.2, {**WALK, "sigma": 9.8})]))
+    walk = gains_by_parameter(table_of([Tried(0, 0.1, WALK, 9), Tried(1, 0.2, {**WALK, "sigma": 9.8}, 9)]))
     assert walk["question"].tolist() == ["background erosion", "mask erosion", "sigma (rounded)"]
     assert walk["answer"].tolist() == ["4", "2", "10"]
     assert walk["best"].tolist() == [20, 20, 20]

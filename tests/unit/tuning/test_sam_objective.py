@@ -11,7 +11,7 @@ from samcarry.prompting.cleaning import CleaningSettings, clean
 from samcarry.prompting.prompts import extract_prompts
 from samcarry.sam.refinement import MEDSAM_PASSES, Passes, refine_case
 from samcarry.tuning import sam_objective as module
-from samcarry.tuning.objective import initial_dice
+from samcarry.tuning.objective import initial_dice, mean_gain
 from samcarry.tuning.sam_objective import clean_prompts, medsam_objective, sam_objective
 from support.tuning_cases import SIZE, probabilities
 
@@ -49,13 +49,13 @@ def test_the_objective_of_sam_is_that_of_the_workflows_masks(
     sam, cases, embeddings, settings, cleaning, first, second
 ):
     objective = sam_objective(sam, cases, embeddings)
-    found = objective({"first": first, "second": second, **settings})
+    found = mean_gain(objective({"first": first, "second": second, **settings}))
     assert found == pytest.approx(by_hand(cases, embeddings, sam, cleaning, Passes(first, second)), abs=1e-12)
 
 
 @pytest.mark.parametrize(("settings", "cleaning"), CLEANINGS)
 def test_the_objective_of_medsam_is_that_of_the_workflows_masks(sam, cases, embeddings, settings, cleaning):
-    found = medsam_objective(sam, cases, embeddings)(settings)
+    found = mean_gain(medsam_objective(sam, cases, embeddings)(settings))
     assert found == pytest.approx(by_hand(cases, embeddings, sam, cleaning, MEDSAM_PASSES, "medsam"))
 
 
@@ -75,27 +75,29 @@ def passes(monkeypatch):
 def test_a_first_pass_is_decoded_once_for_all_second_passes(sam, cases, embeddings, passes):
     objective = sam_objective(sam, cases, embeddings)
     for second in ("pos", None, "mask"):
-        objective({"first": "box", "second": second, **NONE})
+        mean_gain(objective({"first": "box", "second": second, **NONE}))
     assert passes.count("box") == len(cases)
     assert len(passes) == 3 * len(cases)
-    objective({"first": "box", "second": None, **WIDER})
+    mean_gain(objective({"first": "box", "second": None, **WIDER}))
     assert passes.count("box") == 2 * len(cases)
 
 
 def test_memory_for_first_passes_is_bounded(sam, cases, embeddings, passes):
     objective = sam_objective(sam, cases, embeddings, cache_bytes=0)
     for cleaning, second in ((NONE, None), (WIDER, None), (NONE, "pos")):
-        objective({"first": "box", "second": second, **cleaning})
+        mean_gain(objective({"first": "box", "second": second, **cleaning}))
     assert passes.count("box") == 3 * len(cases)
 
 
 def test_cleanings_that_lead_to_the_same_boxes_are_decoded_once(sam, cases, embeddings, passes):
     diamond = {**WIDER, "element": "diamond"}  # as far as the disk to all four sides
     objective = sam_objective(sam, cases, embeddings)
-    first, second = (objective({"first": "box", "second": None, **cleaning}) for cleaning in (WIDER, diamond))
+    first, second = (
+        mean_gain(objective({"first": "box", "second": None, **cleaning})) for cleaning in (WIDER, diamond)
+    )
     assert first == second
     assert len(passes) == len(cases)
-    objective({"first": "pos", "second": None, **WIDER})
+    mean_gain(objective({"first": "pos", "second": None, **WIDER}))
     assert len(passes) == 2 * len(cases)
 
 
@@ -109,13 +111,15 @@ def test_cached_passes_do_not_change_the_gain(sam, cases, embeddings, second):
     ]
     objective = sam_objective(sam, cases, embeddings)
     for each in settings:
-        assert objective(each) == sam_objective(sam, cases, embeddings)(each)
+        assert mean_gain(objective(each)) == mean_gain(sam_objective(sam, cases, embeddings)(each))
 
 
 def test_a_case_without_components_is_not_decoded(sam, cases, embeddings, passes):
     blank = [replace(case, components=np.zeros_like(case.components)) for case in cases]
     objective = sam_objective(sam, blank, embeddings)
-    assert objective({"first": "box", "second": "pos", **WIDER}) == pytest.approx(-initial_dice(cases)[0])
+    assert mean_gain(objective({"first": "box", "second": "pos", **WIDER})) == pytest.approx(
+        -initial_dice(cases)[0]
+    )
     assert passes == []
 
 
@@ -128,4 +132,18 @@ def test_threads_do_not_change_the_gain(sam, cases, embeddings, objective_of, th
         for cleaning in (NONE, WIDER)
     ]
     one, many = (objective_of(sam, cases, embeddings, threads=count) for count in (1, threads))
-    assert [many(each) for each in settings] == pytest.approx([one(each) for each in settings], abs=1e-3)
+    assert [mean_gain(many(each)) for each in settings] == pytest.approx(
+        [mean_gain(one(each)) for each in settings], abs=1e-3
+    )
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_cases_are_decoded_only_as_they_are_wanted(sam, cases, embeddings, passes, threads):
+    many, of_many = cases * 8, embeddings * 8
+    objective = sam_objective(sam, many, of_many, threads=threads)
+    gains = objective({"first": "box", "second": None, **WIDER})
+    first = [next(gains), next(gains)]
+    gains.close()
+    objective_of_two = sam_objective(sam, cases, embeddings)
+    assert first == list(objective_of_two({"first": "box", "second": None, **WIDER}))
+    assert len(passes) <= 2 + 2 * (threads - 1) + len(cases)

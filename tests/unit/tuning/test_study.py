@@ -1,15 +1,18 @@
 """A study: the same seed gives the same trials, also after a stop, and nothing is scored twice."""
 
 import multiprocessing
+import zlib
 
+import numpy as np
 import pytest
 
-from samcarry.tuning.study import Tried, best
-from support.tuning_study import DEFAULT, Counted, gain, run, start
+from samcarry.tuning.objective import mean_gain
+from samcarry.tuning.study import Tried, best, is_worse
+from support.tuning_study import CASES, DEFAULT, Counted, gain, run, start
 
 
 def test_the_settings_of_the_config_are_tried_first(undisturbed):
-    assert undisturbed[0] == Tried(0, gain(DEFAULT), DEFAULT)
+    assert undisturbed[0] == Tried(0, gain(DEFAULT), DEFAULT, CASES)
 
 
 def test_the_search_finds_better_than_the_default_and_than_chance(tmp_path):
@@ -17,7 +20,7 @@ def test_the_search_finds_better_than_the_default_and_than_chance(tmp_path):
 
 
 def test_the_best_is_the_earliest_of_equals():
-    tried = [Tried(0, 0.1, {}), Tried(1, 0.2, {"x": 1}), Tried(2, 0.2, {"x": 2})]
+    tried = [Tried(0, 0.1, {}, 1), Tried(1, 0.2, {"x": 1}, 1), Tried(2, 0.2, {"x": 2}, 1)]
     assert best(tried).number == 1
 
 
@@ -86,3 +89,70 @@ def test_progress_names_the_best_so_far(tmp_path, caplog):
     lines = [message for message in caplog.messages if message.startswith("tried")]
     assert [line.split(",")[0] for line in lines] == ["tried 10 of 20", "tried 20 of 20"]
     assert f"{100 * best(tried).gain:+.2f} points" in lines[-1]
+
+
+def noisy_cases(settings, scored=None):
+    """Gains of 20 cases that scatter around `gain`; two of the cases show no class."""
+    rng = np.random.default_rng(0)
+    for number, difficulty in enumerate(rng.normal(0, 0.3, 20)):
+        if scored is not None:
+            scored.append(number)
+        noise = np.random.default_rng([number, zlib.crc32(repr(settings).encode())]).normal(0, 0.005)
+        yield [] if number in (3, 7) else [gain(settings) + difficulty + noise] * (1 + number % 3)
+
+
+def test_pruning_scores_fewer_cases_and_finds_settings_as_good(tmp_path):
+    all_scored, some_scored = [], []
+    full = run(tmp_path / "full", 60, lambda settings: noisy_cases(settings, all_scored))
+    pruned = run(tmp_path / "pruned", 60, lambda settings: noisy_cases(settings, some_scored), pruning=0.1)
+    assert len(some_scored) < 0.7 * len(all_scored)
+    assert gain(best(pruned).settings) > gain(best(full).settings) - 0.01
+    assert {trial.cases for trial in full} == {18}
+    assert min(trial.cases for trial in pruned) < 10
+
+
+def test_a_stopped_trial_is_never_the_best_and_its_gain_is_close_to_that_of_all_cases(tmp_path):
+    pruned = run(tmp_path / "j", 60, noisy_cases, pruning=0.1)
+    stopped = [trial for trial in pruned if trial.cases < 18]
+    assert len(stopped) > 10
+    assert pruned[0].cases == best(pruned).cases == 18
+    for trial in stopped:
+        assert trial.gain < best(pruned).gain
+        assert trial.gain == pytest.approx(mean_gain(noisy_cases(trial.settings)), abs=0.02)
+
+
+def test_a_study_with_pruning_that_was_stopped_continues_with_the_same_trials(tmp_path):
+    expected = run(tmp_path / "a", 30, noisy_cases, pruning=0.1)
+    calls = []
+
+    def interrupted(settings):
+        if len(calls) == 12:
+            raise KeyboardInterrupt
+        calls.append(settings)
+        return noisy_cases(settings)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "b", 30, interrupted, pruning=0.1)
+    assert run(tmp_path / "b", 30, noisy_cases, pruning=0.1) == expected
+
+
+def test_the_objective_of_a_stopped_trial_is_closed(tmp_path):
+    closed = []
+
+    def watched(settings):
+        try:
+            yield from noisy_cases(settings)
+        finally:
+            closed.append(settings)
+
+    tried = run(tmp_path / "j", 20, watched, pruning=0.1)
+    assert any(trial.cases < 18 for trial in tried)
+    assert len(closed) == len({tuple(trial.settings.items()) for trial in tried})
+
+
+def test_gains_are_worse_if_nearly_all_cases_lose():
+    rival = [0.1, 0.2, 0.0, 0.3, -0.1, 0.2]
+    assert is_worse([value - 0.01 for value in rival], rival, 0.05)
+    assert not is_worse([value + 0.01 for value in rival], rival, 0.5)
+    assert not is_worse([value - 0.01 for value in rival[:3]], rival[:3], 0.1)  # too few cases to tell
+    assert is_worse([value - 0.01 for value in rival[:3]], rival[:3], 0.2)

@@ -13,7 +13,7 @@ from samcarry.prompting.cleaning import CleaningSettings, clean
 from samcarry.prompting.prompts import extract_prompts
 from samcarry.sam.zoom import ZoomSettings, refine_on_crops
 from samcarry.tuning import zoom_objective as module
-from samcarry.tuning.objective import initial_dice
+from samcarry.tuning.objective import initial_dice, mean_gain
 from samcarry.tuning.zoom_objective import CropCache, zoom_objective
 from support.random_sams import small_sam
 from support.tuning_cases import SIZE, probabilities
@@ -79,7 +79,7 @@ def by_hand(sam, cases, images, settings):
 )
 def test_the_objective_is_that_of_the_workflows_masks(sam, cases, images, read, change):
     settings = {**ASKED, **change}
-    found = zoom_objective(sam, cases, read[0], CLEANING, WEIGHTS)(settings)
+    found = mean_gain(zoom_objective(sam, cases, read[0], CLEANING, WEIGHTS)(settings))
     # Embeddings are kept as float16, which may move single pixels.
     assert found == pytest.approx(by_hand(sam, cases, images, settings), abs=2e-3)
 
@@ -87,7 +87,7 @@ def test_the_objective_is_that_of_the_workflows_masks(sam, cases, images, read, 
 @pytest.mark.parametrize("change", [{}, {"zoom": None}, {"zoom": 1.4}])
 def test_further_rounds_are_those_of_the_workflow(sam, cases, images, read, change):
     settings = {**ASKED, "fuse": 1.0, **change}
-    found = zoom_objective(sam, cases, read[0], CLEANING, WEIGHTS, rounds=2)(settings)
+    found = mean_gain(zoom_objective(sam, cases, read[0], CLEANING, WEIGHTS, rounds=2)(settings))
     assert found == pytest.approx(by_hand(sam, cases, images, {**settings, "rounds": 2}), abs=2e-3)
     assert found != by_hand(sam, cases, images, settings)
 
@@ -96,8 +96,8 @@ def test_another_way_of_asking_has_another_gain(sam, cases, read):
     """Without this, the test above would also pass if settings were ignored."""
     objective = zoom_objective(sam, cases, read[0], CLEANING, WEIGHTS)
     changes = ({}, {"zoom": 1.4}, {"prior": "none"}, {"second": None}, {"multimask": True}, {"prompts": 3})
-    gains = [objective({**ASKED, "fuse": 1.0, **change}) for change in changes]
-    gains.append(objective(ASKED))
+    gains = [mean_gain(objective({**ASKED, "fuse": 1.0, **change})) for change in changes]
+    gains.append(mean_gain(objective(ASKED)))
     assert len(set(gains)) == len(gains)
 
 
@@ -118,10 +118,10 @@ def test_sam_is_asked_once_for_all_weights_and_images_are_read_once_for_each_zoo
     image_of, count = read
     objective = zoom_objective(sam, cases, image_of, CLEANING, WEIGHTS)
     for fuse, second in product(WEIGHTS, ("mask", None)):
-        objective({**ASKED, "fuse": fuse, "second": second})
+        mean_gain(objective({**ASKED, "fuse": fuse, "second": second}))
     assert len(asked) == 2 * len(cases)
     assert count == {"x": 1, "y": 1}
-    objective({**ASKED, "zoom": 1.4})
+    mean_gain(objective({**ASKED, "zoom": 1.4}))
     assert count == {"x": 2, "y": 2}
 
 
@@ -131,9 +131,9 @@ def test_crops_that_are_not_kept_are_embedded_again_with_the_same_gain(sam, case
     kept, not_kept = (
         zoom_objective(sam, cases, image_of, CLEANING, WEIGHTS, cache_bytes=limit) for limit in (10**9, 0)
     )
-    expected = [kept(each) for each in ways]
+    expected = [mean_gain(kept(each)) for each in ways]
     count.clear()
-    assert [not_kept(each) for each in ways] == expected
+    assert [mean_gain(not_kept(each)) for each in ways] == expected
     assert count == {"x": 3, "y": 3}
 
 
@@ -155,7 +155,7 @@ def test_crops_of_another_zoom_make_room_and_those_of_the_same_zoom_do_not():
 
 def test_a_case_without_components_is_not_asked_about(sam, cases, read, asked):
     blank = [replace(case, components=np.zeros_like(case.components)) for case in cases]
-    gain = zoom_objective(sam, blank, read[0], CLEANING, WEIGHTS)(ASKED)
+    gain = mean_gain(zoom_objective(sam, blank, read[0], CLEANING, WEIGHTS)(ASKED))
     assert gain == pytest.approx(-initial_dice(cases)[0])
     assert asked == []
     assert not read[1]
@@ -172,4 +172,6 @@ def test_threads_do_not_change_the_gain(sam, cases, read, threads):
         zoom_objective(sam, cases, read[0], CLEANING, WEIGHTS, threads=count) for count in (1, threads)
     )
     ways = [{**ASKED, "zoom": zoom} for zoom in (1.2, 1.4)]
-    assert [many(each) for each in ways] == pytest.approx([one(each) for each in ways], abs=1e-3)
+    assert [mean_gain(many(each)) for each in ways] == pytest.approx(
+        [mean_gain(one(each)) for each in ways], abs=1e-3
+    )
