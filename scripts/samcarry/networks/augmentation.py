@@ -40,8 +40,12 @@ def augment(images: Tensor, masks: Tensor, sigma: float, generator: torch.Genera
     Images (B, 1, H, W) are interpolated bilinearly, masks (B, C, H, W) by nearest neighbour; pixels from
     outside are 0.
     """
-    theta = draw_affine(len(images), sigma, generator)
-    return warp(images, theta), warp(masks, theta, "nearest")
+    theta = draw_affine(len(images), sigma, generator).to(images.device)
+    grid = affine_grid(theta, images.shape)  # both have the same height and width
+    return (
+        F.grid_sample(images, grid, mode="bilinear", align_corners=False),
+        F.grid_sample(masks, grid, mode="nearest", align_corners=False),
+    )
 
 
 def strong_view(images: Tensor, probability: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -114,7 +114,8 @@ def train_loop(
     if settings.compile:
         for network in networks.values():
             network.compile()
-    optimiser = torch.optim.Adam(trainable, lr=settings.learning_rate)
+    # `foreach` is torch's default on a GPU. On a CPU, it gives the same bits as the default in fewer calls.
+    optimiser = torch.optim.Adam(trainable, lr=settings.learning_rate, foreach=True)
     parts: _Parts = {**networks, "optimiser": optimiser}
     first, curve = _resume(checkpoint, parts)
     started = last_saved = time.monotonic()

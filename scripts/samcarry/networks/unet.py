@@ -17,15 +17,40 @@ def normalise_images(images: Tensor, mean: float, std: float) -> Tensor:
     return ((images.float() / 255 - mean) / std)[:, None]
 
 
-def _two_convolutions(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1),
-        nn.InstanceNorm2d(outputs, affine=True),
-        nn.LeakyReLU(inplace=True),
-        nn.Conv2d(outputs, outputs, 3, padding=1),
-        nn.InstanceNorm2d(outputs, affine=True),
-        nn.LeakyReLU(inplace=True),
-    )
+class _TwoConvolutions(nn.Sequential):
+    """Two 3×3 convolutions (B, C, H, W) -> (B, C', H, W), each with instance norm and a leaky ReLU."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, 3, padding=1),
+            nn.InstanceNorm2d(outputs, affine=True),
+            nn.LeakyReLU(inplace=True),
+            nn.Conv2d(outputs, outputs, 3, padding=1),
+            nn.InstanceNorm2d(outputs, affine=True),
+            nn.LeakyReLU(inplace=True),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The layers one after the other; in training, a norm and its ReLU are one function."""
+        if not self.training:  # an exported network has the layers themselves
+            return super().forward(x)
+        layers = iter(self)
+        for convolution, norm, relu in zip(layers, layers, layers, strict=True):
+            x = _norm_and_relu(convolution(x), cast(nn.InstanceNorm2d, norm), relu)
+        return x
+
+
+def _norm_and_relu(x: Tensor, norm: nn.InstanceNorm2d, relu: nn.Module) -> Tensor:
+    """`relu(norm(x))` of x (B, C, H, W), bit for bit, with fewer copies in the backward pass.
+
+    torch's instance norm is a batch norm of (1, B·C, H, W), and returns a view of its result. If a ReLU
+    changes a view in place, the backward pass copies the gradient. Here, it changes the result itself.
+    """
+    samples, channels = x.shape[:2]
+    weight, bias = (each.expand(samples, channels).reshape(-1) for each in (norm.weight, norm.bias))
+    flat = x.reshape(1, samples * channels, *x.shape[2:])
+    normed = F.batch_norm(flat, None, None, weight, bias, training=True, eps=norm.eps)
+    return relu(normed).view(x.shape)
 
 
 class UNet(nn.Module):
@@ -40,13 +65,13 @@ class UNet(nn.Module):
         self.width, self.depth = width, depth
         channels = [width * 2**level for level in range(depth + 1)]
         self.encoder = nn.ModuleList(
-            _two_convolutions(inputs, outputs)
+            _TwoConvolutions(inputs, outputs)
             for inputs, outputs in zip([1, *channels], channels, strict=False)
         )
         self.upsampling = nn.ModuleList(
             nn.ConvTranspose2d(below, here, 2, stride=2) for here, below in pairwise(channels)
         )
-        self.decoder = nn.ModuleList(_two_convolutions(2 * here, here) for here in channels[:-1])
+        self.decoder = nn.ModuleList(_TwoConvolutions(2 * here, here) for here in channels[:-1])
         self.head = nn.Conv2d(width, classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:

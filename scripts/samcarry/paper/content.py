@@ -210,8 +210,8 @@ def _refinement(sources: Sources) -> Iterator[Sentence]:
         )
         if sources.has_setting("tuning.pruning"):
             yield say(
-                "A trial stopped when a one-sided Wilcoxon signed-rank test over its cases found it worse than "
-                "the best one so far (p < {p}).",
+                "A trial stopped when a one-sided Wilcoxon signed-rank test over its cases found it worse "
+                "than the best one so far (p < {p}).",
                 p=sources.setting("tuning.pruning"),
             )
     else:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from samcarry.networks import augmentation
-from samcarry.networks.augmentation import augment, draw_affine, inverse, strong_view, warp
+from samcarry.networks.augmentation import affine_grid, augment, draw_affine, inverse, strong_view, warp
 from samcarry.networks.batches import generator_of
 
 SQUARES = torch.zeros(4, 1, 64, 48)
@@ -33,6 +33,26 @@ def test_image_and_mask_move_together():
     images, masks = moved(0.1)
     assert ((images > 0.5) != (masks > 0.5)).float().mean() < 0.005
     assert (masks != SQUARES).float().mean() > 0.02
+
+
+def test_images_and_masks_are_warped_as_if_each_were_alone():
+    images = torch.rand(4, 1, 64, 48)
+    found = moved(0.1, images=images)
+    theta = draw_affine(4, 0.1, torch.Generator().manual_seed(0))
+    assert torch.equal(found[0], warp(images, theta))
+    assert torch.equal(found[1], warp(SQUARES, theta, "nearest"))
+
+
+def test_images_and_masks_share_one_grid(monkeypatch):
+    shapes = []
+
+    def counted(theta, shape):
+        shapes.append(shape)
+        return affine_grid(theta, shape)
+
+    monkeypatch.setattr(augmentation, "affine_grid", counted)
+    moved(0.1)
+    assert len(shapes) == 1
 
 
 def test_each_sample_moves_in_its_own_way():

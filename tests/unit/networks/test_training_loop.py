@@ -241,6 +241,22 @@ def test_a_failed_compilation_is_reported_in_one_line(tmp_path):
         run(tmp_path, compile=True)
 
 
+# ---- optimiser ------------------------------------------------------------------------------
+
+
+def test_adam_updates_all_weights_together_and_as_one_by_one(tmp_path, monkeypatch):
+    found, ways = run(tmp_path), []
+
+    class OneByOne(torch.optim.Adam):
+        def __init__(self, parameters, lr, foreach):
+            ways.append(foreach)
+            super().__init__(parameters, lr=lr, foreach=False)
+
+    monkeypatch.setattr(torch.optim, "Adam", OneByOne)
+    assert_same(run(tmp_path), found)
+    assert ways == [True]
+
+
 # ---- schedule -------------------------------------------------------------------------------
 
 

@@ -1,8 +1,11 @@
-"""The U-Net has the paper's size, and is unchanged after writing and reading."""
+"""The U-Net has the paper's size, trains as its layers do, and is unchanged after writing and reading."""
+
+from copy import deepcopy
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from samcarry.errors import InputError
 from samcarry.networks.unet import UNet, load_unet, save_unet
@@ -57,6 +60,57 @@ def test_the_network_sees_across_its_depth():
     with torch.no_grad():
         difference = network(changed) - network(image)
     assert difference[..., 4:, 4:].abs().max() > 0
+
+
+def block_and_its_layers(seed=0):
+    """Two convolutions of a network in training, with arbitrary norms; and the same layers in turn."""
+    torch.manual_seed(seed)
+    block = UNet(2, width=5, depth=1).encoder[1].train()
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter += 0.3 * torch.randn_like(parameter)
+    return block, nn.Sequential(*deepcopy(list(block)))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("samples", [1, 2, 5, 16])
+def test_a_training_computes_what_the_layers_in_turn_do_bit_for_bit(samples, precision):
+    found = []
+    for layers in block_and_its_layers(samples):
+        x = torch.randn(samples, 5, 12, 20, generator=torch.Generator().manual_seed(1), requires_grad=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            y = layers(x)
+        (y.float() ** 3).sum().backward()
+        found.append([y.detach(), x.grad, *(parameter.grad for parameter in layers.parameters())])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+def steps_backward(output):
+    """Names of all steps of the backward pass."""
+    waiting, seen = [output.grad_fn], set()
+    while waiting:
+        step = waiting.pop()
+        if step is not None and step not in seen:
+            seen.add(step)
+            waiting.extend(one for one, _ in step.next_functions)
+    return {step.name().split("::")[-1] for step in seen}
+
+
+def test_a_training_does_not_copy_gradients_for_a_relu_in_place():
+    block, layers = block_and_its_layers()
+    x = torch.randn(2, 5, 8, 8)
+    assert "CopySlices" in steps_backward(layers(x))
+    assert "CopySlices" not in steps_backward(block(x))
+
+
+def test_a_trained_network_predicts_by_its_layers():
+    block, _ = block_and_its_layers()
+    called = []
+    for layer in block:
+        layer.register_forward_hook(lambda layer, *_: called.append(type(layer).__name__))
+    with torch.no_grad():
+        block.eval()(torch.randn(2, 5, 8, 8))
+    assert called == ["Conv2d", "InstanceNorm2d", "LeakyReLU"] * 2
 
 
 def test_a_saved_network_gives_the_same_output(tmp_path):
