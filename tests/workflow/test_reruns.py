@@ -190,3 +190,24 @@ def test_starting_over_a_deleted_part_of_the_results_is_made_again(copy_of_finis
     assert "embed" not in copy_of_finished.planned("--rerun-triggers", "mtime")
     (results / "n3/seed0/f_theta/model.safetensors").unlink()
     assert {"embed", "train_f_theta"} <= copy_of_finished.planned("--rerun-triggers", "mtime")
+
+
+def test_answers_that_snakemake_keeps_change_no_job_and_no_reason(copy_of_finished):
+    edit(
+        copy_of_finished.folder / "scripts/samcarry/prompting/cleaning.py", "if count == 0:", "if count < 1:"
+    )
+    results = copy_of_finished.folder / "results/demo"
+    (results / "n3/dice.csv").unlink()
+    os.utime(results / "prepared/test-0000/images.nii.gz")
+    plans = []
+    for _ in range(2):
+        output = copy_of_finished.run("-n").stdout
+        jobs = re.findall(r"^(?:local)?(?:rule|checkpoint) \w+:\n(?: +.*\n)+", output, re.MULTILINE)
+        # Numbers of jobs, and the order of the files in a reason, say nothing.
+        plans.append(sorted(sorted(re.split("[ ,;\n]+", re.sub(r"jobid: \d+", "", job))) for job in jobs))
+        setup = copy_of_finished.folder / "workflow/common/setup.smk"
+        setup.write_text(re.sub(r"\n +plan_faster\(.*\)", "", setup.read_text()))
+    assert "plan_faster(" not in setup.read_text()
+    assert plans[0] == plans[1]
+    assert any({"Params", "changed"} <= set(job) for job in plans[0])
+    assert any({"Missing", "output"} <= set(job) for job in plans[0])

@@ -239,7 +239,13 @@ def draws_of(n):
 
 
 def unlabelled_cases(wildcards):
-    return [row.case for row in manifest() if row.split == "unlabelled"]
+    return list(_unlabelled_cases(*_listed()))
+
+
+@functools.lru_cache(maxsize=4)
+def _unlabelled_cases(path, time):
+    rows = _read_manifest(path, time)
+    return [row.case for row in rows if row.split == "unlabelled"]
 
 
 def cases_with_hidden_labels(wildcards):

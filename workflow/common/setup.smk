@@ -7,11 +7,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import snakemake.common
-import snakemake.rules
 from snakemake.exceptions import WorkflowError
-from snakemake.iocontainers import InputFiles
-from snakemake.output_index import OutputIndex
 from snakemake.persistence.file import FilePersistence
 from snakemake.script import PythonScript
 
@@ -152,7 +148,7 @@ MEMORY = Path(".snakemake/samcarry")
 if workflow.is_main_process:  # a job on a cluster is the only one of its process
     use_workers(PythonScript, SCRIPTS)
     keep_other_locks(FilePersistence)
-    plan_faster(snakemake.common, snakemake.rules, OutputIndex, InputFiles)
+    plan_faster(sys.modules, dry_run=workflow.output_settings.dryrun)
     if not workflow.output_settings.dryrun:
         check_places()
     in_files = workflow.workflow_settings.persistence_backend.name == "FILE"

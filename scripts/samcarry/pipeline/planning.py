@@ -7,36 +7,111 @@ Its answers stay the same, and so does what is run again. Measured for 4,000 fin
 import atexit
 import functools
 import gc
-from collections.abc import Callable, Hashable
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 _FEW = 16
 """Up to so many files, looking at each is as fast as a set of them."""
 _YOUNG = 50_000
 """New objects until Python looks for garbage among them; its own 700 cost a twentieth of a plan."""
+_MARK = "samcarry_plans_faster"
+"""An attribute of the module `snakemake.common` where the changes were made."""
 
 
-def plan_faster(common: Any, rules: Any, output_index: Any, input_files: Any) -> None:
+def plan_faster(modules: Mapping[str, Any], dry_run: bool) -> None:
     """Let Snakemake keep what it found while it plans.
 
+    A version of Snakemake without one of the names that are changed stays as it is, and plans more slowly.
+
     Args:
-        common: its module `snakemake.common`, which is changed, as are the others.
-        rules: its module `snakemake.rules`, which has imported a function of `common`.
-        output_index: its class that says which rules make a file.
-        input_files: its class for the inputs of a job.
+        modules: what Python has imported, by name: `sys.modules`.
+        dry_run: whether the process ends after the plan, so that it need not look for garbage.
     """
-    if hasattr(common.get_function_params, "cache_info"):  # Snakemake plans again in the same process
+    try:
+        common, changes = modules["snakemake.common"], list(_changes(modules))
+    except (AttributeError, KeyError):
         return
+    if hasattr(common, _MARK):  # Snakemake plans again in the same process
+        return
+    setattr(common, _MARK, True)
+    for place, name, new in changes:
+        setattr(place, name, new)
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
+    gc.freeze()  # what was imported stays
+    if dry_run:
+        gc.disable()
     atexit.register(gc.freeze)  # what is left at the end goes with the process
-    common.get_function_params = rules.get_function_params = _kept_signatures(common.get_function_params)
-    output_index.match_producers = _kept_for_files(output_index.match_producers)
-    input_files.__contains__ = _contains
 
 
-def _kept_signatures(parameters_of: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The parameters of a function do not change; Snakemake asks for them before each of its calls."""
-    return functools.lru_cache(maxsize=4096)(parameters_of)
+def _changes(modules: Mapping[str, Any]) -> Iterator[tuple[Any, str, Any]]:
+    """(module or class of Snakemake, name in it, what replaces it).
+
+    Raises:
+        AttributeError, KeyError: if a name is not there.
+    """
+    common, io = modules["snakemake.common"], modules["snakemake.io"]
+    kept = functools.lru_cache(maxsize=4096)
+    replaced = {
+        # Parameters of a function do not change; they are looked up before each of its calls.
+        "get_function_params": (common.get_function_params, kept(common.get_function_params)),
+        # The parts of a script's path, looked up three times for each job that is to run.
+        "parse_uri": (common.parse_uri, kept(common.parse_uri)),
+        "is_flagged": (io.is_flagged, _flagged(io.is_flagged, io.AnnotatedString)),
+    }
+    of_snakemake = [module for name, module in modules.items() if name.startswith("snakemake.")]
+    for name, (old, new) in replaced.items():
+        for module in of_snakemake:  # where it is defined, and where it is imported by name
+            if getattr(module, "__dict__", {}).get(name) is old:
+                yield module, name, new
+    index = modules["snakemake.output_index"].OutputIndex
+    yield index, "__init__", _with_ends(index.__init__)
+    yield index, "match", index.match and _match  # an AttributeError where there is none
+    yield index, "match_producers", _kept_for_files(index.match_producers)
+    yield modules["snakemake.iocontainers"].InputFiles, "__contains__", _contains
+
+
+def _flagged(is_flagged: Callable[[Any, str], bool], annotated: Any) -> Callable[[Any, str], bool]:
+    """Whether a file has a flag; most have none, which Snakemake finds through an abstract class."""
+
+    def is_flagged_by_type(value: Any, flag: str) -> bool:
+        if type(value) is annotated:
+            return bool(value.flags.get(flag))
+        return type(value) is not str and is_flagged(value, flag)
+
+    return is_flagged_by_type
+
+
+def _with_ends(init: Callable[[Any, list[Any]], None]) -> Callable[[Any, list[Any]], None]:
+    """An index of rules that also knows them by the ends of their outputs."""
+
+    def init_with_ends(self: Any, rules: list[Any]) -> None:
+        init(self, rules)
+        self._by_end = defaultdict(list)
+        for rule in rules:
+            for product in rule.products():
+                self._by_end[str(product.constant_suffix())].append((str(product.constant_prefix()), rule))
+        self._starts = tuple({start for entries in self._by_end.values() for start, _ in entries})
+        self._lengths = sorted({len(end) for end in self._by_end})
+
+    return init_with_ends
+
+
+def _match(self: Any, targetfile: str) -> set[Any]:
+    """The rules with an output that starts and ends as the file does, as `OutputIndex.match` finds them.
+
+    All results start alike, so Snakemake, which looks up the start, compares every end.
+    """
+    if not targetfile.startswith(self._starts):  # a file of the user
+        return set()
+    size = len(targetfile)
+    return {
+        rule
+        for length in self._lengths
+        if length <= size
+        for start, rule in self._by_end.get(targetfile[size - length :], ())
+        if targetfile.startswith(start)
+    }
 
 
 def _kept_for_files(producers: Callable[[Any, str], set[Any]]) -> Callable[[Any, str], set[Any]]:
