@@ -79,10 +79,17 @@ def images(folder):
         "exact": {"WindowCenter": [900, 3], "WindowWidth": [1700, 4], "VOILUTFunction": "LINEAR_EXACT"},
         "sigmoid": {"WindowCenter": 1500, "WindowWidth": 1100, "VOILUTFunction": "SIGMOID"},
         "rescaled": {"RescaleSlope": "0.5", "RescaleIntercept": -300},
+        "negative_slope": {
+            "RescaleSlope": -1,
+            "RescaleIntercept": 4095,
+            "WindowCenter": 1500,
+            "WindowWidth": 2100,
+        },
         "table": {"VOILUTSequence": Sequence([table])},
         "implicit_table": {"VOILUTSequence": Sequence([table]), "syntax": ImplicitVRLittleEndian},
     }.items():
         yield dicom_files.write(folder / f"{name}.dcm", wide, **options)
+    yield dicom_files.write(folder / "high_bit.dcm", wide << 4 | 5, HighBit=15)
     negative = (wide.astype(np.int16) - 2048).view(np.uint16)
     yield dicom_files.write(folder / "signed.dcm", negative & 0xFFF, PixelRepresentation=1)
     yield dicom_files.write(folder / "eight.dcm", grey, 8)

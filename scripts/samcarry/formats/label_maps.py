@@ -11,12 +11,13 @@ from samcarry.formats.class_tables import LARGEST_NUMBER, ClassTable
 from samcarry.geometry.run_lengths import encode_mask
 from samcarry.geometry.shapes import Annotation, ClassMapper, LabelledShape, same_name
 from samcarry.images.colours import class_colours_8bit
-from samcarry.images.grey import is_white_zero, open_image, upright
+from samcarry.images.grey import is_white_zero, open_image, raw_mode, upright
 from samcarry.storage.files import atomic
 
 LABEL_MAP_SUFFIXES = (".png", ".tif", ".tiff")
 _MAX_UNNAMED = 255
 _MAX_PALETTE_CLASSES = 255
+_STEPS = {"L;2": 85, "L;4": 17}  # by which Pillow multiplies grey values of 2 and 4 bits
 _FORMATS = ("PNG", "TIFF")  # lossy formats would change the numbers
 
 
@@ -30,7 +31,7 @@ def read_label_map(
     unless the table names them. Fully transparent pixels are black.
 
     Args:
-        path: a PNG or TIFF of 8 or 16 bits.
+        path: a PNG or TIFF of 1 to 16 bits, or in colours of 8 bits.
         map_class: maps a name in the table to a class, None to skip it.
         table: None uses each number as the name of its class.
 
@@ -43,11 +44,12 @@ def read_label_map(
     """
     path = Path(path)
     with open_image(path, _FORMATS) as image:
+        step = _STEPS.get(raw_mode(image)[:3], 1)
         image.load()
         if is_white_zero(image):
             raise InputError(f"{path}: is a TIFF in which white is 0; save it with black as 0")
         image = upright(image)
-        values, in_colour = _values(image, path, table)
+        values, in_colour = _values(image, step, path, table)
     names = None if table is None else (table.colours if in_colour else table.numbers)
     source = "" if table is None else table.source
     shapes = shapes_of_values(values, path, map_class, names, source, in_colour=in_colour)
@@ -112,8 +114,13 @@ def shapes_of_values(
     return tuple(shapes)
 
 
-def _values(image: Image.Image, path: Path, table: ClassTable | None) -> tuple[NDArray[np.integer], bool]:
-    """Numbers or packed colours (height, width), and whether they are colours."""
+def _values(
+    image: Image.Image, step: int, path: Path, table: ClassTable | None
+) -> tuple[NDArray[np.integer], bool]:
+    """Numbers or packed colours (height, width), and whether they are colours.
+
+    `step` is what the stored number 1 has become.
+    """
     has_numbers = table is None or bool(table.numbers)
     deep = image.mode.startswith("I")
     if deep or (image.mode in ("1", "L", "P") and has_numbers):
@@ -121,7 +128,7 @@ def _values(image: Image.Image, path: Path, table: ClassTable | None) -> tuple[N
         if not has_numbers or numbers.min() < 0 or numbers.max() > LARGEST_NUMBER:
             limit = LARGEST_NUMBER if has_numbers else "255, the limit of the table's colours"
             raise InputError(f"{path}: may hold numbers outside 0 to {limit}; save it with fewer bits")
-        return numbers, False
+        return numbers // step, False
     if image.mode not in ("1", "L", "P", "RGB", "LA", "PA", "RGBA"):
         raise InputError(
             f"{path}: holds neither whole numbers nor colours ({image.mode}); save it with 8 bits"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,9 +180,10 @@ def read_dicom(path: str | Path, most_pixels: int, *, with_voi: bool) -> DicomPi
 
     Raises:
         InputError: the file is missing, empty, not DICOM, damaged or truncated; it has no pixels, colours,
-            several frames or too many pixels; or no installed decoder supports its compression.
+            several frames or too many pixels; no installed decoder supports its compression; HighBit does
+            not say where the values are; or its window cannot be applied.
     """
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+    from pydicom.pixels import apply_modality_lut
 
     path = Path(path)
     with hide_dicom_messages(path):
@@ -196,13 +197,16 @@ def read_dicom(path: str | Path, most_pixels: int, *, with_voi: bool) -> DicomPi
             )
         if header.PhotometricInterpretation == _PALETTE:
             return _luminance(header, _decode(header, path))
-        values = apply_modality_lut(_decode(header, path), header)
+        # pydicom subtracts a table's first value in the type of the pixels, where it may overflow.
+        values = apply_modality_lut(_decode(header, path).astype(np.int32), header)
         low, high = _modality_range(header)
         if with_voi and header.get("VOILUTSequence"):
-            values = apply_voi_lut(np.rint(values).astype(np.int64), header)
             low, high = 0.0, 2.0 ** header.VOILUTSequence[0].LUTDescriptor[2] - 1
-        elif with_voi:
-            values = apply_voi_lut(values, header)
+            values = _apply_voi_table(np.rint(values).astype(np.int64), header, path)
+        elif with_voi and None not in (header.get("WindowCenter"), header.get("WindowWidth")):
+            values = _apply_window(values, header, path)
+            if low > high:  # of a negative slope, pydicom makes the least value white
+                values = low + high - values
         grey = values.astype(np.float64)
         low, high = min(low, high), max(low, high)
         if not (np.isfinite(grey).all() and np.isfinite([low, high]).all() and low < high):
@@ -261,6 +265,9 @@ def _decode(header: "Dataset", path: Path) -> NDArray[np.generic]:
     """The stored values (height, width), before any transformation."""
     from pydicom.pixels import get_decoder
 
+    stored, high = header.BitsStored, header.get("HighBit")
+    high = stored - 1 if high is None else high
+    below = high + 1 - stored
     syntax = header.file_meta.TransferSyntaxUID
     # Report only names from the standard's own list, because the text in the header may be anything.
     name = syntax.name if syntax.is_transfer_syntax else "an unknown transfer syntax"
@@ -268,8 +275,16 @@ def _decode(header: "Dataset", path: Path) -> NDArray[np.generic]:
         decodable = get_decoder(syntax).is_available
     except NotImplementedError:
         decodable = False
+    if below and (syntax.is_compressed or not stored <= high < header.BitsAllocated):
+        raise InputError(
+            f"{path}: HighBit is {high}, but BitsStored is {stored}: it is not clear which bits hold the "
+            "grey values; export it again"
+        )
     if decodable and not syntax.is_compressed:
-        values = header.pixel_array  # only damage can make this fail
+        # Old files may have unused bits below the values (PS3.5-1998, 8.1.1), which pydicom takes for values.
+        header.BitsStored = high + 1
+        values = header.pixel_array >> below  # only damage can make this fail
+        header.BitsStored = stored
     else:
         cure = "export it uncompressed, for example with dcmdjpeg or gdcmconv --raw"
         if not decodable:
@@ -293,6 +308,33 @@ def _luminance(header: "Dataset", indices: NDArray[np.generic]) -> DicomPixels:
     colours = apply_color_lut(indices, header)[..., :3]
     grey = colours.astype(np.float64) @ np.array([*_COLOURS.values()])
     return DicomPixels(grey, 0.0, float(np.iinfo(colours.dtype).max))
+
+
+def _apply_voi_table(values: NDArray[np.int64], header: "Dataset", path: Path) -> NDArray[np.generic]:
+    """Values (height, width) after the first VOI table of a header."""
+    from pydicom.pixels import apply_voi_lut
+
+    table = header.VOILUTSequence[0]
+    entries, first, bits = table.LUTDescriptor
+    # pydicom counts the entries in the type of the output, so 8 bits reach 256 of them, and 16 bits 65536.
+    table.LUTDescriptor = [entries, first, 16 if bits == 8 else bits]
+    mapped = apply_voi_lut(np.clip(values, first, first + (entries or 2**16) - 1), header)
+    if bits == 8 and mapped.max() > 255:
+        raise InputError(f"{path}: its VOI table of 8 bits holds values above 255; export it again")
+    return mapped
+
+
+def _apply_window(values: NDArray[Any], header: "Dataset", path: Path) -> NDArray[np.float64]:
+    """Values (height, width) after the first window of a header."""
+    from pydicom.pixels import apply_voi_lut
+
+    try:
+        return apply_voi_lut(values, header)
+    except ValueError:  # its text quotes the header
+        raise InputError(
+            f"{path}: its window cannot be applied: WindowWidth is below 1, or VOILUTFunction is not one of "
+            "the standard; set a percentile window or export it again"
+        ) from None
 
 
 def _modality_range(header: "Dataset") -> tuple[float, float]:

@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, ImageOps
 from samcarry.errors import InputError
 from samcarry.images import MOST_PIXELS
 from samcarry.images.dicom import dicom_size, is_dicom, read_dicom
+from samcarry.images.preparation import check_window
 from samcarry.storage.files import atomic
 from samcarry.storage.reading import system_fault
 
@@ -28,7 +29,7 @@ def open_image(path: str | Path, formats: Sequence[str] = _FORMATS) -> Iterator[
 
     Raises:
         InputError: the file is missing, empty, unreadable, truncated or of another format, or it has more
-            than one frame or more than 100 million pixels.
+            than one frame, more than 100 million pixels, or colours or alpha of more than 8 bits each.
     """
     path = Path(path)
     try:
@@ -40,6 +41,11 @@ def open_image(path: str | Path, formats: Sequence[str] = _FORMATS) -> Iterator[
                 raise _too_large(path)
             if getattr(image, "n_frames", 1) > 1:
                 raise InputError(f"{path}: contains several frames or pages; save only one of them")
+            if _loses_bits(image):
+                raise InputError(
+                    f"{path}: has colours or alpha of 16 bits each, of which only 8 could be read; save it "
+                    "as grey with 16 bits, or with 8 bits each"
+                )
             # Pillow fills the missing pixels of a short but well-formed PNG with black.
             max_pixels = _MAX_PIXELS_PER_BYTE * path.stat().st_size
             if image.format == "PNG" and image.width * image.height > max_pixels:
@@ -63,6 +69,21 @@ def open_image(path: str | Path, formats: Sequence[str] = _FORMATS) -> Iterator[
         raise InputError(
             f"{path}: cannot be read, it is damaged or truncated ({reason}); replace it or remove it"
         ) from error
+
+
+def raw_mode(image: Image.Image) -> str:
+    """Pillow's name of how an image that is not yet decoded stores its pixels, such as 'L;4'."""
+    tiles = getattr(image, "tile", ())
+    arguments = tiles[0].args if tiles else ""
+    return arguments if isinstance(arguments, str) else str(arguments[0])
+
+
+def _loses_bits(image: Image.Image) -> bool:
+    """Whether Pillow, whose colours have 8 bits, would decode only the upper half of each value."""
+    if image.mode.startswith(("I", "F")):
+        return False
+    bits = getattr(image, "tag_v2", {}).get(ExifTags.Base.BitsPerSample, ())  # of a TIFF
+    return ";16" in raw_mode(image) or any(value > 8 for value in bits)
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -103,8 +124,8 @@ def read_grey(path: str | Path, window: tuple[float, float] | None = None) -> ND
             and for DICOM the window in the file.
 
     Raises:
-        InputError: the file cannot be read (see `open_image`), or its values are floating point or exceed
-            16 bits and no window is given.
+        InputError: the file cannot be read (see `open_image`), its values are floating point or exceed 16
+            bits and no window is given, or the window is refused by `check_window`.
     """
     if is_dicom(path):
         pixels = read_dicom(path, MOST_PIXELS, with_voi=window is None)
@@ -189,8 +210,7 @@ def has_16_bits(values: NDArray[Any]) -> bool:
 
 def _stretch(values: NDArray[Any], window: tuple[float, float], path: str | Path) -> NDArray[np.uint8]:
     """Grey values as 8-bit values: two percentiles become 0 and 255, and the rest is clipped."""
-    if not 0 <= window[0] < window[1] <= 100:
-        raise InputError(f"window {window}: not two increasing percentiles; write for example 0.5, 99.5")
+    check_window(window)
     if not np.isfinite(values).all():
         raise InputError(f"{path}: contains NaN or infinite grey values; save it with 8 or 16 bits")
     low, high = np.percentile(values, window)

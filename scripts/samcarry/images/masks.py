@@ -18,7 +18,7 @@ _FORMATS = ("PNG",)
 
 
 def read_mask(path: str | Path) -> NDArray[np.bool_]:
-    """The mask of one class from a PNG file of any bit depth, as an array (height, width).
+    """The mask of one class from a PNG file, as an array (height, width).
 
     Pixels that are not 0 in `read_mask_values` belong to the class.
 
@@ -29,7 +29,7 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
 
 
 def read_mask_values(path: str | Path) -> NDArray[np.integer]:
-    """The values of one class's mask from a PNG file of any bit depth, (height, width), 0 = not this class.
+    """The values of one class's mask from a PNG file, (height, width), 0 = not this class.
 
     Black and fully transparent pixels are 0; another one has its largest colour. In a palette image, the
     colours count and not the indices.

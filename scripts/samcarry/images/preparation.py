@@ -1,6 +1,9 @@
 """What images go through before a network sees them; model files record it, and prediction repeats it."""
 
+from collections.abc import Sequence
 from typing import Any
+
+from samcarry.errors import InputError
 
 VERSION = 1
 """Raised whenever images are prepared in another way, so that no older model is given such images."""
@@ -20,6 +23,26 @@ _RULES = {
 
 
 _TEXT = "lines of text near the borders are filled, before an image is resized"
+
+
+def check_window(window: Sequence[float], name: str = "window") -> None:
+    """Refuse what cannot be the two percentiles (0..100) that become black and white.
+
+    Args:
+        window: the lower and the higher percentile.
+        name: what the message calls the window.
+
+    Raises:
+        InputError: they do not increase or are outside 0 to 100, or both are at most 1, as fractions are.
+    """
+    low, high = window
+    if not 0 <= low < high <= 100:
+        raise InputError(f"{name} {window}: not two increasing percentiles; write for example 0.5, 99.5")
+    if high <= 1:
+        raise InputError(
+            f"{name} {window}: percentiles go from 0 to 100, and these seem to be fractions; write for "
+            "example 0.5, 99.5"
+        )
 
 
 def preparation(mirrored: str | None, text_masked: bool = False) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from samcarry.errors import InputError, raise_faults
+from samcarry.images.preparation import check_window
 from samcarry.measure.expressions import parse_expressions
 from samcarry.methods import METHOD_IDS
 from samcarry.pipeline.config import Config, main_sams, sam_of_block
@@ -80,6 +81,11 @@ def _check_sizes(config: Config) -> None:
             if config["images"][side] % step
         ]
     )
+
+
+def _check_window(config: Config) -> None:
+    if (window := config["images"]["window"]) is not None:
+        check_window(window, "images.window")
 
 
 def _check_hidden(config: Config) -> None:
@@ -259,6 +265,7 @@ _CHECKS = (
     _complete_models,
     _check_lists,
     _check_sizes,
+    _check_window,
     _check_hidden,
     _check_place,
     _check_sams,

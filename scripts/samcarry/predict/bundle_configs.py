@@ -114,11 +114,12 @@ def inference_config(metadata: Mapping[str, Any]) -> dict[str, Any]:
         "values.dtype != np.uint8",
         "as_grey": "$lambda image, values: 255 - @eight_bits(values) if @inverted(image, values) "
         "else @eight_bits(values)",
-        "grey": "$lambda image: Image.fromarray(@as_grey(image, "
-        "@grey_values(ImageOps.exif_transpose(image))))",
+        **_refusals(window),
+        "grey": "$lambda path, image: Image.fromarray(@as_grey(image, "
+        "@whole(path, @grey_values(ImageOps.exif_transpose(image)))))",
         # Of a file that it has mapped into memory, Pillow does not turn TIFF images rightly.
         "opened": "$lambda path: Image.open(io.BytesIO(open(path, 'rb').read()))",
-        "read": "$lambda image: @grey(@opened(image.filename))",
+        "read": "$lambda image: @grey(image.filename, @single(image.filename, @opened(image.filename)))",
         "turned": "$lambda values: np.ascontiguousarray(values[:, ::-1]) if @mirror else values",
         "prepare": "$lambda image: (torch.as_tensor(@resize(@turned(np.asarray(image[0].cpu(), np.uint8)), "
         f"{height}, {width})[None], dtype=torch.float32) / 255 - {metadata['mean']!r}) / {metadata['std']!r}",
@@ -208,6 +209,32 @@ def _eight_bits(window: list[float] | None) -> dict[str, Any]:
         "ends": "$lambda values, low, high: (low, high) if high > low "
         "else (float(values.min()), float(values.max()))",
         "eight_bits": "$lambda values: @scaled(values, *@ends(values, *np.percentile(values, @window)))",
+    }
+
+
+def _refusals(window: list[float] | None) -> dict[str, Any]:
+    """The entries that refuse images as `images.grey.open_image` and `images.grey.as_grey`."""
+    if window is None:
+        valid = "values.dtype.kind != 'f' and values.min() >= 0 and values.max() <= 65535"
+        fault = "its grey values are not integers from 0 to 65535; save it with 8 or 16 bits"
+    else:
+        valid, fault = (
+            "np.isfinite(values).all()",
+            "contains NaN or infinite grey values; save it with 8 or 16 bits",
+        )
+    return {
+        # A lambda holds no statement `raise`.
+        "refuse": "$lambda path, fault: (_ for _ in ()).throw(ValueError(path + ': ' + fault))",
+        # Pillow decodes only the upper half of each value if colours have 16 bits; see tag 258 for TIFF.
+        "deep": "$lambda image: not image.mode.startswith(('I', 'F')) and ("
+        "';16' in str(image.tile) or max(getattr(image, 'tag_v2', {}).get(258, (8,))) > 8)",
+        "single": "$lambda path, image: "
+        "@refuse(path, 'contains several frames or pages; save only one of them') "
+        "if getattr(image, 'n_frames', 1) > 1 else "
+        "@refuse(path, 'has colours or alpha of 16 bits each; save it as grey with 16 bits, or with 8 bits "
+        "each') "
+        "if @deep(image) else image",
+        "whole": f"$lambda path, values: values if {valid} else @refuse(path, {fault!r})",
     }
 
 

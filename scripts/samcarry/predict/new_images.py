@@ -15,6 +15,7 @@ from samcarry.errors import InputError
 from samcarry.formats import FORMATS
 from samcarry.formats.writers import OVERLAP_RULE, MaskWriter
 from samcarry.geometry.run_lengths import image_from_json
+from samcarry.images.preparation import check_window
 from samcarry.measure.expressions import parse_expressions
 from samcarry.measure.intervals import COVERAGE
 from samcarry.measure.shapes import Spacing
@@ -112,6 +113,8 @@ def predict_folder(
     block = dict(model.measurements if measurements is None else measurements)
     expressions = parse_expressions(block, model.classes, "measurements")
     check_spacing(spacing)
+    if window is not None:
+        check_window(window)
     found, faults = find_new_images(images)
     check_names_fit(out.parent, found)
     images = images if images.is_dir() else images.parent

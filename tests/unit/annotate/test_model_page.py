@@ -18,6 +18,7 @@ from samcarry.predict.arrays import predict_grey
 from samcarry.predict.models import load_model
 from support import dicom_files
 from support.browser import needs_browser, open_page
+from support.deep_images import write_png
 from support.model_pages import MARKUP, SIZE, colours, make_model, metadata, radiograph, save
 
 
@@ -154,10 +155,12 @@ def test_bad_files_are_one_line_each(browser, trained, tmp_path):
     page = open_page(browser, trained[1])
     good = save(tmp_path / "good.png", radiograph(0)).read_bytes()
     dicom = dicom_files.write(tmp_path / "good.dcm", radiograph(0), 8).read_bytes()
+    deep = write_png(tmp_path / "deep.png", colours(0).astype(np.uint16), 16).read_bytes()
     files = {
         "cut.png": (good[:-200], "damaged or truncated"),
         "bit.png": (good[:300] + bytes([good[300] ^ 4]) + good[301:], "damaged or truncated"),
         "interlaced.png": (interlaced(good), "without interlacing"),
+        "deep.png": (deep, "colours or alpha of 16 bits each"),
         "cut.dcm": (dicom[:-200], "damaged or truncated"),
         "empty.png": (b"", "is empty"),
         "text.png": (b"not an image", "is not a PNG, JPEG or DICOM"),

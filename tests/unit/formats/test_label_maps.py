@@ -15,6 +15,7 @@ from samcarry.errors import InputError
 from samcarry.formats.class_tables import parse_class_table, read_class_table, write_class_table
 from samcarry.formats.label_maps import label_map, read_label_map, write_label_map
 from samcarry.geometry.rasterise import draw_masks
+from support.deep_images import write_png
 from support.drawn_annotations import drawn
 
 NUMBERS = np.array([[0, 1, 1], [2, 2, 0]], np.uint8)
@@ -63,6 +64,39 @@ def test_numbers_of_every_depth_are_named_by_the_table(tmp_path, image):
         path = tmp_path / f"a.{suffix}"
         image.save(path)
         assert read(path, NAMED) == {"radius": RADIUS, "ulna": ULNA}
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8, 16])
+def test_grey_numbers_are_those_that_are_stored(tmp_path, bits):
+    path = write_png(tmp_path / "a.png", NUMBERS, bits)
+    assert read(path, NAMED) == read(path, None, NAMED.__getitem__) == {"radius": RADIUS, "ulna": ULNA}
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_grey_numbers_of_a_tiff_are_those_that_are_stored(tmp_path, bits):
+    path = tmp_path / "a.tif"
+    packed = np.packbits(np.unpackbits(NUMBERS[..., None], axis=-1)[..., 8 - bits :].reshape(2, -1), axis=1)
+    Image.new("1", (3, 2)).save(path, compression="raw", tiffinfo={258: bits, 278: 2})
+    with Image.open(path) as image:
+        (offset,) = image.tag_v2[273]
+    path.write_bytes(path.read_bytes()[:offset] + packed.tobytes())
+    assert read(path, NAMED) == {"radius": RADIUS, "ulna": ULNA}
+
+
+def test_one_bit_is_the_number_1(tmp_path):
+    path = write_png(tmp_path / "a.png", NUMBERS % 2, 1)
+    assert read(path, {"1": "radius"}) == {"radius": RADIUS}
+
+
+def test_grey_of_few_bits_is_a_colour_where_the_table_has_colours_only(tmp_path):
+    path = write_png(tmp_path / "a.png", np.where(NUMBERS == 1, 15, 0), 4)
+    assert read(path, {"#ffffff": "radius"}) == {"radius": RADIUS}
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_colours_and_alpha_of_16_bits_are_refused(tmp_path, channels):
+    pixels = np.full((2, 3, channels), 300, np.uint16)
+    assert "16 bits each" in refused(write_png(tmp_path / "a.png", pixels, 16))
 
 
 @pytest.mark.parametrize(

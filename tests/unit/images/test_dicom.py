@@ -7,7 +7,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEGLSLossless
+from pydicom.uid import JPEGLSLossless, RLELossless
 
 from samcarry.errors import InputError
 from samcarry.images import grey
@@ -64,6 +64,76 @@ def test_a_voi_table_is_applied(tmp_path):
     assert read_grey(turned).tolist() == read_grey(write(tmp_path / "b.dcm", 4095 - VALUES)).tolist()
 
 
+def table(descriptor, entries, kind="US"):
+    """An item of a sequence of tables."""
+    item = Dataset()
+    item.LUTDescriptor, item.LUTData = descriptor, [*entries] if kind == "US" else entries.tobytes()
+    item["LUTDescriptor"].VR = "SS" if descriptor[1] < 0 else "US"
+    item["LUTData"].VR = kind
+    return item
+
+
+@pytest.mark.parametrize("kind", ["US", "OW"])
+def test_a_voi_table_of_8_bits_may_have_more_than_256_entries(tmp_path, kind):
+    rising = np.arange(4096, dtype="<u2") // 16
+    path = write(tmp_path / "a.dcm", VOILUTSequence=[table([4096, 0, 8], rising, kind)])
+    assert read_grey(path).tolist() == (VALUES // 16).tolist()
+
+
+def test_values_outside_a_voi_table_have_its_first_or_last_entry(tmp_path):
+    path = write(tmp_path / "a.dcm", VOILUTSequence=[table([1001, 2000, 8], [50, *[100] * 999, 200])])
+    assert read_grey(path).tolist() == [[50, 50, 50], [200, 200, 200]]
+
+
+def test_a_voi_table_with_values_beyond_its_bits_is_refused(tmp_path):
+    path = write(tmp_path / "a.dcm", VOILUTSequence=[table([4096, 0, 8], list(range(4096)))])
+    assert "VOI table of 8 bits holds values above 255" in rejection(path)
+
+
+def test_a_modality_table_is_applied_to_all_signed_values(tmp_path):
+    values = np.array([[-32768, 0, 32767]], np.int16)
+    rising = np.arange(65536, dtype="<u2")
+    lut = table([0, -32768, 16], rising, "OW")
+    path = write(tmp_path / "a.dcm", values, 16, PixelRepresentation=1, ModalityLUTSequence=[lut])
+    assert read_grey(path).tolist() == [[0, 128, 255]]
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_a_window_keeps_the_orientation_of_a_negative_slope(tmp_path, photometric):
+    common = {"RescaleSlope": -1, "RescaleIntercept": 4095, "PhotometricInterpretation": photometric}
+    full = {"WindowCenter": 2047.5, "WindowWidth": 4095, "VOILUTFunction": "LINEAR_EXACT"}
+    plain = read_grey(write(tmp_path / "a.dcm", **common))
+    assert read_grey(write(tmp_path / "b.dcm", **common, **full)).tolist() == plain.tolist()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_unused_bits_below_the_values_are_left_out(tmp_path, sign):
+    values = VALUES if sign == 1 else VALUES.astype(np.int16) - 2048
+    signed = {"PixelRepresentation": 0 if sign == 1 else 1}
+    plain = read_grey(write(tmp_path / "a.dcm", values, **signed))
+    path = write(tmp_path / "b.dcm", values << 4 | 5, HighBit=15, **signed)
+    assert read_grey(path).tolist() == plain.tolist()
+
+
+@pytest.mark.parametrize("high", [7, 16])
+def test_a_high_bit_that_contradicts_the_other_bits_is_refused(tmp_path, high):
+    assert f"HighBit is {high}, but BitsStored is 12" in rejection(write(tmp_path / "a.dcm", HighBit=high))
+
+
+def test_with_an_empty_high_bit_no_bits_are_below(tmp_path):
+    path = write(tmp_path / "a.dcm")
+    plain = read_grey(path)
+    header = dcmread(path)
+    header.HighBit = None
+    header.save_as(path)
+    assert read_grey(path).tolist() == plain.tolist()
+
+
+def test_a_high_bit_of_compressed_values_must_be_that_of_the_stored_bits(tmp_path):
+    path = write(tmp_path / "a.dcm", syntax=RLELossless, HighBit=15, PixelData=encapsulate([b"not RLE"]))
+    assert "HighBit is 15, but BitsStored is 12" in rejection(path)
+
+
 def test_a_percentile_window_replaces_the_window_in_the_file(tmp_path):
     path = write(tmp_path / "a.dcm", WindowCenter=10, WindowWidth=2)
     assert read_grey(path, window=(0, 100)).tolist() == np.rint(VALUES / 4095 * 255).tolist()
@@ -82,7 +152,9 @@ def test_dicom_is_recognised_without_a_suffix_and_without_a_preamble(tmp_path):
         ({"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3}, "colour"),
         ({"PhotometricInterpretation": "YBR_FULL", "SamplesPerPixel": 1}, "colour"),
         ({"PixelData": None}, "no pixel data"),
-        ({"WindowCenter": 5, "WindowWidth": 0}, "damaged"),
+        ({"WindowCenter": 5, "WindowWidth": 0}, "its window cannot be applied"),
+        ({"WindowCenter": 5, "WindowWidth": -3}, "its window cannot be applied"),
+        ({"WindowCenter": 5, "WindowWidth": 9, "VOILUTFunction": "SECRET"}, "its window cannot be applied"),
         ({"RescaleSlope": 0, "RescaleIntercept": 5}, "zero or not a finite number"),
     ],
 )

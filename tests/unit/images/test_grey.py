@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tifffile import imwrite
 
 from samcarry.errors import InputError
 from samcarry.images import grey
 from samcarry.images.grey import as_grey, image_size, is_turned, read_grey, resize_grey, write_grey
+from samcarry.images.masks import read_mask
+from support.deep_images import write_png
 
 GREY = np.array([[0, 1, 127], [128, 254, 255]], dtype=np.uint8)  # height 2, width 3
 
@@ -132,6 +135,25 @@ def test_arrays_are_converted_like_files():
         as_grey(GREY.astype(float), None, "array")
 
 
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_a_png_with_colours_or_alpha_of_16_bits_is_refused(tmp_path, channels):
+    pixels = np.full((4, 5, channels), 300, np.uint16)
+    path = write_png(tmp_path / "a.png", pixels, 16)
+    assert "16 bits each, of which only 8 could be read" in rejection(path)
+    assert "16 bits each" in rejection(path, image_size)
+    assert "16 bits each" in rejection(path, read_mask)
+    assert read_grey(write_png(path, pixels % 256, 8)).shape == (4, 5)
+
+
+@pytest.mark.parametrize("options", [{}, {"planarconfig": "separate"}, {"compression": "lzw"}], ids=str)
+def test_a_tiff_in_colours_of_16_bits_is_refused(tmp_path, options):
+    pixels = np.full((4, 5, 3), 300, np.uint16)
+    if "planarconfig" in options:
+        pixels = np.moveaxis(pixels, -1, 0)
+    imwrite(tmp_path / "a.tif", pixels, photometric="rgb", **options)
+    assert "16 bits each, of which only 8 could be read" in rejection(tmp_path / "a.tif")
+
+
 def test_floating_point_needs_a_window(tmp_path):
     path = tmp_path / "a.tif"
     Image.fromarray(GREY.astype(np.float32)).save(path)
@@ -206,6 +228,15 @@ def test_a_window_that_does_not_increase_is_rejected(tmp_path):
     Image.fromarray(GREY).save(path)
     with pytest.raises(InputError, match="percentiles"):
         read_grey(path, window=(99, 1))
+
+
+@pytest.mark.parametrize("high", [0.995, 1])
+def test_fractions_are_not_percentiles(tmp_path, high):
+    path = tmp_path / "a.png"
+    Image.fromarray(GREY).save(path)
+    with pytest.raises(InputError, match="seem to be fractions"):
+        read_grey(path, window=(0.005, high))
+    assert read_grey(path, window=(0.005, 1.5)).max() == 255
 
 
 def test_resizing_averages_and_does_not_keep_the_aspect():

@@ -33,7 +33,7 @@ def config(tmp_path):
     checkpoint = tmp_path / "sam.safetensors"
     checkpoint.write_bytes(b"x")
     return {
-        "images": {"height": 32, "width": 48},
+        "images": {"height": 32, "width": 48, "window": None},
         "training": {"depth": 4},
         "source": {"format": "phantom"},
         "fetch": {"when": "never", "data": {}},
@@ -82,6 +82,8 @@ def test_a_good_config_passes_and_its_models_are_completed(config):
     ("change", "parts"),
     [
         ({"images__width": 40}, ("images.width is 40", "multiple of 16")),
+        ({"images__window": [0.005, 0.995]}, ("images.window [0.005, 0.995]", "from 0 to 100", "fractions")),
+        ({"images__window": [99.5, 0.5]}, ("images.window [99.5, 0.5]", "not two increasing percentiles")),
         ({"source__format": "folder"}, ("source.folder", "where the data are")),
         ({"methods": ["unet_sma"]}, ("methods: 'unet_sma' is not a method", "did you mean 'unet_sam'")),
         ({"table__methods": ["ours"]}, ("table.methods: 'ours'", "choose from nnunet_bce")),

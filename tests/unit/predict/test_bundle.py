@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tifffile import imwrite
 
 from samcarry.cli import main
+from samcarry.errors import InputError
 from samcarry.images.grey import read_grey
 from samcarry.images.preparation import preparation
 from samcarry.images.training_look import measure_look
@@ -16,6 +18,7 @@ from samcarry.networks.unet import Ensemble, UNet, save_unet
 from samcarry.predict import bundle
 from samcarry.predict.arrays import predict_grey
 from samcarry.predict.models import load_model
+from support.deep_images import write_png
 from support.tiny_models import METADATA, save_tiny_model
 
 NAMES = ["Müller_Erna", "0815-left", "data/clinic", "/home/jane"]
@@ -150,6 +153,56 @@ def test_its_masks_are_those_of_predict(tmp_path, images, about, laterality):
             np.testing.assert_array_equal(theirs, mask * np.uint8(255), err_msg=f"{path} {name}")
             drawn += mask.any()
     assert drawn > 7
+
+
+def _frames(path):
+    pages = [Image.fromarray(np.zeros((9, 8), np.uint8))] * 2
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+
+
+REFUSED = {
+    "fraction.tif": (
+        lambda path: Image.fromarray(np.linspace(0, 1, 72, dtype=np.float32).reshape(9, 8)).save(path),
+        None,
+        "not integers from 0 to 65535",
+    ),
+    "negative.tif": (
+        lambda path: Image.fromarray(np.arange(-9, 63, dtype=np.int32).reshape(9, 8)).save(path),
+        None,
+        "not integers from 0 to 65535",
+    ),
+    "large.tif": (
+        lambda path: Image.fromarray(np.full((9, 8), 65536, np.int32)).save(path),
+        None,
+        "not integers from 0 to 65535",
+    ),
+    "nan.tif": (
+        lambda path: Image.fromarray(np.full((9, 8), np.nan, np.float32)).save(path),
+        (0.5, 99.5),
+        "NaN or infinite",
+    ),
+    "pages.tif": (_frames, None, "several frames"),
+    "deep.png": (lambda path: write_png(path, np.full((9, 8, 3), 300), 16), None, "16 bits each"),
+    "deep.tif": (
+        lambda path: imwrite(path, np.full((3, 9, 8), 300, np.uint16), photometric="rgb"),
+        None,
+        "16 bits each",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_refuses_what_predict_refuses(tmp_path, name):
+    make, window, said = REFUSED[name]
+    folder = write(save_tiny_model(tmp_path / "model.safetensors", window=window), tmp_path / "bundle")
+    make(tmp_path / name)
+    with pytest.raises(InputError, match=said):
+        read_grey(tmp_path / name, window)
+    read = parser_of(folder, dataset_dir=str(tmp_path)).get_parsed_content("read")
+    with Image.open(tmp_path / name) as image, pytest.raises(ValueError, match=said) as caught:
+        read(image)
+    assert str(caught.value).startswith(f"{tmp_path / name}: ")
 
 
 @pytest.mark.filterwarnings("ignore")

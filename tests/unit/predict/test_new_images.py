@@ -256,6 +256,13 @@ def test_images_unlike_the_training_images_can_be_refused(tmp_path, careful):
     assert fault == row["remark"]
 
 
+def test_a_window_of_fractions_is_refused_before_any_image_is_read(tmp_path):
+    write_images(tmp_path / "images", a=np.zeros((8, 8), np.uint8))
+    with pytest.raises(InputError, match=r"^window .* seem to be fractions"):
+        predict_folder(BARS, tmp_path / "images", tmp_path / "out", ["png"], window=(0.005, 0.995))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_window_makes_images_of_12_bits_alike(tmp_path, careful):
     model, usual = careful
     write_images(

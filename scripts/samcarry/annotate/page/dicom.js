@@ -14,7 +14,7 @@ const DICOM_DAMAGED = "cannot be read as DICOM, it is damaged or truncated; expo
 const TAGS = {
   syntax: 0x00020010, imageLaterality: 0x00200062, laterality: 0x00200060, samples: 0x00280002,
   photometric: 0x00280004, frames: 0x00280008, rows: 0x00280010, columns: 0x00280011, spacing: 0x00280030,
-  allocated: 0x00280100, stored: 0x00280101, signed: 0x00280103, burnedIn: 0x00280301,
+  allocated: 0x00280100, stored: 0x00280101, highBit: 0x00280102, signed: 0x00280103, burnedIn: 0x00280301,
   centre: 0x00281050, windowWidth: 0x00281051, intercept: 0x00281052, slope: 0x00281053, voiFunction: 0x00281056,
   detectorSpacing: 0x00181164, modalityTable: 0x00283000, descriptor: 0x00283002, table: 0x00283006,
   voiTable: 0x00283010, pixels: 0x7fe00010,
@@ -128,9 +128,16 @@ async function readChecked(bytes, mostPixels, withVoi, readJpeg) {
   if (read.length !== height * width) throw new Error("the size of its pixel data differs from its header; export it again");
 
   const values = Float64Array.from(read);
+  const highBit = found.highBit ? wholeOf(view, found.highBit) : stored - 1;
+  if (highBit !== stored - 1 && (jpeg || highBit < stored || highBit >= allocated)) {
+    throw new Error(
+      `HighBit is ${highBit}, but BitsStored is ${stored}: it is not clear which bits hold the grey values; export it again`,
+    );
+  }
+  const above = 31 - highBit;
   const unused = 32 - stored;
   for (let i = 0; i < values.length; i++) {
-    values[i] = isSigned ? (values[i] << unused) >> unused : (values[i] << unused) >>> unused;
+    values[i] = isSigned ? (values[i] << above) >> unused : (values[i] << above) >>> unused;
   }
   const [slope] = found.slope && found.intercept ? numbersOf(view, found.slope) : [1];
   const [intercept] = found.slope && found.intercept ? numbersOf(view, found.intercept) : [0];
@@ -177,9 +184,10 @@ async function decodeJpeg(view, { start }, readJpeg) {
   return (await readJpeg(new Blob(parts.slice(1), { type: "image/jpeg" }))).values;
 }
 
-/** The window of the file; `ends` are black and white (PS3.3, C.11.2.1). */
+/** The window of the file; the lower of `ends` is black and the other one white (PS3.3, C.11.2.1). */
 function applyWindow(values, centre, width, kind, ends) {
-  const [black, range] = [ends[0], ends[1] - ends[0]];
+  const [black, white] = [Math.min(...ends), Math.max(...ends)];
+  const range = white - black;
   const linear = kind === "LINEAR";
   if (!["LINEAR", "LINEAR_EXACT", "SIGMOID"].includes(kind) || !(width >= (linear ? 1 : Number.MIN_VALUE))) {
     throw new Error("its window cannot be applied; export it again");
@@ -189,7 +197,7 @@ function applyWindow(values, centre, width, kind, ends) {
     const value = values[i];
     if (kind === "SIGMOID") values[i] = range / (1 + Math.exp((-4 * (value - centre)) / width)) + black;
     else if (value <= centre - width / 2) values[i] = black;
-    else if (value > centre + width / 2) values[i] = ends[1];
+    else if (value > centre + width / 2) values[i] = white;
     else values[i] = ((value - centre) / width + 0.5) * range + black;
   }
 }

@@ -28,19 +28,21 @@ export async function readPng(bytes, mostPixels) {
   const [depth, kind, interlaced] = [header.getUint8(8), header.getUint8(9), header.getUint8(12)];
   if (width * height > mostPixels) throw new Error(`has more than ${mostPixels} pixels; resize it`);
   if (interlaced) throw new Error("is an interlaced PNG, which this page cannot read; save it without interlacing");
+  if (depth === 16 && kind !== 0) {
+    throw new Error("has colours or alpha of 16 bits each; save it as grey with 16 bits, or with 8 bits each");
+  }
   const bits = CHANNELS[kind] * depth;
   const line = Math.ceil((bits * width) / 8);
   const rows = unfilter(await inflate(data), height, line, Math.max(bits >> 3, 1));
-  const wide = kind === 0 && depth === 16;
+  const wide = depth === 16;
   const values = new (wide ? Uint16Array : Uint8Array)(width * height);
   const top = 2 ** Math.min(depth, 8) - 1;
-  const bytesEach = depth === 16 ? 2 : 1;
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
-      const at = row * line + column * CHANNELS[kind] * bytesEach; // of 8 and 16 bits
+      const at = row * line + (column * CHANNELS[kind] * depth) / 8; // of 8 and 16 bits
       let value = rows[at];
       if (wide) value = rows[at] * 256 + rows[at + 1];
-      else if (kind & 2 && kind !== 3) value = luminance(rows[at], rows[at + bytesEach], rows[at + 2 * bytesEach]);
+      else if (kind & 2 && kind !== 3) value = luminance(rows[at], rows[at + 1], rows[at + 2]);
       else if (depth < 8) {
         const first = column * depth;
         value = (rows[row * line + (first >> 3)] >> (8 - depth - (first & 7))) & top;
