@@ -167,7 +167,9 @@ def _look_of_mask(values: NDArray[np.integer]) -> MaskLook:
     """What a mask with these grey values, (height, width), shows; at least one is above 0."""
     mask = values > 0
     pixels = np.count_nonzero(mask)
-    faint = np.count_nonzero(mask & (values < values.max() / 2)) / pixels
+    largest = int(values.max())
+    half = (largest + 1) // 2  # 128 of 255, as trimaps have it
+    faint = np.count_nonzero(mask & (values <= half) & (values < largest)) / pixels
     digest = hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()[:16]
     return MaskLook(pixels / mask.size, faint, digest)
 

@@ -22,7 +22,8 @@ class MaskLook:
 
     Attributes:
         share: the share of the image that it covers, 0..1.
-        faint: the share of its pixels whose grey value is above 0 and below half of its largest one.
+        faint: the share of its pixels whose grey value is above 0 and at most half of its largest one,
+            rounded up.
         digest: of its pixels; equal masks have equal digests.
     """
 
@@ -203,8 +204,9 @@ def _faint_masks(of: Mapping[str, Case], looks: Mapping[str, Look]) -> list[str]
     worst = max(faint, key=lambda file: faint[file])
     return [
         f"{shortlist(sorted(faint), 2)}: not a mask of two values, and every pixel above 0 counts as the "
-        f"class; in {worst}, {faint[worst]:.0%} of these pixels are darker than half of the brightest "
-        f"({len(faint)} masks): if this is noise of a JPEG or a smooth edge, save 0 and 255 only"
+        f"class; in {worst}, {faint[worst]:.0%} of these pixels are at most half as bright as the "
+        f"brightest ({len(faint)} masks): if this is noise of a JPEG, a smooth edge or a value for unsure "
+        "pixels, save 0 and 255 only"
     ]
 
 

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import numpy as np
@@ -38,6 +38,7 @@ def read_cvat(
     *,
     label: str | None = None,
     attribute: str | None = None,
+    without_area: Literal["skip", "refuse"] = "skip",
 ) -> list[Annotation]:
     """Read a CVAT file.
 
@@ -49,6 +50,7 @@ def read_cvat(
         map_class: maps a label, or the value of `attribute`, to a class; None to skip its shapes.
         label: read only shapes with this label; None reads all.
         attribute: the attribute whose value is the class; None uses the label.
+        without_area: 'refuse' makes an entry without an area a fault if `map_class` takes its class.
 
     Returns:
         The images in the order of the file, including those without shapes.
@@ -69,7 +71,7 @@ def read_cvat(
                 f"{path}: image {number} has the same name {name!r} as another one; remove one of the two"
             )
             continue
-        images[name] = _read_image(path, name, element, map_shape, faults)
+        images[name] = _read_image(path, name, element, map_shape, without_area == "refuse", faults)
     if not images:
         faults.append(f"{path}: has no <image>; export the task as 'CVAT for images 1.1'")
     others = Counter(kind for image in images.values() for kind in image.skipped)
@@ -116,7 +118,12 @@ def _shape_mapper(
 
 
 def _read_image(
-    path: Path, name: str, element: Any, map_shape: Callable[[Any], str | None], faults: list[str]
+    path: Path,
+    name: str,
+    element: Any,
+    map_shape: Callable[[Any], str | None],
+    refuses_without_area: bool,
+    faults: list[str],
 ) -> Annotation:
     """The annotation in an <image>."""
     where = f"{path}: image {name!r}"
@@ -128,6 +135,10 @@ def _read_image(
 
     def read(child: Any) -> tuple[str, Geometry] | None:
         if child.tag not in _READERS:
+            if refuses_without_area and (class_name := _class_or_none(child, map_shape)) is not None:
+                raise InputError(
+                    f"of class {class_name!r} has no area; draw it as a polygon or a mask, or delete it"
+                )
             raise SkippedShapeError(f"{child.tag:.30}")
         class_name = map_shape(child)
         return None if class_name is None else (class_name, _read_shape(child))
@@ -139,6 +150,14 @@ def _read_image(
     )
     shapes, skipped = collect_shapes(places, read, where, faults)
     return Annotation(path, name, size, shapes, skipped)
+
+
+def _class_or_none(shape: Any, map_shape: Callable[[Any], str | None]) -> str | None:
+    """The class of a shape element, None if it is not wanted or not known."""
+    try:
+        return map_shape(shape)
+    except (InputError, SkippedShapeError):
+        return None
 
 
 def _to_int(text: str) -> int | str:

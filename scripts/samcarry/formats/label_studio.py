@@ -93,14 +93,19 @@ def read_label_studio(
 def _name_of_image(data: dict[str, Any], cases: Collection[str]) -> str:
     """The path of the image in a task, without the parts that a server adds."""
     texts = [data["image"]] if isinstance(data.get("image"), str) else data.values()
-    paths = [_path_of(text) for text in texts if isinstance(text, str)]
-    images = [path for path in paths if image_name(PurePosixPath(path)) is not None]
+    paths = [(_path_of(text), text) for text in texts if isinstance(text, str)]
+    images = [pair for pair in paths if image_name(PurePosixPath(pair[0])) is not None]
     if len(images) != 1:
         raise InputError(f"names {len(images)} images in its 'data'; name the right one 'image'")
-    uploaded = _UPLOAD.sub("", images[0], count=1)
-    if uploaded == images[0] or composed(PurePosixPath(uploaded).stem) in cases:
-        return uploaded
-    return _UPLOAD_PREFIX.sub("", uploaded, count=1)
+    path, text = images[0]
+    uploaded = _UPLOAD.sub("", path, count=1)
+    if uploaded == path:
+        return path
+    # The name of an upload is quoted as in a URL, but a file on disk may have the quoted name.
+    spellings = [uploaded, *([_UPLOAD.sub("", text, count=1)] if _UPLOAD.match(text) else [])]
+    without_prefix = [_UPLOAD_PREFIX.sub("", name, count=1) for name in spellings]
+    known = (name for name in [*spellings, *without_prefix] if composed(PurePosixPath(name).stem) in cases)
+    return next(known, without_prefix[0])
 
 
 def _path_of(text: str) -> str:
@@ -112,7 +117,7 @@ def _path_of(text: str) -> str:
     if parts.path == "/data/local-files/":
         return parse_qs(parts.query).get("d", [""])[0].lstrip("/")
     if not (parts.scheme and parts.netloc):
-        return text
+        return unquote(text) if _UPLOAD.match(text) else text
     path = unquote(parts.path)  # of https://server/a.png?signature=..., s3://bucket/a.png
     return path if _UPLOAD.match(path) else path.lstrip("/")
 

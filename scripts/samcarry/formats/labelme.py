@@ -26,6 +26,7 @@ from samcarry.geometry.shapes import (
 )
 
 _WITHOUT_AREA = ("line", "linestrip", "point", "points")
+_OF_CORNERS = ("polygon", "oriented_rectangle", "rotation")  # X-AnyLabeling's rotated rectangle is the last
 
 
 def read_labelme(path: str | Path, map_class: ClassMapper = same_name) -> list[Annotation]:
@@ -72,11 +73,16 @@ def read_labelme(path: str | Path, map_class: ClassMapper = same_name) -> list[A
 
 def _read_geometry(entry: dict[str, Any]) -> Geometry:
     kind = entry.get("shape_type") or "polygon"  # the oldest files do not name it
-    if kind in ("polygon", "oriented_rectangle"):
+    if kind in _OF_CORNERS:
         return Polygon(parse_points(entry.get("points"), fewest=3))
     if kind not in ("rectangle", "circle", "mask"):
         raise InputError(f"(a {kind!r:.30}) is not a supported shape with an area; draw a polygon or a mask")
-    (x0, y0), (x1, y1) = parse_points(entry.get("points"), fewest=2)[:2]
+    points = parse_points(entry.get("points"), fewest=2)
+    if kind == "rectangle" and len(points) > 2:
+        if len(points) != 4:  # X-AnyLabeling writes all four corners, LabelMe two opposite ones
+            raise InputError(f"(a rectangle) has {len(points)} points instead of 2 or 4; draw it again")
+        return Polygon(points)
+    (x0, y0), (x1, y1) = points[:2]
     if kind == "rectangle":
         return Polygon(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]))
     if kind == "circle":  # its centre and a point on its edge

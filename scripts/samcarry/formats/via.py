@@ -123,11 +123,21 @@ def _entries(path: Path, faults: list[str]) -> Iterator[_Region]:
 def _rows(path: Path, faults: list[str]) -> Iterator[_Region]:
     """The regions in CSV, in which shape and attributes are JSON."""
     rows = read_sheet(path, required=["region_shape_attributes", "region_attributes"])
+    size_of: dict[str, str] = {}
+    refused: set[str] = set()
     for number, row in enumerate(rows, start=1):
         name = row.get("filename") or row.get("#filename") or ""
         if not name:
             faults.append(f"{path}: entry {number} has no 'filename'; export it again")
             continue
+        # VIA knows an image by its name and its size in bytes.
+        size = row.get("file_size", "")
+        if size and size_of.setdefault(name, size) != size and name not in refused:
+            refused.add(name)
+            faults.append(
+                f"{path}: entry {number} has the same file name {name!r:.100} as another image (their "
+                f"file_size is {size:.20} and {size_of[name]:.20}); remove one of the two"
+            )
         try:
             shape, attributes = (
                 json.loads(row[key] or "{}") for key in ("region_shape_attributes", "region_attributes")

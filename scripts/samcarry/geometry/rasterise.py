@@ -80,12 +80,24 @@ def _count_crossings(
 
 
 def draw_masks(
-    annotation: Annotation, height: int, width: int, faults: list[str]
+    annotation: Annotation,
+    height: int,
+    width: int,
+    faults: list[str],
+    without_pixel: list[str] | None = None,
 ) -> dict[str, NDArray[np.bool_]]:
     """{class: mask (height, width)} of an image, sorted by name; shapes of one class are united.
 
     Parts outside the image are cut off. A shape that is entirely outside, or whose run lengths or bitmap are
     for another image size, is a fault.
+
+    Args:
+        annotation: the annotation of the image.
+        height: rows.
+        width: columns.
+        faults: gets one line for each shape that cannot be drawn.
+        without_pixel: gets the class of each outline that covers the centre of no pixel. A mask without a
+            pixel is not among them, because it says that the class is absent.
     """
     masks: dict[str, NDArray[np.bool_]] = {}
     for shape in sorted(annotation.shapes, key=lambda shape: shape.class_name):
@@ -93,42 +105,45 @@ def draw_masks(
         try:
             # Some parts of a shape may be outside, but not all of them.
             inside = [_draw_part(part, mask) for part in shape.parts]
-            if not any(inside):
+            if all(drawn is None for drawn in inside):
                 raise InputError(f"is entirely outside the image of {width} x {height}; move or remove it")
+            is_outline = any(isinstance(part, Polygon | Ellipse) for part in shape.parts)
+            if without_pixel is not None and is_outline and not any(inside):
+                without_pixel.append(shape.class_name)
         except InputError as error:
             faults.append(f"{annotation.source}: image {annotation.name!r}: {shape.place} {error}")
     return masks
 
 
-def _draw_part(part: Geometry, mask: NDArray[np.bool_]) -> bool:
-    """Add a part to a mask; False if it is entirely outside."""
+def _draw_part(part: Geometry, mask: NDArray[np.bool_]) -> bool | None:
+    """Add a part to a mask; whether it has a pixel, and None if it is entirely outside."""
     height, width = mask.shape
     if isinstance(part, Polygon):
         part = part.in_pixels(height, width)
     low, high = _bounds(part)
     if (high <= 0).any() or (low >= (width, height)).any():
-        return False
+        return None
     left, top = np.clip(np.floor(low), 0, (width, height)).astype(int)
     right, bottom = np.clip(np.ceil(high), 0, (width, height)).astype(int)
     window = mask[top:bottom, left:right]
     if isinstance(part, Polygon):
-        filled = fill_polygon(part.corners - (left, top), *window.shape)
+        pixels = fill_polygon(part.corners - (left, top), *window.shape)
         for hole in part.holes:
-            filled &= ~fill_polygon(hole - (left, top), *window.shape)
-        window |= filled
+            pixels &= ~fill_polygon(hole - (left, top), *window.shape)
     elif isinstance(part, Ellipse):
-        window |= _ellipse_pixels(part, top, left, window.shape)
+        pixels = _ellipse_pixels(part, top, left, window.shape)
     elif isinstance(part, Bitmap | BoxRuns):
-        pixels = _bitmap_pixels(part, height, width) if isinstance(part, Bitmap) else _run_pixels(part)
-        window |= pixels[top - part.top : bottom - part.top, left - part.left : right - part.left]
+        of_box = _bitmap_pixels(part, height, width) if isinstance(part, Bitmap) else _run_pixels(part)
+        pixels = of_box[top - part.top : bottom - part.top, left - part.left : right - part.left]
     else:
         if (part.height, part.width) != (height, width):
             raise InputError(
                 f"has run lengths for {part.width} x {part.height} in an image of {width} x {height}; "
                 "export it again"
             )
-        window |= coco_mask.decode({"size": [height, width], "counts": part.counts}).astype(bool)
-    return True
+        pixels = coco_mask.decode({"size": [height, width], "counts": part.counts}).astype(bool)
+    window |= pixels
+    return bool(pixels.any())
 
 
 def _bounds(part: Geometry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

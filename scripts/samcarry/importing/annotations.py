@@ -14,7 +14,7 @@ from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
 from samcarry.images.grey import read_grey
 from samcarry.importing.folders import copy_image, find_image_files, keep_timestamps
-from samcarry.importing.labels import COMBINATIONS, Reading, compared, write_labels
+from samcarry.importing.labels import COMBINATIONS, Reading, compared, line_without_pixel, write_labels
 from samcarry.importing.matching import Match, match_images
 from samcarry.importing.readers import Reader, list_annotation_files, make_reader
 from samcarry.storage.files import atomic
@@ -28,6 +28,12 @@ UNREADABLE = "unreadable, without labels"
 """Why an image was left out, in left_out.csv."""
 
 
+class LeftOut(str):
+    """A line of an import's summary about something of the user's that it did not use."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class _ClassChoice:
     """Which classes are wanted and how they are renamed.
@@ -39,6 +45,7 @@ class _ClassChoice:
         dropped: the number of shapes of each other class.
         unknown: {refused class: first file that has it}.
         kept: {class in the data set: first file that has it}.
+        met: the names in `names` that the files contain.
     """
 
     names: Mapping[str, str | None]
@@ -47,12 +54,14 @@ class _ClassChoice:
     dropped: Counter[str] = field(default_factory=Counter)
     unknown: dict[str, Path] = field(default_factory=dict)
     kept: dict[str, Path] = field(default_factory=dict)
+    met: set[str] = field(default_factory=set)
 
     def mapper(self, source: Path) -> ClassMapper:
         """A function that maps class names in the file `source` to ours."""
 
         def choose(name: str) -> str | None:
-            named = name in self.names
+            if named := name in self.names:
+                self.met.add(name)
             new_name = self.names[name] if named else name
             if new_name is not None and not named and self.only_named and new_name not in (self.wanted or ()):
                 self.unknown.setdefault(name, source)
@@ -175,12 +184,18 @@ def import_annotations(
             row["spacing"] = " ".join(f"{size:.6g}" for size in sizes.pop() or ())
     class_counts: Counter[str] = Counter()
     readings: list[Reading] = []
+    without_pixel: list[tuple[str, str]] = []
     with atomic(destination) as private:
         (private / "images").mkdir(parents=True)
         for case in sorted(labelled):
             folder = private / "labels" / case
-            annotations_of = found.by_case[case]
-            class_counts.update(write_labels(folder, files[case], annotations_of, combine, faults, readings))
+            of_case = found.by_case[case]
+            if not empty_is_labelled:  # who drew nothing in it has not looked at it
+                of_case = [annotation for annotation in of_case if annotation.shapes]
+            present = write_labels(
+                folder, files[case], of_case, combine, faults, readings, without_pixel=without_pixel
+            )
+            class_counts.update(present)
         for case, file in sorted(files.items()):
             try:
                 copy_image(file, private / "images" / case, window, link=link)
@@ -200,15 +215,38 @@ def import_annotations(
         counts = {UNREADABLE: len(left_out), "annotated, without an image file": len(missing)}
         write_left_out(private / LEFT_OUT, counts)
         keep_timestamps(private, destination)
-    lines += skipped_line(left_out.values())
-    return [*_summary(found, len(files) - len(labelled), class_counts, choice.dropped), *lines]
+    if combine == "intersection" and empty_is_labelled:
+        lines += _emptied_line(found.by_case)
+    lines += [*map(LeftOut, line_without_pixel(without_pixel)), *skipped_line(left_out.values())]
+    if unmet := sorted(set(classes) - choice.met):
+        lines.append(
+            LeftOut(f"classes: no annotation has the class {shortlist(unmet)}; correct or remove the name")
+        )
+    return [*_summary(found, len(files) - len(labelled), class_counts, choice), *lines]
+
+
+def _emptied_line(by_case: Mapping[str, Sequence[Annotation]]) -> list[str]:
+    """A line that counts and lists the cases that have annotations with and without shapes, if any."""
+    emptied = [
+        case for case, of_case in sorted(by_case.items()) if len({bool(a.shapes) for a in of_case}) > 1
+    ]
+    if not emptied:
+        return []
+    return [
+        LeftOut(
+            f"{len(emptied)} images have shapes in one annotation and none in another, so their intersection "
+            f"has no class: {shortlist(emptied, 20)}; if nobody has looked at the other, remove it or set "
+            "`empty: unlabelled`"
+        )
+    ]
 
 
 def skipped_line(unreadable: Collection[str]) -> list[str]:
     """A line of the summary that counts and lists the unreadable images that were skipped, if any."""
     if not unreadable:
         return []
-    return [f"skipped {len(unreadable)} unreadable images without labels: {'; '.join(sorted(unreadable))}"]
+    listed = "; ".join(sorted(unreadable))
+    return [LeftOut(f"skipped {len(unreadable)} unreadable images without labels: {listed}")]
 
 
 def _unreadable(
@@ -300,7 +338,7 @@ def _rows_from_user(
         faults += str(error).splitlines()
         return {}, []
     line = f"{cases}: {len(missing)} cases without an image file ({', '.join(missing)})"
-    return rows, [line] if missing else []
+    return rows, [LeftOut(line)] if missing else []
 
 
 def _assign(annotation: Annotation, split: str, match: Match, combine: str, found: _Gathered) -> None:
@@ -327,25 +365,26 @@ def _assign(annotation: Annotation, split: str, match: Match, combine: str, foun
 
 
 def _summary(
-    found: _Gathered, unlabelled: int, class_counts: Counter[str], dropped: Counter[str]
+    found: _Gathered, unlabelled: int, class_counts: Counter[str], choice: _ClassChoice
 ) -> list[str]:
     """The summary; it names every missing image, because labels are expensive."""
-    lines = []
+    lines: list[str] = []
     for split in dict.fromkeys([*found.split_of.values(), *found.missing]):
         imported = sum(found.split_of[case] == split for case in found.by_case)
         missing = sorted(found.missing.get(split, ()))
         line = f"{split or 'annotated'}: imported {imported} of {imported + len(set(missing))} images"
         if missing:
             line += f"; {len(set(missing))} without an image file ({', '.join(dict.fromkeys(missing))})"
-        lines.append(line)
+        lines.append(LeftOut(line) if missing else line)
     lines.append(f"unlabelled: {unlabelled} images")
     counts = ", ".join(f"{name} {count}" for name, count in sorted(class_counts.items()))
     lines.append("cases per class: " + (counts or "none"))
-    for text, counter in (
-        ("dropped {} shapes of other classes", dropped),
-        ("skipped {} shapes", found.skipped),
+    for text, counter, asked in (
+        ("dropped {} shapes of other classes", choice.dropped, choice.dropped.keys() <= choice.names.keys()),
+        ("skipped {} shapes", found.skipped, False),
     ):
         if counter:
             listed = shortlist([f"{name} {count}" for name, count in sorted(counter.items())], 50)
-            lines.append(f"{text.format(counter.total())}: {listed}")
+            line = f"{text.format(counter.total())}: {listed}"
+            lines.append(line if asked else LeftOut(line))
     return lines

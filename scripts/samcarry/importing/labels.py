@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from samcarry.errors import InputError
+from samcarry.errors import InputError, shortlist
 from samcarry.evaluation.dice import dice_between
 from samcarry.geometry.rasterise import draw_masks
 from samcarry.geometry.shapes import Annotation
@@ -50,6 +50,7 @@ def write_labels(
     readings: list[Reading] | None = None,
     *,
     mirror: bool = False,
+    without_pixel: list[tuple[str, str]] | None = None,
 ) -> list[str]:
     """Write the masks of a case, one PNG for each class that has a pixel.
 
@@ -62,6 +63,7 @@ def write_labels(
             that cannot be drawn. If it has any line, nothing is written.
         readings: gets what several annotations say about each class, before they are combined.
         mirror: mirror the masks, because they are of the mirrored image.
+        without_pixel: gets (case, class) of each outline that covers the centre of no pixel.
 
     Returns:
         The classes written.
@@ -72,6 +74,7 @@ def write_labels(
         faults.append(str(error))
         return []
     drawn = []
+    tiny: list[str] = []
     for annotation in annotations:
         if annotation.size not in (None, (height, width)):
             rows, columns = annotation.size or (0, 0)
@@ -80,7 +83,9 @@ def write_labels(
                 f"{columns} x {rows} (width x height); use the image that was annotated"
             )
         else:
-            drawn.append(draw_masks(annotation, height, width, faults))
+            drawn.append(draw_masks(annotation, height, width, faults, tiny))
+    if without_pixel is not None:
+        without_pixel += [(folder.name, name) for name in tiny]
     if faults:
         return []
     folder.mkdir(parents=True)
@@ -88,9 +93,20 @@ def write_labels(
         readings += _readings(folder.name, drawn)
     masks = _combine(drawn, combine)
     present = [name for name, mask in masks.items() if mask.any()]
-    for name in present:  # a very small shape may cover no pixel's centre
+    for name in present:
         write_mask(folder / f"{name}.png", masks[name][:, ::-1] if mirror else masks[name])
     return present
+
+
+def line_without_pixel(without_pixel: Sequence[tuple[str, str]]) -> list[str]:
+    """A line of a summary that counts and names the outlines, as (case, class), without a pixel, if any."""
+    if not without_pixel:
+        return []
+    named = list(dict.fromkeys(f"{case} ({name})" for case, name in without_pixel))
+    return [
+        f"skipped {len(without_pixel)} shapes that cover the centre of no pixel, as of a stray click: "
+        f"{shortlist(named, 50)}"
+    ]
 
 
 def compared(readings: Sequence[Reading]) -> list[Reading]:

@@ -19,8 +19,9 @@ from samcarry.geometry.rasterise import draw_masks
 from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
 from samcarry.images.grey import read_grey, write_grey
 from samcarry.images.masks import write_mask
-from samcarry.importing.annotations import UNREADABLE, skipped_line
+from samcarry.importing.annotations import UNREADABLE, LeftOut, skipped_line
 from samcarry.importing.folders import find_image_files, keep_timestamps
+from samcarry.importing.labels import line_without_pixel
 from samcarry.importing.matching import match_images
 from samcarry.storage.files import atomic
 from samcarry.storage.sheets import read_sheet
@@ -159,6 +160,7 @@ def import_cvat(
     rank = {stem: place for place, stem in enumerate(read_stems(order) if order else [])}
     read = partial(read_cvat, label=label, attribute=attribute)
     dropped: Counter[str] = Counter()
+    without_pixel: list[tuple[str, str]] = []
     lines: list[str] = []
     split_of: dict[str, str] = {}  # of every annotated image, including skipped ones
     rows: list[tuple[str, str, str, int | str]] = []
@@ -173,7 +175,7 @@ def import_cvat(
     with atomic(destination) as private:
         for split, of_split in entries.items():
             named = [(match.case or match.name, entry) for entry in of_split if (match := next(matches))]
-            imported, line = _import_annotated(split, named, source, private, split_of, faults)
+            imported, line = _import_annotated(split, named, source, private, split_of, without_pixel, faults)
             lines.append(line)
             for stem in imported:
                 place = rank.get(stem, "") if split == "train" else ""
@@ -199,7 +201,7 @@ def import_cvat(
     if dropped:
         names = shortlist([f"{name} {count}" for name, count in sorted(dropped.items())], 50)
         lines.append(f"dropped {dropped.total()} shapes of other classes: {names}")
-    return lines
+    return [*lines, *map(LeftOut, line_without_pixel(without_pixel))]
 
 
 def _entries(
@@ -242,9 +244,12 @@ def _import_annotated(
     source: _ImageSource,
     destination: Path,
     split_of: dict[str, str],
+    without_pixel: list[tuple[str, str]],
     faults: list[str],
 ) -> tuple[list[str], str]:
     """Write the images and masks of one split, given with their names.
+
+    `without_pixel` gets (case, class) of each outline that covers the centre of no pixel.
 
     Returns:
         The imported names, and a line for the summary.
@@ -275,11 +280,13 @@ def _import_annotated(
             continue
         folder = destination / "labels" / stem
         folder.mkdir(parents=True)
-        for name, mask in draw_masks(entry, *image.shape, faults).items():
+        tiny: list[str] = []
+        for name, mask in draw_masks(entry, *image.shape, faults, tiny).items():
             if not mask.any():
-                continue  # a very small shape may cover no pixel's centre
+                continue
             mirrored = mask[:, ::-1] if source.is_mirrored(stem) else mask
             write_mask(folder / f"{name}.png", mirrored)
+        without_pixel += [(stem, name) for name in tiny]
         imported.append(stem)
     line = _summary(split, stems, imported, source)
     if not imported and not faults:
@@ -330,7 +337,7 @@ def _summary(
     skipped = [f"{len(names)} {reason} ({shortlist(names, most)})" for reason, names in reasons.items()]
     mirrored = sum(source.is_mirrored(stem) for stem in imported)
     line = f"{split}: imported {len(imported)} of {len(stems)} images, {mirrored} of them mirrored"
-    return "; skipped ".join([line, ", ".join(skipped)]) if skipped else line
+    return LeftOut("; skipped ".join([line, ", ".join(skipped)])) if skipped else line
 
 
 def _write_cases(

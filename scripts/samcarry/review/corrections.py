@@ -1,6 +1,7 @@
 """Turn corrected annotations into a new data set in which the corrected cases are training cases."""
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from samcarry.errors import InputError, raise_faults, shortlist
 from samcarry.formats.cvat import read_cvat
 from samcarry.formats.page_file import PageFile, read_page_file
 from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
-from samcarry.importing.labels import write_labels
+from samcarry.importing.labels import line_without_pixel, write_labels
 from samcarry.importing.matching import match_images, without_suffix
 from samcarry.review.picture_names import unmarked
 from samcarry.storage.disk import copy
@@ -41,12 +42,14 @@ class _Corrections:
         turned: the cases whose image in the data set is the mirrored one of that in the file.
         effort: {case: (annotator, seconds)}, for cases that were corrected on the annotation page.
         empty: names of images without any shape that nobody marked as finished.
+        skipped: the number of entries without an area of each kind; their labels are no classes.
     """
 
     of_case: dict[str, Annotation]
     turned: set[str]
     effort: dict[str, tuple[str, float]]
     empty: list[str]
+    skipped: Counter[str]
 
 
 def apply_corrections(
@@ -89,7 +92,8 @@ def apply_corrections(
     Raises:
         InputError: one line per fault: an image that is not a case or may be another one, a case that is
             corrected twice, already labelled or of a val or test patient, another size, an unknown class,
-            or a file of the annotation page that was edited or is for other images.
+            a line, points or a skeleton of a class, a shape of a class that gets no pixel, or a file of the
+            annotation page that was edited or is for other images.
     """
     folder, destination = Path(folder), Path(destination)
     if destination.resolve() == folder.resolve():
@@ -114,7 +118,7 @@ def apply_corrections(
             "remove `corrections` from the config"
         )
     with atomic(destination) as private:
-        _write_files(private, cases, found, faults)
+        without_pixel = _write_files(private, cases, found, faults)
         raise_faults(faults)
         joined = [case for case in found.of_case if split_of[case] == "unlabelled"]
         placed = (
@@ -122,6 +126,10 @@ def apply_corrections(
         )
         training_order = [*order, *(case for case in joined if placed[case] == "train")]
         _write_rows(private / "cases.csv", folder, cases, placed, training_order, found.effort)
+    if found.skipped:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(found.skipped.items()))
+        summary.append(f"skipped {found.skipped.total()} shapes whose labels are no classes: {kinds}")
+    summary += line_without_pixel(without_pixel)
     if first_labels:
         counts = ", ".join(f"{list(placed.values()).count(split)} {split}" for split in LABELLED_SPLITS)
         return [*summary, f"{len(joined)} corrected cases are the first labels, split by patient: {counts}"]
@@ -150,12 +158,14 @@ def _read(
         try:
             if page := read_page_file(file):
                 pages[file] = page
-            annotations += read_cvat(file, _class_mapper(classes))
+            # A person has just drawn a line or points here, so dropping them would count the class as absent.
+            annotations += read_cvat(file, _class_mapper(classes), without_area="refuse")
         except InputError as error:
             faults.extend(str(error).splitlines())
     drawn = [annotation for annotation in annotations if annotation.shapes or annotation.source in pages]
     empty = [without_suffix(entry.name) for entry in annotations if entry not in drawn]
-    found = _Corrections({}, set(), {}, empty)
+    skipped = Counter(kind for annotation in annotations for kind in annotation.skipped)
+    found = _Corrections({}, set(), {}, empty, skipped)
     named = [unmarked(entry.name, cases) for entry in drawn]
     plain = [replace(entry, name=name) for entry, (name, _) in zip(drawn, named, strict=True)]
     matches = match_images(plain, _paths_of_images(folder, cases), folder / "images", faults, by_case=True)
@@ -252,20 +262,43 @@ def _check_correction(where: str, case: Case, held_out: Mapping[str, str], repla
     return []
 
 
-def _write_files(folder: Path, cases: Iterable[Case], found: _Corrections, faults: list[str]) -> None:
-    """Write images and labels of all cases: corrected labels are drawn, all other files are copied."""
+def _write_files(
+    folder: Path, cases: Iterable[Case], found: _Corrections, faults: list[str]
+) -> list[tuple[str, str]]:
+    """Write images and labels of all cases: corrected labels are drawn, all other files are copied.
+
+    A class that a correction draws, but of which no shape has a pixel, is a fault.
+
+    Returns:
+        (case, class) of each corrected outline that covers the centre of no pixel.
+    """
+    without_pixel: list[tuple[str, str]] = []
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
     for case in cases:
         copy(case.image, folder / "images" / case.image.name)
         labels = folder / "labels" / case.case
         if case.case in found.of_case:
-            drawn = [found.of_case[case.case]]
-            write_labels(labels, case.image, drawn, "union", faults, mirror=case.case in found.turned)
+            annotation = found.of_case[case.case]
+            turned = case.case in found.turned
+            tiny: list[tuple[str, str]] = []
+            of_case: list[str] = []
+            present = write_labels(
+                labels, case.image, [annotation], "union", of_case, mirror=turned, without_pixel=tiny
+            )
+            if not of_case:
+                of_case = [
+                    f"{annotation.source}: image {annotation.name!r}: its shapes of class {name!r} cover the "
+                    "centre of no pixel, so the class would count as absent; draw them larger, or delete them"
+                    for name in sorted({name for _, name in tiny} - set(present))
+                ]
+            faults += of_case
+            without_pixel += tiny
         elif case.labels is not None:
             labels.mkdir()
             for name, file in find_label_files(case.labels, faults).items():
                 copy(file, labels / f"{name}.png")
+    return without_pixel
 
 
 def _write_rows(

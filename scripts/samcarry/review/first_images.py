@@ -19,7 +19,7 @@ from samcarry.images.grey import resize_grey
 from samcarry.images.text import read_shown
 from samcarry.review.coverage import Choice, choose_first, feature_space
 from samcarry.runtime.progress import progress
-from samcarry.storage.files import atomic
+from samcarry.storage.files import atomic, sha256
 from samcarry.storage.states import read_state, write_state
 from samcarry.storage.tables import write_table
 
@@ -109,8 +109,8 @@ def pooled_embeddings(
 ) -> NDArray[np.float32]:
     """The mean embedding of each image, (image, channel), computed chunk by chunk or read from the cache.
 
-    The file name of a chunk is a digest of everything that its embeddings depend on (names, sizes and times
-    of the images, settings, `sam_id`), so an outdated chunk is never read. Files of other chunks are removed
+    The file name of a chunk is a digest of everything that its embeddings depend on (names and contents of
+    the images, settings, `sam_id`), so an outdated chunk is never read. Files of other chunks are removed
     at the end.
 
     Args:
@@ -239,8 +239,11 @@ def _digest(
     """Digest of everything that the embeddings of a chunk depend on."""
     digest = hashlib.sha256(repr((tuple(size), window, text_masked, sam_id)).encode())
     for entry in chunk:
-        stat = entry.image.stat()
-        digest.update(f"{entry.image.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        try:
+            content = sha256(entry.image)
+        except OSError:  # reported when the image is read
+            content = "unreadable"
+        digest.update(f"{entry.image.name} {content}\n".encode())
     return digest.hexdigest()[:24]
 
 

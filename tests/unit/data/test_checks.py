@@ -141,3 +141,29 @@ def test_replacing_a_file_changes_only_its_own_digest(tmp_path):
     assert digests_of([case])["a"][1] == labels
     write_mask(case.labels / "Radius.png", MASK)
     assert digests_of([case])["a"][1] != labels
+
+
+@pytest.mark.parametrize(
+    ("values", "faint"),
+    [
+        ((128, 255), 0.5),
+        ((127, 255), 0.5),
+        ((129, 255), 0.0),
+        ((1, 2), 0.5),
+        ((1, 1), 0.0),
+        ((255, 255), 0.0),
+    ],
+)
+def test_a_trimap_is_no_mask_of_two_values(tmp_path, values, faint):
+    """Trimaps have 128 of 255, or 1 of 2, where the annotator was not sure."""
+    case = make(tmp_path, "a", "train")
+    grey = np.zeros((6, 8), np.uint8)
+    grey[0], grey[1] = values
+    write_grey(case.labels / "Ulna.png", grey)
+    (look,) = check_cases([case]).looks.values()
+    assert look.masks["Ulna"].faint == faint
+    assert any("not a mask of two values" in line for line in odd(case, look)) == bool(faint)
+
+
+def odd(case, look):
+    return find_oddities([case], {case.case: look}, (6, 8), 2, None)

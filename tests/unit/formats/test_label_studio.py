@@ -103,7 +103,13 @@ def test_several_annotators_and_several_labels(tmp_path):
 @pytest.mark.parametrize(
     ("image", "name"),
     [
-        ("/data/upload/12/0a1b2c3d-a%20b.png", "a%20b.png"),
+        ("/data/upload/12/0a1b2c3d-a%20b.png", "a b.png"),
+        ("/data/upload/12/0a1b2c3d-M%C3%BCller.png", "M\u00fcller.png"),
+        ("/data/upload/12/0a1b2c3d-%C3%BC.png", "0a1b2c3d-\u00fc.png"),
+        ("/data/upload/12/0a1b2c3d-literal%20name.png", "literal%20name.png"),
+        ("/data/upload/12/0a1b2c3d-whole%20name.png", "0a1b2c3d-whole%20name.png"),
+        ("/data/upload/12/0a1b2c3d-a%2520b.png", "a%20b.png"),
+        ("https://server/data/upload/12/0a1b2c3d-a%2520b.png", "a%20b.png"),
         ("/data/upload/12/0a1b2c3d-known.png", "0a1b2c3d-known.png"),
         ("/data/local-files/?d=p1%2Fa b.png", "p1/a b.png"),
         ("https://server/deep/a%20b.png?signature=1", "deep/a b.png"),
@@ -113,7 +119,8 @@ def test_several_annotators_and_several_labels(tmp_path):
     ],
 )
 def test_the_name_of_an_image_is_without_the_parts_of_the_server(tmp_path, image, name):
-    (read,) = read_label_studio(save(tmp_path, task([], image=image)), cases=["0a1b2c3d-known"])
+    known = ["0a1b2c3d-known", "0a1b2c3d-\u00fc", "literal%20name", "0a1b2c3d-whole%20name"]
+    (read,) = read_label_studio(save(tmp_path, task([], image=image)), cases=known)
     assert read.name == name
 
 

@@ -40,12 +40,21 @@ def draw_one(path: Path) -> list[str]:
         shape([[1, 1], [4, 1], [4, 3], [1, 3]]),
         shape([[1, 1], [4, 1], [4, 3], [1, 3]], None),
         shape([[4.4, 3.2], [1.4, 1.1]], "rectangle"),  # drawn starting at its lower right corner
+        shape([[1, 1], [4, 1], [4, 3], [1, 3]], "rectangle"),  # X-AnyLabeling writes all four corners
+        shape([[4, 3], [1, 3], [1, 1], [4, 1]], "rectangle"),
         shape([[1, 1], [4, 1], [4, 3], [1, 3]], "oriented_rectangle"),
+        shape([[1, 1], [4, 1], [4, 3], [1, 3]], "rotation", direction=0),
         shape([[1, 1], [3, 2]], "mask", mask=pack(np.ones((2, 3), bool))),
     ],
 )
 def test_shapes_of_columns_1_to_3_and_rows_1_and_2(tmp_path, entry):
     assert draw_one(save(tmp_path, entry)) == ["......", ".###..", ".###..", "......", "......"]
+
+
+@pytest.mark.parametrize("kind", ["rectangle", "rotation"])
+def test_a_rotated_rectangle_of_four_corners_keeps_its_rotation(tmp_path, kind):
+    entry = shape([[2.5, 1], [4, 2.5], [2.5, 4], [1, 2.5]], kind, direction=0.785)
+    assert draw_one(save(tmp_path, entry)) == ["......", "..#...", ".###..", "..#...", "......"]
 
 
 def test_a_circle_is_a_centre_and_a_point_on_its_edge(tmp_path):
@@ -75,6 +84,8 @@ def test_a_shape_entirely_outside_is_found_when_drawn(tmp_path):
     [
         (shape([[1, 1], [2, 2]]), "2 points"),
         (shape([[1, 1]], "circle"), "1 points"),
+        (shape([[1, 1], [4, 1], [4, 3]], "rectangle"), "3 points instead of 2 or 4"),
+        (shape([[1, 1], [2, 2]], "rotation"), "2 points"),
         (shape([[1, 1], [2, 2], [float("inf"), 2]]), "far outside the image"),
         (shape([[1, 1], [2, 2]], "spline"), "not a supported shape"),
         (shape([[1, 1], [2, 2]], ["polygon"]), "not a supported shape"),

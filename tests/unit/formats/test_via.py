@@ -155,3 +155,19 @@ def test_a_broken_row_is_named(tmp_path, row, fault):
     path.write_text(f"filename,region_shape_attributes,region_attributes\n{row}\n")
     with pytest.raises(InputError, match=rf"^{path}: .*{fault}.*; "):
         read_via(path)
+
+
+def test_two_images_of_one_name_are_refused_in_csv_as_in_json(tmp_path):
+    """VIA tells them apart by their size; merged, one of them would have the regions of both."""
+    path = tmp_path / "a.csv"
+    rows = [f"a.png,{size},{{}},1,0,{{}},{{}}" for size in (100, 100, 200, 200)]
+    header = "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes"
+    path.write_text("\n".join([f"{header},region_attributes", *rows]) + "\n")
+    with pytest.raises(InputError) as caught:
+        read_via(path)
+    assert str(caught.value) == (
+        f"{path}: entry 3 has the same file name 'a.png' as another image (their file_size is 200 and 100); "
+        "remove one of the two"
+    )
+    path.write_text("\n".join([f"{header},region_attributes", *rows[:2]]) + "\n")
+    assert [entry.name for entry in read_via(path)] == ["a.png"]

@@ -64,6 +64,16 @@ def test_classes_are_renamed_merged_dropped_and_chosen(study):
     assert labels(study) == {"Ulna": 6}
 
 
+def test_shapes_that_cover_the_centre_of_no_pixel_are_counted_and_named(study, tmp_path):
+    """Otherwise the class would be absent from the case without a word."""
+    between = [[2.6, 2.6, 2.9, 2.6, 2.9, 2.9]]
+    files = [coco(tmp_path / "a.json", "a.png"), coco(tmp_path / "b.json", "b.png", segmentation=between)]
+    summary = import_annotations(**study | {"annotations": {NO_SPLIT: files}})
+    assert summary[-1] == (
+        "skipped 2 shapes that cover the centre of no pixel, as of a stray click: b (Radius), b (Ulna)"
+    )
+
+
 def test_an_unnamed_class_is_refused_once_with_only_named(study):
     (line,) = refused(study, classes={"Ulna": "ulna"}, only_named=True)
     assert "class 'Radius' is not named in classes" in line
@@ -127,6 +137,22 @@ def test_an_annotated_image_without_shapes_is_labelled_or_not_by_setting(study, 
     summary = import_annotations(**study | empty, empty_is_labelled=False)
     assert not (study["destination"] / "labels" / "a").exists()
     assert "unlabelled: 4 images" in summary
+
+
+def test_an_intersection_with_an_annotation_without_shapes_is_named_or_leaves_it_out(study, tmp_path):
+    """A file in which nobody has looked at an image must not silently empty the masks of another."""
+    files = [coco(tmp_path / "x.json", "a.png"), coco(tmp_path / "y.json", "a.png", annotations=[])]
+    both = study | {"annotations": {NO_SPLIT: files}, "combine": "intersection"}
+    summary = import_annotations(**both)
+    assert labels(study) == {}
+    assert any(
+        line.startswith("1 images have shapes in one annotation and none in another, so") and ": a; " in line
+        for line in summary
+    )
+    summary = import_annotations(**both, empty_is_labelled=False)
+    assert labels(study) == {"Radius": 6, "Ulna": 6}
+    assert not any("and none in another" in line for line in summary)
+    assert (study["destination"] / "readers.csv").read_text().splitlines() == ["case,class,readers,dice"]
 
 
 def test_all_faults_of_all_files_are_reported_together(study, tmp_path):

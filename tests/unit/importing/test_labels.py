@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from samcarry.geometry.run_lengths import encode_mask
 from samcarry.geometry.shapes import Annotation, LabelledShape, Polygon
 from samcarry.images.masks import read_mask
 from samcarry.importing.labels import COMBINATIONS, Reading, compared, write_labels
@@ -35,14 +36,24 @@ def test_classes_present_are_written_and_returned(tmp_path, image):
     faults: list[str] = []
     too_small = rectangle(0.1, 0.1, 0.2, 0.2, "hamate")  # contains no pixel's centre
     shapes = (rectangle(0, 0, 2, 1), rectangle(4, 0, 5, 1), rectangle(3, 0, 6, 5, "radius"), too_small)
-    assert write_labels(tmp_path / "out/a", image, [annotation(*shapes)], "union", faults) == [
-        "radius",
-        "ulna",
-    ]
+    tiny: list[tuple[str, str]] = []
+    found = write_labels(
+        tmp_path / "out/a", image, [annotation(*shapes)], "union", faults, without_pixel=tiny
+    )
+    assert found == ["radius", "ulna"]
     assert faults == []
+    assert tiny == [("a", "hamate")]
     assert sorted(file.name for file in (tmp_path / "out/a").iterdir()) == ["radius.png", "ulna.png"]
     assert columns(tmp_path / "out/a") == [0, 1, 4]
     assert columns(tmp_path / "out/a", "radius") == [3, 4, 5]
+
+
+def test_a_mask_without_a_pixel_says_that_the_class_is_absent(tmp_path, image):
+    """It is no outline that was meant to cover something, so it is not counted as one."""
+    empty = LabelledShape("mask 1", "ulna", (encode_mask(np.zeros((5, 6), bool)),))
+    tiny: list[tuple[str, str]] = []
+    assert write_labels(tmp_path / "out", image, [annotation(empty)], "union", [], without_pixel=tiny) == []
+    assert tiny == []
 
 
 def test_an_annotation_without_shapes_has_an_empty_folder(tmp_path, image):

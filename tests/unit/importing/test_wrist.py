@@ -110,6 +110,14 @@ def test_mirroring_and_frontal_only_can_be_turned_off(study):
     assert (out / "images" / f"{LATERAL}.png").exists()
 
 
+def test_shapes_that_cover_the_centre_of_no_pixel_are_counted_and_named(study):
+    (path,) = study["annotations"]["val"]
+    path.write_text(path.read_text().replace("0,0;2,0;2,1;0,1", "0.6,0.6;0.9,0.6;0.9,0.9", 1))
+    assert import_cvat(**study)[-1] == (
+        f"skipped 1 shapes that cover the centre of no pixel, as of a stray click: {VAL} (Os capitatum)"
+    )
+
+
 def test_skipped_images_are_counted_and_named(study):
     train, val, unlabelled, dropped = import_cvat(**study)
     assert train == (

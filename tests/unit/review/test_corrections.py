@@ -162,6 +162,66 @@ def test_another_size_and_an_unknown_class_are_rejected(data):
         apply(data, corrected(data.parent / "a.xml", "p13"), classes=["Radius"])
 
 
+def with_line(path, label, *, tag="polyline", blank=()):
+    """A correction of p13 that also has an entry without an area."""
+    corrected(path, "p13", blank=blank)
+    entry = f'<{tag} label="{label}" points="1,1;5,5"/></image>'
+    text = path.read_text()
+    path.write_text(re.sub(r"(<image [^>]*)/>", r"\1></image>", text).replace("</image>", entry))
+    return path
+
+
+@pytest.mark.parametrize("tag", ["polyline", "points", "skeleton", "cuboid"])
+@pytest.mark.parametrize("blank", [(), ("p13",)], ids=["beside masks", "alone"])
+@pytest.mark.parametrize("classes", [CLASSES, None], ids=["listed", "all"])
+def test_a_shape_of_a_class_that_has_no_area_is_refused(data, tag, blank, classes):
+    """Without it, the class would be trained as absent although a person has just drawn it."""
+    with pytest.raises(InputError) as error:
+        apply(data, with_line(data.parent / "a.xml", "Ulna", tag=tag, blank=blank), classes=classes)
+    assert re.fullmatch(
+        rf"\S+a\.xml: image 'p13\.png': shape \d+ \(a {tag}\) of class 'Ulna' has no area; "
+        "draw it as a polygon or a mask, or delete it",
+        str(error.value),
+    )
+    assert not (data.parent / "new").exists()
+
+
+def test_a_line_whose_label_is_no_class_is_skipped_and_counted(data):
+    summary = apply(data, with_line(data.parent / "a.xml", "scale"), classes=CLASSES)
+    assert "skipped 1 shapes whose labels are no classes: polyline 1" in summary
+    assert (read_mask(data.parent / "new/labels/p13/Ulna.png") == masks(99)[1]).all()
+
+
+def with_tiny_polygon(path, *others):
+    """A correction of p13: an outline of the class Ulna between the centres of pixels, and other shapes."""
+    tiny = '<polygon label="Ulna" points="3.6,3.6;3.9,3.6;3.9,3.9"/>'
+    image = f'<image id="0" name="p13.png" width="10" height="12">{tiny}{"".join(others)}</image>'
+    path.write_text(f"<annotations><version>1.1</version>{image}</annotations>")
+    return path
+
+
+def test_a_class_of_which_no_shape_has_a_pixel_is_refused(data):
+    """It would be trained as absent although a person has just drawn it."""
+    with pytest.raises(InputError) as error:
+        apply(data, with_tiny_polygon(data.parent / "a.xml"))
+    assert re.fullmatch(
+        r"\S+a\.xml: image 'p13\.png': its shapes of class 'Ulna' cover the centre of no pixel, .*"
+        "delete them",
+        str(error.value),
+    )
+    assert not (data.parent / "new").exists()
+
+
+def test_a_shape_without_a_pixel_beside_others_of_its_class_is_counted(data):
+    box = '<box label="Ulna" xtl="1" ytl="1" xbr="4" ybr="3"/>'
+    summary = apply(data, with_tiny_polygon(data.parent / "a.xml", box))
+    assert any(
+        re.fullmatch(r"skipped 1 shapes that cover the centre of no pixel, .*: p13 \(Ulna\)", line)
+        for line in summary
+    )
+    assert read_mask(data.parent / "new/labels/p13/Ulna.png").sum() == 6
+
+
 def test_labels_are_replaced_only_on_request_and_the_split_is_kept(data):
     summary = apply(data, corrected(data.parent / "a.xml", "p04"), replace_labels=True)
     assert any(line.startswith("labels of 1 labelled cases were replaced: p04") for line in summary)

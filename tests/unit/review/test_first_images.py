@@ -1,6 +1,7 @@
 """First images are found, embedded in chunks that survive a kill, proposed and drawn."""
 
 import csv
+import os
 
 import numpy as np
 import pytest
@@ -72,6 +73,19 @@ def test_embeddings_are_computed_again_if_image_size_or_sam_changed(folder):
         embedded(folder, again, **changes)
         assert again.calls == CHUNK + 8
     assert len(list((folder / "cache").iterdir())) == 2
+
+
+def test_an_image_replaced_by_one_of_the_same_size_and_time_is_embedded_again(folder):
+    """Files of the user count by their content, as docs/reruns.md says."""
+    (folder / "images/p00_0.png").unlink()
+    image = folder / "images/p00_0.tif"  # without compression, so that both have one size
+    results = []
+    for value in (10, 200):
+        Image.fromarray(np.full((12, 10), value, np.uint8)).save(image)
+        os.utime(image, (1e9, 1e9))
+        results.append(embedded(folder, Embed())[0])
+    assert results[0].max() == 10
+    assert results[1].min() == 200
 
 
 def test_all_unreadable_images_are_reported_at_once(folder):
