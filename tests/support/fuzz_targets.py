@@ -373,7 +373,7 @@ def parse_named(path: Path) -> None:
     content = path.read_bytes()
     make_named(path)
     path.write_bytes(content)
-    copy = path.with_name("copy")
+    copy = path.parent.with_name(f"copy of {path.parent.name}")
     shutil.rmtree(copy, ignore_errors=True)
     pseudonymise(path.parent, copy, b"a secret of the hospital", text="keep")
     assert b"meyer" not in (copy / "cases.csv").read_bytes().lower()

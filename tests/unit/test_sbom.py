@@ -5,6 +5,7 @@ import json
 import re
 
 import write_sbom
+from samcarry.paper import sbom
 from support.paths import ROOT
 
 BILL = write_sbom.bill_of_materials()
@@ -40,3 +41,10 @@ def test_it_lists_the_included_models_by_their_content():
     for file in files:
         (digest,) = COMPONENTS[f"resources/{file.name}"]["hashes"]
         assert digest == {"alg": "SHA-256", "content": hashlib.sha256(file.read_bytes()).hexdigest()}
+
+
+def test_a_users_own_model_is_not_listed(tmp_path):
+    (tmp_path / "resources").mkdir()
+    for name in ("tiny_sam.safetensors", "tiny_sam.md", "clinic of Mueller.safetensors"):
+        (tmp_path / "resources" / name).write_text(name)
+    assert [model["name"] for model in sbom.models(tmp_path)] == ["tiny_sam.safetensors"]

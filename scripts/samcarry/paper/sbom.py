@@ -66,7 +66,7 @@ def installed() -> list[dict[str, Any]]:
 
 
 def models(root: Path) -> list[dict[str, Any]]:
-    """One component for each model in resources/."""
+    """One component for each included model, which has a model card beside it; not for a user's own ones."""
     return [
         {
             "type": "machine-learning-model",
@@ -75,6 +75,7 @@ def models(root: Path) -> list[dict[str, Any]]:
             "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(file.read_bytes()).hexdigest()}],
         }
         for file in sorted((root / "resources").glob("*.safetensors"))
+        if file.with_suffix(".md").is_file()
     ]
 
 

@@ -14,7 +14,9 @@ _SINGLE = ("dataset", "n", "draws", "seeds", "precision", "methods")
 def settings_of(
     config: Mapping[str, Any], tuned: Sequence[str | Path], versions: Mapping[str, str], samcarry: str
 ) -> dict[str, str]:
-    """{name: value} of what the methods of a paper need; no paths of files.
+    """{name: value} of how the study was made: no name of a case, patient, file or host.
+
+    Names that the config gives to the data set and to its SAM are kept; those of classes are in other files.
 
     Args:
         config: the complete config.
@@ -24,6 +26,9 @@ def settings_of(
     """
     chosen: dict[str, Any] = {name: config.get(name) for name in _SINGLE}
     chosen |= {name: dict(config.get(name) or {}) for name in _BLOCKS}
+    splits = chosen["splits"]
+    splits["accepted_duplicates"] = f"{len(splits.get('accepted_duplicates') or [])} accepted"
+    splits["patient_pattern"] = "yes" if splits.get("patient_pattern") else "no"  # it may quote a name
     models = chosen["sam"].pop("models", {})
     used = models.get(chosen["sam"].get("model"), {})
     chosen["sam"] |= {"architecture": used.get("model"), "sha256": used.get("sha256")}

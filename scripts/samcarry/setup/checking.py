@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from samcarry.errors import InputError
+from samcarry.images.preparation import check_window
 from samcarry.pipeline.config import Config, main_sams
 from samcarry.pipeline.fetching import waits_for_data
 from samcarry.pipeline.settings import complete, of_config, read_configs
@@ -45,7 +46,7 @@ def check(files: Sequence[str], root: Path, threads: int = 1) -> Verdict:
         verdict.faults = of_config(str(error).splitlines()).splitlines()
         return verdict
     verdict.faults += of_config(complete(verdict.config, root)).splitlines()
-    verdict.faults += _sam_faults(verdict.config)
+    verdict.faults += _sam_faults(verdict.config) + _correction_faults(verdict.config)
     if not verdict.faults and waits_for_data(verdict.config):
         verdict.warnings.append(
             "the data set is not there yet, a run fetches it: check again after `snakemake fetch`"
@@ -65,9 +66,21 @@ def _can_look(config: Config) -> bool:
         ready = source["format"] != "phantom" and bool(user_paths(source)) and source[source["format"]]
         numbers = [*size, config["n"], config["training"]["depth"], *config["ablation"]["n"]]
         blocks = (config["splits"], config["methods"])
+        if (window := config["images"]["window"]) is not None:
+            check_window(window)  # one line, instead of one for each image
         return bool(ready and all(type(number) is int and number > 0 for number in numbers) and all(blocks))
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         return False
+
+
+def _correction_faults(config: Config) -> list[str]:
+    """One line for each file of corrections that does not exist."""
+    files = config.get("corrections")
+    return [
+        f"corrections: {file}: there is no such file; correct the path, or remove it from the list"
+        for file in (files if isinstance(files, list) else [])
+        if isinstance(file, str) and not Path(file).is_file()
+    ]
 
 
 def _folder_faults(model: str, file: Path) -> list[str]:

@@ -10,17 +10,24 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.ElementTree import iterparse
 
 from samcarry.data.user_files import image_name, visible_entries, visible_files
-from samcarry.errors import InputError
+from samcarry.errors import InputError, shortlist
 from samcarry.images import IMAGE_SUFFIXES
 
 _MASKS = ("masks", "labels", "segmentations", "annotations", "labelsTr")
-_MOST_JSON = 200  # files of an export that are opened to find out its format
+_MOST_LISTED = 5  # files of annotations in a config; of more, their folder is named
+_ONE_FILE = ("cvat", "coco", "labelstudio", "via")  # formats with the annotations of many images in a file
+_MASK_FILES = {"nifti": (".nii", ".nii.gz"), "segnrrd": (".seg.nrrd",)}
+_FILE_PER_IMAGE = ("supervisely", "labelme", *_MASK_FILES)
 
 Source = dict[str, Any]
 
 
-def find_source(path: Path) -> Source:
+def find_source(path: Path, warnings: list[str]) -> Source:
     """The block `source` for a folder or an annotation file.
+
+    Args:
+        path: the folder or file.
+        warnings: a line is added if there are annotations of other formats, too, which the block leaves out.
 
     Raises:
         InputError: there is nothing there, or no image; says what to do.
@@ -45,21 +52,63 @@ def find_source(path: Path) -> Source:
     if images.is_dir() and not has_outlines and (has_labels or (path / "cases.csv").exists()):
         return {"format": "folder", "folder": str(path)}
     files = visible_files(path, [])
+    whole = _data_set_of(path)
     if not any(image_name(file) for file in files):
+        if whole is not None:
+            raise InputError(_part_of(path, whole))
         raise InputError(
             f"{path}: holds no image ({', '.join(IMAGE_SUFFIXES)}): put the radiographs into {path}/images, "
             f"and the masks into {path}/labels/<case>/<class>.png, or name another folder (docs/own-data.md)"
         )
+    by_form = _by_format(files)
     if has_outlines:
+        _warn_of_others(path, "yolo", by_form, warnings)
         return _import("yolo", _folder_of_images(path), str(path / "labels"), _first(path, "data.yaml"))
     if (path / "SegmentationClass").is_dir():
+        _warn_of_others(path, "voc", by_form, warnings)
         return _import("voc", _folder_of_images(path), str(path), _first(path, "labelmap.txt"))
-    return _export(path, files) or _plain(path, images)
+    return _export(path, files, by_form, warnings) or _plain(path, images, whole)
 
 
-def _plain(path: Path, images: Path) -> Source:
+def _by_format(files: list[Path]) -> dict[str, list[Path]]:
+    """{format: files} of the files of annotations, in the order in which a format is preferred."""
+    found: dict[str, list[Path]] = {form: [] for form in (*_ONE_FILE, *_FILE_PER_IMAGE)}
+    for file in files:
+        # All are opened: no file tells what the others are, and the import reads them all anyway.
+        endings = (form for form, suffixes in _MASK_FILES.items() if file.name.lower().endswith(suffixes))
+        if form := next(endings, None) or _format_of(file):
+            found[form].append(file)
+    return {form: of_form for form, of_form in found.items() if of_form}
+
+
+def _warn_of_others(path: Path, used: str, by_form: dict[str, list[Path]], warnings: list[str]) -> None:
+    """Add a line if there are annotations of other formats than the one that is used."""
+    others = [
+        f"{form} ({shortlist(list(map(str, files)), 3)})" for form, files in by_form.items() if form != used
+    ]
+    if others:
+        warnings.append(
+            f"{path}: has annotations of several formats, and the config reads {used} only, not "
+            f"{', '.join(others)}: convert them to one format, or move those that are not meant"
+        )
+
+
+def _data_set_of(path: Path) -> Path | None:
+    """The folder of the data set whose folder of images or masks `path` is; None if it is none of these."""
+    here = path if path.name else path.resolve()
+    is_part = here.name in ("images", *_MASKS) and (here.parent / "images").is_dir()
+    return here.parent if is_part else None
+
+
+def _part_of(path: Path, whole: Path) -> str:
+    return f"{path}: is only a part of the data set in {whole}: name that folder, samcarry init {whole}"
+
+
+def _plain(path: Path, images: Path, whole: Path | None) -> Source:
     if images.is_dir():
         return {"format": "folder", "folder": str(path)}
+    if whole is not None:
+        raise InputError(_part_of(path, whole))
     raise InputError(
         f"{path}: has images, but neither a folder images/ nor annotations that are recognised (CVAT, "
         f"COCO, Supervisely, LabelMe, Label Studio, VIA, YOLO, Pascal VOC, NIfTI, one PNG a class): "
@@ -68,25 +117,20 @@ def _plain(path: Path, images: Path) -> Source:
     )
 
 
-def _export(path: Path, files: list[Path]) -> Source | None:
+def _export(
+    path: Path, files: list[Path], by_form: dict[str, list[Path]], warnings: list[str]
+) -> Source | None:
     """The source of annotations of another program in a folder; None if there are none."""
-    found: dict[str, list[Path]] = {}
-    others = [file for file in files if file.suffix.lower() in (".json", ".xml")]
-    for file in others[:_MOST_JSON]:
-        if form := _format_of(file):
-            found.setdefault(form, []).append(file)
     images = _folder_of_images(path)
-    for form in ("cvat", "coco", "labelstudio", "via"):
-        if form in found:
-            places = [str(file) for file in found[form]]
-            return _import(form, images, places[0] if len(places) == 1 else places)
-    for form in ("supervisely", "labelme"):
-        if form in found:
-            return _import(form, images, os.path.commonpath([file.parent for file in found[form]]))
-    for form, suffixes in (("nifti", (".nii", ".nii.gz")), ("segnrrd", (".seg.nrrd",))):
-        masks = [file for file in files if file.name.lower().endswith(suffixes)]
-        if masks:
-            return _import(form, images, os.path.commonpath([file.parent for file in masks]))
+    if by_form:
+        used, found = next(iter(by_form.items()))
+        _warn_of_others(path, used, by_form, warnings)
+        if used in _FILE_PER_IMAGE:
+            return _import(used, images, os.path.commonpath([file.parent for file in found]))
+        if len(found) > _MOST_LISTED and (whole := _folder_of_all(found, files)):
+            return _import(used, images, whole)
+        places = [str(file) for file in found]
+        return _import(used, images, places[0] if len(places) == 1 else places)
     for name in _MASKS:
         folder = path / name
         if not folder.is_dir() or folder == images:
@@ -97,6 +141,14 @@ def _export(path: Path, files: list[Path]) -> Source | None:
         if any(entry.suffix.lower() == ".png" for entry in entries):
             return _import("label_maps", images, str(folder))
     return None
+
+
+def _folder_of_all(places: list[Path], files: list[Path]) -> str | None:
+    """The folder whose JSON, XML and CSV files are these; None if there are others in it."""
+    folder = Path(os.path.commonpath([file.parent for file in places]))
+    suffixes = (".json", ".xml", ".csv")
+    inside = [file for file in files if file.is_relative_to(folder) and file.suffix.lower() in suffixes]
+    return str(folder) if inside == places else None
 
 
 def _import(form: str, images: Path, annotations: str | list[str], table: str | None = None) -> Source:

@@ -1,7 +1,7 @@
 """All faults and warnings of a data set at once, found as the workflow finds them, without running it."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +15,11 @@ from samcarry.data.manifest import order_training_cases
 from samcarry.data.oddities import find_oddities, overview
 from samcarry.data.user_files import composed, image_name, visible_entries
 from samcarry.errors import AboutSettings, InputError, shortlist
+from samcarry.measure.expressions import parse_expressions
 from samcarry.pipeline.config import Config, duplicates_of, methods_on_unlabelled, splitting_of
 from samcarry.pipeline.sources import (
     export_arguments,
+    image_source,
     is_table_study,
     source_folder,
     table_study_arguments,
@@ -56,10 +58,11 @@ def inspect(config: Config, threads: int = 1) -> Inspection:
     """
     found = Inspection()
     try:
-        with _data_set(config) as (folder, name):
+        with _data_set(config) as (folder, left_out):
             _look(config, folder, threads, found)
             for lines in (found.faults, found.warnings):
-                lines[:] = [type(line)(line.replace(str(folder), name)) for line in lines]
+                lines[:] = [type(line)(_with_places(line, config, folder)) for line in lines]
+            found.warnings[:0] = left_out
     except InputError as error:
         found.add(error)
     return found
@@ -95,6 +98,8 @@ def _look(config: Config, folder: Path, threads: int, found: Inspection) -> None
     except InputError as error:
         found.add(error)
         return
+    found.faults += _measurement_faults(config, contents.classes)
+    found.warnings += _unknown_duplicates(config, found.cases)
     copies = find_duplicates(found.cases, contents.appearances, **duplicates_of(config))
     found.faults += copies.faults
     found.warnings += copies.warnings
@@ -121,6 +126,30 @@ def _look(config: Config, folder: Path, threads: int, found: Inspection) -> None
         found.warnings.append(AboutSettings(line))
 
 
+def _measurement_faults(config: Config, classes: Sequence[str]) -> list[str]:
+    """One line for each measurement of an unknown class; of corrections, classes are not known yet."""
+    faults = []
+    for name, entry in {} if config["corrections"] else config["measurements"].items():
+        try:
+            parse_expressions({name: entry}, classes, "measurements")
+        except InputError as error:
+            faults.append(str(error))
+    return faults
+
+
+def _unknown_duplicates(config: Config, cases: Sequence[Case]) -> list[str]:
+    """A line if accepted duplicates are no cases."""
+    known = {case.case for case in cases}
+    pairs = config["splits"]["accepted_duplicates"]
+    unknown = dict.fromkeys(name for pair in pairs for name in pair if composed(name) not in known)
+    if not unknown:
+        return []
+    return [
+        f"splits.accepted_duplicates: {shortlist(list(unknown))} are not among the cases: correct the names, "
+        "or remove these pairs"
+    ]
+
+
 def labels_of_another_set(folder: Path) -> str:
     """A line if no folder of labels belongs to any image, '' otherwise."""
     images, labels = folder / "images", folder / "labels"
@@ -137,22 +166,39 @@ def labels_of_another_set(folder: Path) -> str:
     )
 
 
-@contextmanager
-def _data_set(config: Config) -> Iterator[tuple[Path, str]]:
-    """The data set's folder, and what messages call it; that of an import is removed afterwards."""
-    name = source_folder(config)
+def _with_places(line: str, config: Config, folder: Path) -> str:
+    """A line about the imported data set in `folder`, with the user's own files instead of those in it."""
     if config["source"]["format"] == "folder":
-        yield Path(name), name
+        return line
+    if f"{folder}/images/" in line:
+        links = [entry for entry in (folder / "images").iterdir() if entry.is_symlink()]
+        for link in sorted(links, key=lambda link: -len(link.name)):
+            line = line.replace(str(link), _own_file(link))
+    line = line.replace(f"{folder}/", "imported ")
+    return line.replace(str(folder), str(image_source(config["source"])))
+
+
+def _own_file(link: Path) -> str:
+    """The file that a link leads to, relative to the working folder if it is in it."""
+    file, here = link.readlink(), Path.cwd()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
+
+
+@contextmanager
+def _data_set(config: Config) -> Iterator[tuple[Path, list[str]]]:
+    """The data set's folder, and what an import left out; the folder of an import is removed afterwards."""
+    if config["source"]["format"] == "folder":
+        yield Path(source_folder(config)), []
         return
     with tempfile.TemporaryDirectory(prefix="samcarry-check-") as private:
         folder = Path(private) / "data"
-        _import(config, folder)
-        yield folder, name
+        yield folder, _import(config, folder)
 
 
 def _import(config: Config, folder: Path) -> list[str]:
+    """Import the data set into a folder; return the lines of its summary about what it left out."""
     # Imported here: highdicom takes seconds.
-    from samcarry.importing.annotations import import_annotations
+    from samcarry.importing.annotations import LeftOut, import_annotations
     from samcarry.importing.readers import reader_options
 
     source = config["source"]
@@ -161,15 +207,18 @@ def _import(config: Config, folder: Path) -> list[str]:
     if is_table_study(source):
         from samcarry.importing.wrist import import_cvat
 
-        return import_cvat(
+        lines = import_cvat(
             **table_study_arguments(block), destination=folder, classes=config["classes"], window=window
         )
-    return import_annotations(
-        source["format"],
-        **export_arguments(block),
-        destination=folder,
-        wanted=config["classes"],
-        window=window,
-        link=True,
-        options=reader_options(source["format"], block),
-    )
+    else:
+        lines = import_annotations(
+            source["format"],
+            **export_arguments(block),
+            destination=folder,
+            wanted=config["classes"],
+            window=window,
+            link=True,
+            options=reader_options(source["format"], block),
+        )
+    # As the lines of an error: the log of the import has them in full length.
+    return [str(InputError(line)) for line in lines if isinstance(line, LeftOut)]

@@ -45,8 +45,10 @@ def pseudonymise(
     """Write a data set with pseudonyms for cases and patients, atomically; no header of an image is copied.
 
     Images become PNG files with the same grey values, upright; those of DICOM are as in an import, and their
-    size of a pixel moves to the column `spacing`. Of cases.csv, the columns split, order, spacing, group and
-    mirrored are kept. Names of classes and groups are unchanged. So are the pixels, unless text is filled.
+    size of a pixel moves to the column `spacing`. Of cases.csv, the columns split, spacing, group and
+    mirrored are kept, and ranks replace the numbers in the column order. Names of classes and groups are
+    unchanged. So are the pixels, unless text is filled. Rows and files are written in the order of the
+    pseudonyms, so that they and the times of files do not show the order of the names.
 
     Args:
         folder: the data set's folder, see `samcarry.data.cases`.
@@ -60,10 +62,12 @@ def pseudonymise(
         {name of a case: its pseudonym}, and warnings, one line each.
 
     Raises:
-        InputError: one line for each fault of the data set, `destination` exists, or there is text near the
-            borders of images and `text` is 'refuse'.
+        InputError: one line for each fault of the data set, `destination` exists or is inside `folder`, or
+            there is text near the borders of images and `text` is 'refuse'.
     """
     folder, destination = Path(folder), Path(destination)
+    if destination.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"{destination}: is inside {folder}, which has the names; choose a folder elsewhere")
     if destination.exists():
         raise InputError(f"{destination}: exists already; remove it, or choose another folder")
     cases, warnings = find_cases(
@@ -75,14 +79,15 @@ def pseudonymise(
     )
     _, splits_are_named = read_rows(folder / "cases.csv", {case.case: case.image for case in cases}, [])
     mirrored = mirrored_cases(folder)
+    names = {case.case: pseudonym(key, "case", case.case) for case in cases}
+    orders = sorted({case.order for case in cases if case.order is not None})
+    ranks = {order: rank for rank, order in enumerate(orders, start=1)}
     faults: list[str] = []
-    names: dict[str, str] = {}
     rows: list[Row] = []
     texts: list[str] = []
     with atomic(destination, replace=False) as private:
         (private / "images").mkdir(parents=True)
-        for case in cases:
-            names[case.case] = pseudonym(key, "case", case.case)
+        for case in sorted(cases, key=lambda case: names[case.case]):
             try:
                 _copy_case(case, private, names[case.case], window, faults)
                 if _has_text(private / "images" / f"{names[case.case]}.png", fill=text == "fill"):
@@ -97,12 +102,13 @@ def pseudonymise(
                     "case": names[case.case],
                     "patient": patient,
                     "split": case.split if splits_are_named else "",
-                    "order": "" if case.order is None else str(case.order),
+                    "order": "" if case.order is None else str(ranks[case.order]),
                     "spacing": spacing,
                     "group": case.group,
                     MIRRORED: "1" if case.case in mirrored else "",
                 }
             )
+        texts.sort()
         if texts and text == "refuse":
             faults.append(
                 f"{folder}: {len(texts)} images have lines of text near the borders: {shortlist(texts)}; "

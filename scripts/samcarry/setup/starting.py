@@ -1,5 +1,6 @@
 """`samcarry init`: a config of some ten lines for a folder or an export, with the reasons for each choice."""
 
+import math
 import os
 import re
 import statistics
@@ -7,6 +8,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unicodedata import combining, normalize
+
+import yaml
 
 from samcarry.data.oddities import Look, find_dark, network_size
 from samcarry.data.patients import Placed, patients_in_names
@@ -94,11 +98,12 @@ def start(
             set, an existing config, or what the input checks of a run would refuse.
     """
     stem = path.resolve().name if path.is_dir() else path.stem
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-") or "mine"
+    name = _name_of(stem)
     target = Path("config", f"{name}.yaml") if target is None else target
     if target.exists():
         raise InputError(f"{target}: exists already; remove it, or choose another name with --config")
-    source = find_source(path)
+    warnings: list[str] = []
+    source = find_source(path, warnings)
     if source["format"] == "folder" and not (path / "labels").is_dir():
         raise InputError(
             f"{path}: has images, but no labels: put masks into {path}/labels/<case>/<class>.png; "
@@ -119,7 +124,16 @@ def start(
     text = _text(name, preset, chosen, found, hardware, target, one_class=one_class, root=root)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_text(target, text)
-    return target, text, [line for line in found.warnings if not isinstance(line, AboutSettings)]
+    warnings += [line for line in found.warnings if not isinstance(line, AboutSettings)]
+    return target, text, warnings
+
+
+def _name_of(stem: str) -> str:
+    """A name for the data set: `stem` without accents; 'mine' if less than half of its letters are left."""
+    bare = "".join(sign for sign in normalize("NFKD", stem) if not combining(sign))
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", bare).strip("-")
+    kept, given = (sum(sign.isalnum() for sign in text) for text in (plain, bare))
+    return plain if kept and 2 * kept >= given else "mine"
 
 
 def _first_config(name: str, source: dict[str, Any], preset: str, root: Path) -> Config:
@@ -230,7 +244,7 @@ def _text(
         f"# Machine: {hardware}. {_estimate(name, preset, chosen, found, hardware, root)}",
         "# docs/config.md explains every key; what is not here has the value of the preset or the default.",
         f"preset: {preset} # {_WHY_PRESET[preset]}",
-        f"dataset: {name} # results are written to results/{name}",
+        f"dataset: {_quoted(name)} # results are written to results/{name}",
         _source_lines(chosen.source),
         f"images: {{height: {height}, width: {width}{_window(chosen)}}} # the images' median aspect is "
         f"{aspect:.2f} (width / height); small objects are about {chosen.smallest:.0f} pixels wide",
@@ -244,7 +258,7 @@ def _text(
         lines.append(f"n: {chosen.n} # all labelled training cases")
     splits = {}
     if chosen.pattern:
-        splits["patient_pattern"] = f"'{chosen.pattern}'"
+        splits["patient_pattern"] = _quoted(chosen.pattern)
     if chosen.hidden:
         splits["hide_labels_beyond"] = str(chosen.n)
     if splits:
@@ -252,7 +266,7 @@ def _text(
         why = "images of one patient stay in one split" if chosen.pattern else "their labels stay hidden"
         lines.append(f"splits: {{{inner}}} # {why}")
     if one_class:
-        lines.append(f"classes: [{found.contents.classes[0]!r}] # one class is what is meant")
+        lines.append(f"classes: [{_quoted(found.contents.classes[0])}] # one class is what is meant")
     if chosen.training:
         inner = ", ".join(f"{key}: {value}" for key, value in chosen.training.items())
         why = (
@@ -289,7 +303,9 @@ def _source_lines(source: dict[str, Any]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return text if re.fullmatch(r"[A-Za-z0-9_./-]+", text) else "'" + text.replace("'", "''") + "'"
+    """A text as YAML inside brackets, on one line: in quotes if it would be read as something else."""
+    listed = yaml.safe_dump([text], default_flow_style=True, allow_unicode=True, width=math.inf)
+    return listed.strip()[1:-1]
 
 
 def _findings(source: dict[str, Any], found: Inspection, looks: dict[str, Look]) -> list[str]:

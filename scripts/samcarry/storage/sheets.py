@@ -1,7 +1,9 @@
 """CSV sheets that people write, read as text, in the variants that spreadsheet programs save."""
 
+import codecs
 import csv
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from unicodedata import normalize
@@ -9,6 +11,8 @@ from unicodedata import normalize
 from samcarry.errors import InputError
 from samcarry.storage.cells import unguarded
 from samcarry.storage.reading import reading
+
+_HEAD = 1024  # bytes in which UTF-16 shows by zeros
 
 
 def read_sheet(path: str | Path, required: Sequence[str] = ()) -> list[dict[str, str]]:
@@ -19,16 +23,26 @@ def read_sheet(path: str | Path, required: Sequence[str] = ()) -> list[dict[str,
     apostrophe before what a spreadsheet program would take for a formula, see `cells`.
 
     Raises:
-        InputError: the file cannot be read, lacks a `required` column, has two columns of one name, or has a
-            row with more fields than the header.
+        InputError: the file cannot be read, is UTF-16, separates columns by tabs, begins with Excel's line
+            `sep=`, lacks a `required` column, has two columns of one name, or has a row with more fields than
+            the header.
     """
     path = Path(path)
     try:
         with reading(path, by_rule=False):
-            text = path.read_text(encoding="utf-8-sig")
+            data = path.read_bytes()
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data[:_HEAD]:
+            raise InputError(f"{path}: is not UTF-8, but UTF-16 (Excel's Unicode text); save it as CSV UTF-8")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read as UTF-8: {_place(error)}; save it as CSV UTF-8") from None
     header = text.partition("\n")[0]
+    if re.fullmatch(r'"?sep=.?"?\s*', header, re.IGNORECASE):
+        raise InputError(f"{path}: begins with the line {header.strip()!r}, which is for Excel; remove it")
+    if "\t" in header.strip() and not set(header) & {",", ";"}:
+        raise InputError(
+            f"{path}: separates its columns by tabs; save it as CSV UTF-8, with commas or semicolons"
+        )
     separator = ";" if header.count(";") > header.count(",") else ","
     try:
         stream = io.StringIO(text, newline="")

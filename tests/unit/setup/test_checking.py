@@ -80,6 +80,15 @@ def test_a_string_for_n_does_not_hide_other_faults_of_the_config(study, capsys):
     assert lines_with(lines, "fault: config: seeds: ")
 
 
+@pytest.mark.parametrize("window", [[0.005, 0.995], [99.5, 0.5], [1, 2, 3]])
+def test_a_wrong_window_is_one_line_and_not_one_for_each_image(study, capsys, window):
+    study(images={"height": 64, "width": 64, "window": window})
+    code, lines = checked(capsys)
+    assert code == 1
+    assert len(lines_with(lines, "fault: ")) == 1
+    assert lines_with(lines, "images.window")
+
+
 def test_too_large_an_n(study, capsys):
     study(n=6)
     assert lines_with(checked(capsys)[1], "fault: ", "has 5 labelled cases", "n = 6")
@@ -135,8 +144,36 @@ def test_an_import_is_checked_without_writing_anything(study, tmp_path, capsys):
     before = sorted(tmp_path.rglob("*"))
     code, lines = checked(capsys)
     assert code == 1
-    assert lines_with(lines, "fault: ", "results/mine/annotated/images/d.png")
+    assert lines_with(lines, "fault: pictures/d.png: ")  # the user's own file, not that of an import
+    assert not lines_with(lines, "results/mine")
+    assert not lines_with(lines, "samcarry-check-")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_an_import_leaves_out_is_shown(study, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    (tmp_path / "pictures").mkdir()
+    shapes = [polygon(label="stem"), polygon("5,5;8,5;8,7", "leaf")]
+    for name in "abcdefgh":
+        Image.fromarray(rng.integers(0, 255, (8, 9), np.uint8)).save(tmp_path / f"pictures/{name}.png")
+    line = '<polyline label="leaf" points="1,1;2,2;3,3"/>'
+    size = 'width="9" height="8"'
+    lost = [f"lost{number}" for number in range(300)]
+    images = [cvat_image(*shapes, line, name=f"{name}.png", size=size) for name in [*"abcdefgh", *lost]]
+    (tmp_path / "x.xml").write_text(f"<annotations>{''.join(images)}</annotations>")
+    block = {"images": "pictures", "annotations": "x.xml", "classes": {"steam": "stem"}}
+    study(source={"format": "cvat", "cvat": block}, n=1, classes=["stem"])
+    _, lines = checked(capsys)
+    assert lines_with(lines, "warning: ", "300 without an image file (lost0, lost1, ")
+    assert lines_with(lines, "warning: ", "skipped 308 shapes: polyline 308")
+    assert lines_with(lines, "warning: ", "dropped 308 shapes of other classes: leaf 308")
+    assert lines_with(lines, "warning: classes: no annotation has the class steam")
+    assert lines_with(lines, "imported labels/a, imported labels/b", "the same masks")
+    assert max(map(len, lines)) < 1100
+    study(source={"format": "cvat", "cvat": block | {"classes": {"leaf": None}}}, n=1)
+    _, lines = checked(capsys)
+    assert not lines_with(lines, "dropped")
+    assert not lines_with(lines, "classes: no")
 
 
 def test_a_tab_in_a_config_and_a_missing_config(study, tmp_path, capsys):
@@ -165,11 +202,41 @@ def test_masks_that_are_inverted_are_named(study, tmp_path, capsys):
     assert lines_with(checked(capsys)[1], "warning: ", f"{labels[0].name}/stem.png: may be inverted")
 
 
-def test_corrections_may_bring_the_cases_that_n_counts(study, capsys):
-    study(n=7, corrections=["later.xml"])
+def test_corrections_may_bring_the_cases_that_n_counts(study, tmp_path, capsys):
+    study(n=7, corrections=["done.xml"])
+    (tmp_path / "done.xml").write_text("<annotations/>")
     code, lines = checked(capsys)
     assert code == 0, lines
     assert lines_with(lines, "warning: ", "corrections")
+
+
+def test_a_file_of_corrections_that_does_not_exist_is_a_fault(study, tmp_path, capsys):
+    study(corrections=["nope.xml", "done.xml"])
+    (tmp_path / "done.xml").write_text("<annotations/>")
+    code, lines = checked(capsys)
+    assert code == 1
+    assert lines_with(lines, "fault: corrections: nope.xml: there is no such file")
+    assert lines_with(lines, "1 faults")
+
+
+def test_accepted_duplicates_that_are_no_cases_are_named(study, tmp_path, capsys):
+    known = sorted(path.stem for path in (tmp_path / "mine/images").iterdir())
+    study(splits={"accepted_duplicates": [[known[0], "gone"], [known[1], known[2]]]})
+    _, lines = checked(capsys)
+    assert lines_with(lines, "warning: splits.accepted_duplicates: gone are not among the cases")
+    study(splits={"accepted_duplicates": [[known[1], known[2]]]})
+    assert not lines_with(checked(capsys)[1], "accepted_duplicates")
+
+
+def test_measurements_of_an_unknown_class_are_a_fault_although_classes_are_null(study, capsys):
+    wrong = {"gap": {"between": ["stem", "femur"]}, "angle": {"between": ["axis of tibia", "vertical"]}}
+    study(measurements=wrong)
+    code, lines = checked(capsys)
+    assert code == 1
+    assert lines_with(lines, "fault: ", "measurements.gap", "'femur'")
+    assert lines_with(lines, "fault: ", "measurements.angle", "'tibia'")
+    study(measurements={"angle": {"between": ["axis of stem", "vertical"]}})
+    assert checked(capsys)[0] == 0
 
 
 def test_a_study_with_a_table_is_checked_as_it_is_imported(study, tmp_path, capsys):

@@ -77,6 +77,40 @@ def test_the_copy_has_the_same_pixels_labels_splits_and_groups(folder, tmp_path)
     assert after[names["Beispiel"]].spacing == "0.14 0.2"
 
 
+def test_neither_rows_nor_times_of_files_show_the_order_of_the_names(tmp_path):
+    folder = tmp_path / "mine"
+    (folder / "images").mkdir(parents=True)
+    for letter in "abcdefghijklmnop":
+        Image.new("L", (8, 8), ord(letter)).save(folder / f"images/{letter}.png")
+        (folder / f"labels/{letter}").mkdir(parents=True)
+        write_mask(folder / f"labels/{letter}/bone.png", np.eye(8, dtype=bool))
+    names, _ = pseudonymise(folder, tmp_path / "copy", KEY)
+    assert list(names.values()) != sorted(names.values())
+    rows = [row["case"] for row in read_sheet(tmp_path / "copy/cases.csv")]
+    assert rows == sorted(names.values())
+    for kind in ("images", "labels"):
+        times = {path.stem: path.stat().st_mtime_ns for path in (tmp_path / "copy" / kind).iterdir()}
+        assert sorted(times, key=lambda name: (times[name], name)) == sorted(times)
+
+
+def test_orders_such_as_dates_become_ranks_with_the_same_meaning(folder, tmp_path):
+    table = folder / "cases.csv"
+    table.write_text(table.read_text().replace(",2,", ",20240302,").replace(",1,", ",20240117,"))
+    names, _ = pseudonymise(folder, tmp_path / "copy", KEY)
+    assert "2024" not in (tmp_path / "copy/cases.csv").read_text()
+    order = {case.case: case.order for case in find_cases(tmp_path / "copy")[0]}
+    assert (order[names["Mustermann_right"]], order[names["Mustermann_left"]]) == (1, 2)
+    assert order[names["Beispiel"]] is None
+
+
+@pytest.mark.parametrize("out", ["copy", "images/copy", "."])
+def test_a_copy_inside_the_data_is_refused(folder, out):
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(InputError, match=r"is inside .*, which has the names; choose a folder elsewhere"):
+        pseudonymise(folder, folder / out, KEY)
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_spellings_of_one_patient_have_one_pseudonym_and_cases_have_others(folder, tmp_path):
     names, _ = pseudonymise(folder, tmp_path / "copy", KEY)
     patient = {row["case"]: row["patient"] for row in read_sheet(tmp_path / "copy/cases.csv")}

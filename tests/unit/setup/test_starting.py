@@ -1,6 +1,7 @@
 """samcarry init: a config of some ten lines, or lines that say what to do, and nothing written."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from samcarry.data.phantoms import draw_phantoms, write_dataset
 from samcarry.images.masks import write_mask
 from samcarry.setup.finding import find_source
 from samcarry.setup.hardware import Hardware
-from samcarry.setup.starting import _training, start
+from samcarry.setup.starting import _quoted, _training, start
 from support.cvat_files import image as cvat_image
 from support.cvat_files import polygon, save
 from support.paths import ROOT
@@ -65,6 +66,34 @@ def test_a_folder_becomes_a_config_of_some_ten_lines_that_the_checks_accept(plac
         assert part in text
     assert main(["check", "--configfile", str(target)]) == 0
     assert "0 faults" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("folder", "dataset"),
+    [
+        *[(name, name) for name in ("2024", "yes", "null", "1_000", "0x1F", "1e5", "Off")],
+        ("Ünï", "Uni"),
+        ("Hände (links)", "Hande-links"),
+        ("手首2", "mine"),
+        ("it's, a: # [folder]", "it-s-a-folder"),
+    ],
+)
+def test_the_name_of_any_folder_gives_a_config_that_the_checks_accept(place, capsys, folder, dataset):
+    draw(place / folder)
+    target, text, _ = start(Path(folder), ROOT, hardware=CPU)
+    config = yaml.safe_load(text)
+    assert (config["dataset"], target.stem) == (dataset, dataset)
+    assert config["source"]["folder"] == folder
+    assert main(["check", "--configfile", str(target)]) == 0, capsys.readouterr().out
+
+
+def test_names_that_yaml_would_read_otherwise_are_in_quotes(place):
+    draw(place / "mine", classes=("no",))
+    text = start(place / "mine", ROOT, one_class=True, hardware=CPU)[1]
+    assert yaml.safe_load(text)["classes"] == ["no"]
+    for text in ("a, b", "{x}", "it's", "2024-01-01", "a: b", "- x", "ü", "*x", "long " * 60):
+        assert yaml.safe_load(f"{{key: {_quoted(text)}}}") == {"key": text}
+        assert "\n" not in _quoted(text)
 
 
 def test_a_gpu_gets_the_presets_training(place):
@@ -181,14 +210,14 @@ def test_a_cvat_export_is_recognised_and_imported(place):
     assert config["source"]["format"] == "cvat"
     assert config["source"]["cvat"]["images"].endswith("export/images")
     assert "20 images, 16 with labels" in text
-    assert find_source(folder / "annotations.xml") == find_source(folder)
+    assert find_source(folder / "annotations.xml", []) == find_source(folder, [])
 
 
 def test_masks_in_a_folder_per_case_are_one_png_a_class(place):
     draw(place / "mine")
     (place / "mine/labels").rename(place / "mine/masks")
     (place / "mine/cases.csv").unlink()
-    assert find_source(place / "mine")["class_pngs"]["annotations"].endswith("masks/{case}/{class}.png")
+    assert find_source(place / "mine", [])["class_pngs"]["annotations"].endswith("masks/{case}/{class}.png")
 
 
 def test_the_demos_phantoms_are_a_data_set_like_any_other(place):

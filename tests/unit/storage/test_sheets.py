@@ -43,6 +43,11 @@ def test_a_sheet_without_rows_is_empty(tmp_path, content):
     [
         (None, "no such file"),
         ("case\nZähne".encode("latin-1"), "cannot be read as UTF-8"),
+        ("case,split\na,train\n".encode("utf-16"), "is not UTF-8, but UTF-16 (Excel's Unicode text); save"),
+        ("case,split\na,train\n".encode("utf-16-be"), "is not UTF-8, but UTF-16"),
+        ("case\tsplit\na\ttrain\n", "separates its columns by tabs; save it as CSV UTF-8"),
+        ("sep=,\ncase,split\na,train\n", "begins with the line 'sep=,', which is for Excel; remove it"),
+        ('\ufeff"sep=;"\r\ncase;split\r\na;train\r\n', "which is for Excel; remove it"),
         ('case,split\n"a,train', "is not CSV"),
         ("name,split\na,train\n", "has no column 'case' (columns: name, split)"),
         ("", "has no column 'case' (columns: none)"),
