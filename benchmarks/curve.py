@@ -3,9 +3,10 @@
     python benchmarks/curve.py results/demo --draws 200
     python benchmarks/curve.py results/teeth --draws 200 --sizes 3 10 --repeats 5
 
-Training U-Nets for hundreds of draws takes days, so learners that train in milliseconds stand in for them: a ridge
-regression on random features of each pixel, and a vote of the most similar labelled images. Their images,
-labels and scores are real: they segment the prepared images of a results folder, hidden labels included.
+Training U-Nets for hundreds of draws takes days, so learners that train in milliseconds stand in for them: a
+ridge regression on random features of each pixel, and a vote of the most similar labelled images. Their
+images, labels and scores are real: they segment the prepared images of a results folder, hidden labels
+included.
 
 Each draw deals the labelled cases out anew: some are evaluated, the others are labelled in a random order.
 The curve sees the Dice of each evaluated case for the largest size in that order, and for the smaller sizes
