@@ -36,7 +36,7 @@ from samcarry.storage.stacks import Stack, read_stack, write_stack
 from samcarry.tuning.objective import read_cases
 from samcarry.tuning.sam_objective import sam_objective
 from samcarry.tuning.search_spaces import cleaning_of, sam_space
-from samcarry.tuning.study import best, tune
+from samcarry.tuning.study import best, stopped, tune
 
 SIZE = (192, 192)
 FILES = ("probabilities.nii.gz", "masks.nii.gz", "embeddings.safetensors")
@@ -131,11 +131,11 @@ def main():
         recomputed = [gain_from_disk(folder, sam, trial.settings) for trial in tried]
         theirs = now() - began
     pairs = zip(tried, recomputed, strict=True)
-    apart = max(abs(trial.gain - other) for trial, other in pairs if trial.cases == tried[0].cases)
-    stopped = sum(trial.cases < tried[0].cases for trial in tried)
+    apart = max(abs(trial.gain - other) for trial, other in pairs if trial not in stopped(tried))
     different = len({tuple(trial.settings.items()) for trial in tried})
     print(
-        f"{len(tried)} trials ({different} different settings, {stopped} stopped) on {arguments.cases} cases"
+        f"{len(tried)} trials ({different} different settings, {len(stopped(tried))} stopped) "
+        f"on {arguments.cases} cases"
     )
     print(
         f"study {ours:.1f} s, every trial recomputed with SamPredictor {theirs:.1f} s, "

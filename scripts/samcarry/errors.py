@@ -1,6 +1,6 @@
 """Errors that are shown to the user without a traceback, one line per problem."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _MAX_LINE_LENGTH = 1000
@@ -47,6 +47,12 @@ class AboutSettings(str):
     __slots__ = ()
 
 
+class LeftOut(str):
+    """A line of an import's summary about something of the user's that it did not use."""
+
+    __slots__ = ()
+
+
 MAX_LINES = 50
 """Problems that one error lists."""
 
@@ -74,3 +80,8 @@ def shortlist(names: Sequence[str], most: int = 5) -> str:
     """Join `names` with commas, at most the first `most` of them: 'a, b, c and 4 more'."""
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def list_counts(counts: Mapping[str, int], most: int | None = None) -> str:
+    """Names with their numbers, sorted: 'box 2, points 1', as `shortlist` if there are more than `most`."""
+    return shortlist([f"{name} {count}" for name, count in sorted(counts.items())], most or len(counts))

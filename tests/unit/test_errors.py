@@ -2,7 +2,7 @@
 
 import pytest
 
-from samcarry.errors import MAX_LINES, DamagedError, InputError, raise_faults, shortlist
+from samcarry.errors import MAX_LINES, DamagedError, InputError, list_counts, raise_faults, shortlist
 
 
 def test_an_error_has_one_line_per_problem():
@@ -58,3 +58,10 @@ def test_a_long_list_of_names_is_shortened(names, text):
 
 def test_the_length_of_a_shortlist_can_be_chosen():
     assert shortlist("abc", most=1) == "a and 2 more"
+
+
+def test_counts_are_sorted_by_name_and_all_are_listed_unless_there_is_a_limit():
+    counts = {"points": 1, "box": 2, "line": 3}
+    assert list_counts(counts) == "box 2, line 3, points 1"
+    assert list_counts(counts, 1) == "box 2 and 2 more"
+    assert list_counts({}) == ""

@@ -12,7 +12,7 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from samcarry.data.user_files import composed
-from samcarry.errors import InputError, raise_faults, shortlist
+from samcarry.errors import InputError, list_counts, raise_faults
 from samcarry.formats.json_values import check_size, parse_points
 from samcarry.geometry.run_lengths import EncodedImage, check_runs, decode_box, encode_runs
 from samcarry.geometry.shapes import (
@@ -76,7 +76,7 @@ def read_cvat(
         faults.append(f"{path}: has no <image>; export the task as 'CVAT for images 1.1'")
     others = Counter(kind for image in images.values() for kind in image.skipped)
     if label is not None and others and not faults and not any(image.shapes for image in images.values()):
-        met = shortlist([f"{kind} {count}" for kind, count in sorted(others.items())])
+        met = list_counts(others, 5)
         faults.append(f"{path}: none of its shapes has the label {label!r} (it has {met}); correct `label`")
     raise_faults(faults)
     return list(images.values())

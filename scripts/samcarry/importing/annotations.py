@@ -10,7 +10,7 @@ from samcarry.data.case_table import Row, case_rows, read_case_sheet, split_by_c
 from samcarry.data.contract import LABELLED_SPLITS
 from samcarry.data.left_out import FILE as LEFT_OUT
 from samcarry.data.left_out import write_left_out
-from samcarry.errors import InputError, raise_faults, shortlist
+from samcarry.errors import InputError, LeftOut, list_counts, raise_faults, shortlist
 from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
 from samcarry.images.grey import read_grey
 from samcarry.importing.folders import copy_image, find_image_files, keep_timestamps
@@ -26,12 +26,6 @@ READERS_FILE = "readers.csv"
 
 UNREADABLE = "unreadable, without labels"
 """Why an image was left out, in left_out.csv."""
-
-
-class LeftOut(str):
-    """A line of an import's summary about something of the user's that it did not use."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -217,7 +211,7 @@ def import_annotations(
         keep_timestamps(private, destination)
     if combine == "intersection" and empty_is_labelled:
         lines += _emptied_line(found.by_case)
-    lines += [*map(LeftOut, line_without_pixel(without_pixel)), *skipped_line(left_out.values())]
+    lines += [*line_without_pixel(without_pixel), *skipped_line(left_out.values())]
     if unmet := sorted(set(classes) - choice.met):
         lines.append(
             LeftOut(f"classes: no annotation has the class {shortlist(unmet)}; correct or remove the name")
@@ -314,7 +308,7 @@ def _read(
         and choice.dropped
         and not any(a.shapes for of_case in found.by_case.values() for a in of_case)
     ):
-        met = shortlist([f"{name} {count}" for name, count in sorted(choice.dropped.items())], 50)
+        met = list_counts(choice.dropped, 50)
         faults.append(f"{images}: no shape has a wanted class (the classes are: {met}); correct `classes`")
     return found
 
@@ -377,14 +371,14 @@ def _summary(
             line += f"; {len(set(missing))} without an image file ({', '.join(dict.fromkeys(missing))})"
         lines.append(LeftOut(line) if missing else line)
     lines.append(f"unlabelled: {unlabelled} images")
-    counts = ", ".join(f"{name} {count}" for name, count in sorted(class_counts.items()))
+    counts = list_counts(class_counts)
     lines.append("cases per class: " + (counts or "none"))
     for text, counter, asked in (
         ("dropped {} shapes of other classes", choice.dropped, choice.dropped.keys() <= choice.names.keys()),
         ("skipped {} shapes", found.skipped, False),
     ):
         if counter:
-            listed = shortlist([f"{name} {count}" for name, count in sorted(counter.items())], 50)
+            listed = list_counts(counter, 50)
             line = f"{text.format(counter.total())}: {listed}"
             lines.append(line if asked else LeftOut(line))
     return lines

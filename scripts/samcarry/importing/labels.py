@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from samcarry.errors import InputError, shortlist
+from samcarry.errors import InputError, LeftOut, shortlist
 from samcarry.evaluation.dice import dice_between
 from samcarry.geometry.rasterise import draw_masks
 from samcarry.geometry.shapes import Annotation
@@ -104,8 +104,10 @@ def line_without_pixel(without_pixel: Sequence[tuple[str, str]]) -> list[str]:
         return []
     named = list(dict.fromkeys(f"{case} ({name})" for case, name in without_pixel))
     return [
-        f"skipped {len(without_pixel)} shapes that cover the centre of no pixel, as of a stray click: "
-        f"{shortlist(named, 50)}"
+        LeftOut(
+            f"skipped {len(without_pixel)} shapes that cover the centre of no pixel, as of a stray click: "
+            f"{shortlist(named, 50)}"
+        )
     ]
 
 

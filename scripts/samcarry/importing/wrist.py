@@ -13,13 +13,13 @@ from samcarry.data.cases import hash_fraction
 from samcarry.data.contract import COLUMNS, IMPORTED_FROM, LABELLED_SPLITS, MIRRORED
 from samcarry.data.left_out import FILE as LEFT_OUT
 from samcarry.data.left_out import write_left_out
-from samcarry.errors import InputError, raise_faults, shortlist
+from samcarry.errors import InputError, LeftOut, list_counts, raise_faults, shortlist
 from samcarry.formats.cvat import read_cvat
 from samcarry.geometry.rasterise import draw_masks
 from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
 from samcarry.images.grey import read_grey, write_grey
 from samcarry.images.masks import write_mask
-from samcarry.importing.annotations import UNREADABLE, LeftOut, skipped_line
+from samcarry.importing.annotations import UNREADABLE, skipped_line
 from samcarry.importing.folders import find_image_files, keep_timestamps
 from samcarry.importing.labels import line_without_pixel
 from samcarry.importing.matching import match_images
@@ -199,9 +199,9 @@ def import_cvat(
         _write_cases(private / "cases.csv", rows, source, path_of)
         keep_timestamps(private, destination)
     if dropped:
-        names = shortlist([f"{name} {count}" for name, count in sorted(dropped.items())], 50)
+        names = list_counts(dropped, 50)
         lines.append(f"dropped {dropped.total()} shapes of other classes: {names}")
-    return [*lines, *map(LeftOut, line_without_pixel(without_pixel))]
+    return [*lines, *line_without_pixel(without_pixel)]
 
 
 def _entries(

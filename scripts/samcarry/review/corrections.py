@@ -19,7 +19,7 @@ from samcarry.data.contract import (
 )
 from samcarry.data.manifest import order_training_cases
 from samcarry.data.user_files import find_label_files
-from samcarry.errors import InputError, raise_faults, shortlist
+from samcarry.errors import InputError, list_counts, raise_faults, shortlist
 from samcarry.formats.cvat import read_cvat
 from samcarry.formats.page_file import PageFile, read_page_file
 from samcarry.geometry.shapes import Annotation, ClassMapper, class_mapper
@@ -127,8 +127,8 @@ def apply_corrections(
         training_order = [*order, *(case for case in joined if placed[case] == "train")]
         _write_rows(private / "cases.csv", folder, cases, placed, training_order, found.effort)
     if found.skipped:
-        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(found.skipped.items()))
-        summary.append(f"skipped {found.skipped.total()} shapes whose labels are no classes: {kinds}")
+        total, kinds = found.skipped.total(), list_counts(found.skipped)
+        summary.append(f"skipped {total} shapes whose labels are no classes: {kinds}")
     summary += line_without_pixel(without_pixel)
     if first_labels:
         counts = ", ".join(f"{list(placed.values()).count(split)} {split}" for split in LABELLED_SPLITS)

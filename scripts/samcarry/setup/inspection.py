@@ -14,7 +14,7 @@ from samcarry.data.hidden_labels import check_numbers, hide_labels
 from samcarry.data.manifest import order_training_cases
 from samcarry.data.oddities import find_oddities, overview
 from samcarry.data.user_files import composed, image_name, visible_entries
-from samcarry.errors import AboutSettings, InputError, shortlist
+from samcarry.errors import AboutSettings, InputError, LeftOut, shortlist
 from samcarry.measure.expressions import parse_expressions
 from samcarry.pipeline.config import Config, duplicates_of, methods_on_unlabelled, splitting_of
 from samcarry.pipeline.sources import (
@@ -198,7 +198,7 @@ def _data_set(config: Config) -> Iterator[tuple[Path, list[str]]]:
 def _import(config: Config, folder: Path) -> list[str]:
     """Import the data set into a folder; return the lines of its summary about what it left out."""
     # Imported here: highdicom takes seconds.
-    from samcarry.importing.annotations import LeftOut, import_annotations
+    from samcarry.importing.annotations import import_annotations
     from samcarry.importing.readers import reader_options
 
     source = config["source"]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from samcarry.prompting.cleaning import structuring_element
 from samcarry.storage.frames import write_frame
-from samcarry.tuning.study import Tried, best
+from samcarry.tuning.study import Tried, best, stopped
 from samcarry.tuning.tuned_settings import blocks_of, write_tuned
 
 
@@ -39,12 +39,12 @@ def comments_on(tried: Sequence[Tried], initial: tuple[float, int]) -> list[str]
     """Lines that describe what was tried, and the gain."""
     top, (dice, pairs) = best(tried), initial
     different = len({tuple(trial.settings.items()) for trial in tried})
-    stopped = sum(trial.cases < tried[0].cases for trial in tried)
+    pruned = len(stopped(tried))
     winner = "the config's own" if top.gain == tried[0].gain else f"trial {top.number}"
     return [
         f"The best of {len(tried)} trials ({different} different settings) on the validation split: "
         f"{winner}.",
-        *([f"trials stopped as clearly worse: {stopped}; their gains are estimates"] if stopped else []),
+        *([f"trials stopped as clearly worse: {pruned}; their gains are estimates"] if pruned else []),
         f"Dice of f_theta over {pairs} masks: {100 * dice:.2f}",
         f"gain: {100 * top.gain:+.2f} points of Dice",
         f"gain of the config's own settings: {100 * tried[0].gain:+.2f} points of Dice",

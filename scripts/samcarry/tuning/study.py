@@ -86,6 +86,11 @@ def best(tried: Sequence[Tried]) -> Tried:
     return max(tried, key=lambda trial: (trial.gain, -trial.number))
 
 
+def stopped(tried: Sequence[Tried]) -> list[Tried]:
+    """The trials that were stopped before all cases were scored; the first one never is."""
+    return [trial for trial in tried if trial.cases < tried[0].cases]
+
+
 def is_worse(gains: Sequence[float], rival: Sequence[float], p: float) -> bool:
     """Whether a one-sided Wilcoxon signed-rank test says that gains are lower than those of a rival.
 

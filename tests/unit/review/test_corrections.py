@@ -68,6 +68,14 @@ def apply(data, *files, **settings):
     return apply_corrections(data, files, data.parent / "new", splits=SETTINGS, **settings)
 
 
+def assert_refused(message, data, *files, **settings):
+    """The corrections are refused with exactly this pattern of a message, and nothing is written."""
+    with pytest.raises(InputError) as error:
+        apply(data, *files, **settings)
+    assert re.fullmatch(message, str(error.value))
+    assert not (data.parent / "new").exists()
+
+
 def order_of(folder):
     cases, _ = find_cases(folder, **SETTINGS)
     training = [case for case in cases if case.split == "train"]
@@ -176,14 +184,13 @@ def with_line(path, label, *, tag="polyline", blank=()):
 @pytest.mark.parametrize("classes", [CLASSES, None], ids=["listed", "all"])
 def test_a_shape_of_a_class_that_has_no_area_is_refused(data, tag, blank, classes):
     """Without it, the class would be trained as absent although a person has just drawn it."""
-    with pytest.raises(InputError) as error:
-        apply(data, with_line(data.parent / "a.xml", "Ulna", tag=tag, blank=blank), classes=classes)
-    assert re.fullmatch(
+    assert_refused(
         rf"\S+a\.xml: image 'p13\.png': shape \d+ \(a {tag}\) of class 'Ulna' has no area; "
         "draw it as a polygon or a mask, or delete it",
-        str(error.value),
+        data,
+        with_line(data.parent / "a.xml", "Ulna", tag=tag, blank=blank),
+        classes=classes,
     )
-    assert not (data.parent / "new").exists()
 
 
 def test_a_line_whose_label_is_no_class_is_skipped_and_counted(data):
@@ -202,14 +209,12 @@ def with_tiny_polygon(path, *others):
 
 def test_a_class_of_which_no_shape_has_a_pixel_is_refused(data):
     """It would be trained as absent although a person has just drawn it."""
-    with pytest.raises(InputError) as error:
-        apply(data, with_tiny_polygon(data.parent / "a.xml"))
-    assert re.fullmatch(
+    assert_refused(
         r"\S+a\.xml: image 'p13\.png': its shapes of class 'Ulna' cover the centre of no pixel, .*"
         "delete them",
-        str(error.value),
+        data,
+        with_tiny_polygon(data.parent / "a.xml"),
     )
-    assert not (data.parent / "new").exists()
 
 
 def test_a_shape_without_a_pixel_beside_others_of_its_class_is_counted(data):
@@ -312,12 +317,11 @@ def test_two_annotators_of_one_case_are_both_named(data):
     files = [
         saved_by_page(data.parent / f"{who}.xml", "p12", data=data, who=f"{who}. X.") for who in ("A", "B")
     ]
-    with pytest.raises(InputError) as error:
-        apply(data, *files)
-    assert re.fullmatch(
+    assert_refused(
         r"\S+B\.xml \(by B\. X\.\): image 'p12\.png' is also corrected in \S+A\.xml \(by A\. X\.\); "
         "list only one of the two files",
-        str(error.value),
+        data,
+        *files,
     )
 
 
